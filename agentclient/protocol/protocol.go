@@ -1,0 +1,179 @@
+// Package protocol is the conversation between an agent's client and the service:
+// every message, typed, for both sides. docs/agent-protocol.md explains the order in
+// which they are sent; this package is the authority on their shape.
+//
+// A message travels as one WebSocket text frame, {"type":…,"id":…,"body":{…}}. A frame
+// with an id is answered by exactly one ack or error with the same id; the client keeps
+// such a message and sends it again after a reconnect until it has that answer, and the
+// service does nothing twice for one id of one session.
+package protocol
+
+import (
+	"time"
+
+	"github.com/headroom-voice/headroom/dsp/headset"
+)
+
+// Version is the protocol's major version; Subprotocol is its WebSocket name.
+const (
+	Version     = 1
+	Subprotocol = "headroom.agent.v1"
+)
+
+// MaxFrame is the largest frame either side accepts, in bytes.
+const MaxFrame = 64 << 10
+
+// Message is a body; the set is closed.
+type Message interface{ kind() string }
+
+// TypeOf gives the message's name in the envelope.
+func TypeOf(m Message) string { return m.kind() }
+
+// What the client says.
+type (
+	// Hello is the first message on every WebSocket. Resume carries the token of an earlier
+	// Welcome: the session and its media connection go on where they were.
+	Hello struct {
+		Version int     `json:"version"`
+		Client  string  `json:"client"` // program and version
+		Headset Headset `json:"headset"`
+		Resume  string  `json:"resume,omitempty"`
+	}
+	// SDPOffer starts or replaces the media connection (JSEP offer, all candidates in it or none).
+	SDPOffer struct {
+		SDP string `json:"sdp"`
+	}
+	// SetState asks for "ready" or "break" (with a reason).
+	SetState struct {
+		State  string `json:"state"`
+		Reason string `json:"reason,omitempty"`
+	}
+	// Accept and Decline answer an Offer.
+	Accept struct {
+		CallID string `json:"call_id"`
+	}
+	Decline struct {
+		CallID string `json:"call_id"`
+	}
+	// Hangup ends the caller's call.
+	Hangup struct {
+		CallID string `json:"call_id"`
+	}
+	// EndWrapUp cuts the wrap-up short.
+	EndWrapUp struct{}
+	// Mute says the person muted or unmuted the microphone, so that no meter counts the silence.
+	Mute struct {
+		On bool `json:"on"`
+	}
+	// MicReading is one second at the microphone. CallID is empty between calls.
+	MicReading struct {
+		CallID  string          `json:"call_id,omitempty"`
+		Reading headset.Reading `json:"reading"`
+	}
+	// MicReport is the microphone's report of one call, sent with an id after Ended.
+	MicReport struct {
+		CallID string         `json:"call_id"`
+		Report headset.Report `json:"report"`
+	}
+	// HeadsetChanged says another device was plugged in.
+	HeadsetChanged struct {
+		Headset Headset `json:"headset"`
+	}
+	// SignOut ends the session.
+	SignOut struct{}
+)
+
+// Headset is the device as the client knows it.
+type Headset struct {
+	Model  string `json:"model"`
+	Serial string `json:"serial"`
+}
+
+// What the service says.
+type (
+	// Welcome answers Hello.
+	Welcome struct {
+		Version int    `json:"version"`
+		Resume  string `json:"resume"`  // give this in the next Hello
+		Resumed bool   `json:"resumed"` // the session and, if it still stands, the media connection were taken up again
+		Agent   string `json:"agent"`
+		Name    string `json:"name"`
+		State   State  `json:"state"`
+		Call    *Call  `json:"call,omitempty"` // the call in progress
+	}
+	// SDPAnswer answers SDPOffer.
+	SDPAnswer struct {
+		SDP string `json:"sdp"`
+	}
+	// State tells the agent's state whenever it changes.
+	State struct {
+		State  string     `json:"state"` // model.AgentState
+		Reason string     `json:"reason,omitempty"`
+		Since  time.Time  `json:"since"`
+		Until  *time.Time `json:"until,omitempty"`
+	}
+	// Offer rings. It stands until Expires.
+	Offer struct {
+		Call    Call      `json:"call"`
+		Expires time.Time `json:"expires"`
+	}
+	// OfferWithdrawn stops the ringing.
+	OfferWithdrawn struct {
+		CallID string `json:"call_id"`
+		Why    string `json:"why"`
+	}
+	// Connected says caller and agent hear each other.
+	Connected struct {
+		Call Call `json:"call"`
+	}
+	// Ended says the agent's part of the call is over.
+	Ended struct {
+		CallID string `json:"call_id"`
+		Cause  string `json:"cause"`
+	}
+	// Verdict tells what is known of the agent's headset.
+	Verdict struct {
+		State string `json:"state"`
+		Text  string `json:"text"`
+	}
+	// Ack answers a message that carried an id and was carried out (and is durable).
+	Ack struct{}
+	// Error answers a message that was not; without an id it speaks of the connection.
+	Error struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+)
+
+// Call is what an agent is told of a call.
+type Call struct {
+	ID       string    `json:"id"`
+	Queue    string    `json:"queue"`
+	From     string    `json:"from"`
+	FromName string    `json:"from_name,omitempty"`
+	To       string    `json:"to"`
+	Arrived  time.Time `json:"arrived"`
+}
+
+func (Hello) kind() string          { return "hello" }
+func (SDPOffer) kind() string       { return "sdp_offer" }
+func (SetState) kind() string       { return "set_state" }
+func (Accept) kind() string         { return "accept" }
+func (Decline) kind() string        { return "decline" }
+func (Hangup) kind() string         { return "hangup" }
+func (EndWrapUp) kind() string      { return "end_wrap_up" }
+func (Mute) kind() string           { return "mute" }
+func (MicReading) kind() string     { return "mic_reading" }
+func (MicReport) kind() string      { return "mic_report" }
+func (HeadsetChanged) kind() string { return "headset_changed" }
+func (SignOut) kind() string        { return "sign_out" }
+func (Welcome) kind() string        { return "welcome" }
+func (SDPAnswer) kind() string      { return "sdp_answer" }
+func (State) kind() string          { return "state" }
+func (Offer) kind() string          { return "offer" }
+func (OfferWithdrawn) kind() string { return "offer_withdrawn" }
+func (Connected) kind() string      { return "connected" }
+func (Ended) kind() string          { return "ended" }
+func (Verdict) kind() string        { return "verdict" }
+func (Ack) kind() string            { return "ack" }
+func (Error) kind() string          { return "error" }

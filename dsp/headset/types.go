@@ -1,0 +1,91 @@
+package headset
+
+import "github.com/headroom-voice/headroom/dsp"
+
+// Tap says where the samples were taken.
+type Tap string
+
+// The two taps. A fault seen at the microphone belongs to the headset, the fit or
+// the room; one seen only on the wire belongs to the network or a processor.
+const (
+	TapMic  Tap = "mic"  // raw PCM in the desktop client, before any codec
+	TapWire Tap = "wire" // decoded by the service
+)
+
+// Kind names a fault. The names are the same in every file, page and message.
+type Kind string
+
+// The faults a report can hold.
+const (
+	Dead     Kind = "dead"
+	Quiet    Kind = "quiet"
+	Loud     Kind = "loud"
+	Clipping Kind = "clipping"
+	Noise    Kind = "noise"
+	Hum      Kind = "hum"
+	Buzz     Kind = "buzz"
+	Dropout  Kind = "dropout"
+	Crackle  Kind = "crackle"
+	Muffled  Kind = "muffled"
+	Echo     Kind = "echo"
+	DCOffset Kind = "dc_offset"
+	Pumping  Kind = "pumping"
+)
+
+// Severity grades a finding.
+type Severity string
+
+// The severities.
+const (
+	Watch Severity = "watch"
+	Bad   Severity = "bad"
+)
+
+// Reading is what one second of audio measured. Fields that could not be measured
+// in that second are dsp.None.
+type Reading struct {
+	At          float64   `json:"at_s"`              // seconds since the first sample, at the end of the second
+	Level       dsp.Value `json:"level_dbov"`        // RMS of the scored samples
+	ActiveLevel dsp.Value `json:"active_level_dbov"` // P.56 active speech level over the last 10 s
+	NoiseFloor  dsp.Value `json:"noise_floor_dbov"`  // high-passed noise floor over the last 10 s
+	Peak        dsp.Value `json:"peak_dbov"`         // largest absolute sample of the second
+	Clipped     dsp.Value `json:"clipped_share"`     // clipped samples / scored samples, 0..1
+	Speech      float64   `json:"speech_share"`      // share of the second in which someone spoke, 0..1
+	Scored      float64   `json:"scored_share"`      // share of the second that carried no mark, 0..1
+}
+
+// Metrics are the numbers of a whole call leg or file.
+type Metrics struct {
+	ActiveLevel   dsp.Value `json:"active_level_dbov"`    // ITU-T P.56 method B, unfiltered
+	ActiveLevelHP dsp.Value `json:"active_level_hp_dbov"` // the same behind a 100 Hz high-pass; the verdict uses this one
+	Activity      dsp.Value `json:"activity"`             // P.56 activity factor, 0..1
+	Level         dsp.Value `json:"rms_dbov"`             // RMS over everything scored
+	NoiseFloor    dsp.Value `json:"noise_floor_dbov"`
+	SNR           dsp.Value `json:"snr_db"` // active level (high-passed) - noise floor
+	Peak          dsp.Value `json:"peak_dbov"`
+	PeakFactor    dsp.Value `json:"active_peak_factor_db"` // peak - active level
+	ClippedShare  dsp.Value `json:"clipped_share"`         // clipped samples / scored samples, 0..1
+	ClipEvents    int       `json:"clip_events"`           // flat runs
+	ClipCeiling   dsp.Value `json:"clip_ceiling_dbov"`     // level of the ceiling the runs stand at
+	DC            dsp.Value `json:"dc_share"`              // mean / full scale, signed
+	ActiveValid   bool      `json:"active_level_valid"`    // false below about 16 dB SNR, where P.56 counts noise as speech
+}
+
+// Finding is one fault with the number that shows it.
+type Finding struct {
+	Kind     Kind      `json:"kind"`
+	Severity Severity  `json:"severity"`
+	Value    dsp.Value `json:"value"` // the metric, in the unit of its limit
+	Limit    dsp.Value `json:"limit"` // the limit it crossed
+	Text     string    `json:"text"`  // a sentence with what to do
+}
+
+// Report is what a whole call leg or file measured.
+type Report struct {
+	Tap          Tap       `json:"tap"`
+	SampleRate   int       `json:"sample_rate"`     // Hz
+	Duration     float64   `json:"duration_s"`      // all samples, scored or not
+	ActiveSpeech float64   `json:"active_speech_s"` // scored speech
+	Metrics      Metrics   `json:"metrics"`
+	Findings     []Finding `json:"findings"` // never nil
+}

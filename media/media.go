@@ -1,0 +1,107 @@
+// Package media holds the contracts between a call's legs: what a packet of audio
+// is, what a leg does with it, and who may listen. It knows nothing of SIP, WebRTC
+// or any codec's arithmetic; those live below it and meet only here.
+//
+// Audio is push-driven. A leg's reader goroutine hands each packet, in the order it
+// arrived, to the leg's Sink; whatever the sink does happens on that goroutine and
+// must neither wait nor keep the payload. What needs a clock of its own (music, a
+// prompt) is driven by the one Pacer of media/prompt.
+package media
+
+import (
+	"time"
+
+	"github.com/headroom-voice/headroom/dsp"
+)
+
+// Codec names an audio encoding.
+type Codec uint8
+
+// The codecs. NoCodec is the zero value.
+const (
+	NoCodec Codec = iota
+	PCMU          // G.711 mu-law, 8 kHz
+	PCMA          // G.711 A-law, 8 kHz
+	Opus          // RFC 6716, RTP clock 48 kHz (RFC 7587)
+)
+
+// String gives the encoding name as SDP has it (RFC 3551, RFC 7587).
+func (c Codec) String() string {
+	switch c {
+	case PCMU:
+		return "PCMU"
+	case PCMA:
+		return "PCMA"
+	case Opus:
+		return "opus"
+	default:
+		return "none"
+	}
+}
+
+// ClockRate gives the RTP clock in Hz.
+func (c Codec) ClockRate() int {
+	switch c {
+	case PCMU, PCMA:
+		return 8000
+	case Opus:
+		return 48000
+	default:
+		return 0
+	}
+}
+
+// Packet is one packet of encoded audio. Payload belongs to whoever hands the packet
+// over and may be reused as soon as the call that carries it returns.
+type Packet struct {
+	Source    uint32 // changes whenever a different stream starts (an SSRC, or NewSource)
+	Seq       uint64 // sequence number, extended beyond 16 bits, per source
+	Timestamp uint64 // in units of Codec.ClockRate, extended beyond 32 bits, per source
+	Codec     Codec
+	Marker    bool // first packet of a talk spurt
+	Payload   []byte
+}
+
+// Sink takes what a party says. Packet is called on the leg's reader goroutine, in
+// order of arrival (not yet of sequence): it must not block, log or keep p.
+type Sink interface {
+	Packet(p *Packet)
+}
+
+// Leg is one party's audio. All methods may be called from any goroutine; none blocks.
+type Leg interface {
+	// Accepts reports whether the party can be sent this codec.
+	Accepts(Codec) bool
+	// Preferred is the codec to encode for this party when nothing it accepts is at hand.
+	Preferred() Codec
+	// PacketTime is the packet duration the party asked for (ptime), 10 to 60 ms.
+	PacketTime() time.Duration
+	// Send writes one packet to the party, renumbered so that a change of Source is
+	// seamless. A codec the party does not accept is dropped and counted.
+	Send(p *Packet)
+	// SetSink routes what the party says; nil discards it.
+	SetSink(Sink)
+	// Stats is a snapshot of the leg's counters.
+	Stats() Stats
+}
+
+// Tap hears a decoded stream in order. Offer copies pcm and returns at once; when the
+// listener is behind, the frame is shed and counted, never waited for.
+type Tap interface {
+	Offer(pcm []float32, rate int, mark dsp.Mark)
+}
+
+// Stats counts what a leg carried. Loss and jitter are of what the party sent us
+// (RFC 3550 section 6.4.1); RoundTrip is zero until a report came back.
+type Stats struct {
+	PacketsIn, PacketsOut uint64
+	BytesIn, BytesOut     uint64
+	Lost                  int64         // expected - received
+	Late, Duplicate       uint64        // arrived too late to be played, or twice
+	Stranger              uint64        // packets from an address that is not the party's
+	Refused               uint64        // packets handed to Send in a codec the party does not accept
+	Jitter                time.Duration // interarrival jitter
+	RoundTrip             time.Duration
+	LastIn                time.Time // when the last packet arrived; zero if none has
+	Codec                 Codec     // of the last packet in
+}

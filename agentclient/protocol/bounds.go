@@ -1,0 +1,243 @@
+package protocol
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/headset"
+)
+
+// The largest fields, in bytes. Together they keep any message within MaxFrame.
+const (
+	MaxID       = 64       // of a message
+	MaxIdent    = 128      // call, agent, queue, token, state, code, cause
+	MaxText     = 512      // anything a person reads
+	MaxSDP      = 16 << 10 // an offer or answer
+	MaxFindings = 32       // of a report
+)
+
+// checkID takes letters, digits and . _ : - only, so that an id can stand in a log as it is.
+func checkID(id string) error {
+	if len(id) > MaxID {
+		return fmt.Errorf("id of %d bytes: %w", len(id), ErrBounds)
+	}
+	for i := range len(id) {
+		c := id[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != ':' && c != '-' {
+			return fmt.Errorf("id holds %q: %w", c, ErrBounds)
+		}
+	}
+	return nil
+}
+
+// check holds a message to its bounds.
+func check(m Message) error {
+	switch m := m.(type) {
+	case Hello:
+		if m.Version < 1 {
+			return fmt.Errorf("version %d: %w", m.Version, ErrBounds)
+		}
+		return first(text("client", m.Client), checkHeadset(m.Headset), ident("resume", m.Resume, false))
+	case SDPOffer:
+		return checkSDP(m.SDP)
+	case SDPAnswer:
+		return checkSDP(m.SDP)
+	case SetState:
+		if m.State != "ready" && m.State != "break" {
+			return fmt.Errorf("state %.32q is neither ready nor break: %w", m.State, ErrBounds)
+		}
+		return text("reason", m.Reason)
+	case Accept:
+		return ident("call_id", m.CallID, true)
+	case Decline:
+		return ident("call_id", m.CallID, true)
+	case Hangup:
+		return ident("call_id", m.CallID, true)
+	case MicReading:
+		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
+	case MicReport:
+		return first(ident("call_id", m.CallID, true), checkReport(m.Report))
+	case HeadsetChanged:
+		return checkHeadset(m.Headset)
+	case Welcome:
+		return checkWelcome(m)
+	case State:
+		return checkState(m)
+	case Offer:
+		return checkCall(m.Call)
+	case OfferWithdrawn:
+		return first(ident("call_id", m.CallID, true), ident("why", m.Why, false))
+	case Connected:
+		return checkCall(m.Call)
+	case Ended:
+		return first(ident("call_id", m.CallID, true), ident("cause", m.Cause, false))
+	case Verdict:
+		return first(ident("state", m.State, true), text("text", m.Text))
+	case Error:
+		return first(ident("code", m.Code, true), text("message", m.Message))
+	}
+	return nil
+}
+
+func checkWelcome(m Welcome) error {
+	if m.Version < 1 {
+		return fmt.Errorf("version %d: %w", m.Version, ErrBounds)
+	}
+	err := first(ident("resume", m.Resume, true), ident("agent", m.Agent, true), text("name", m.Name), checkState(m.State))
+	if err == nil && m.Call != nil {
+		err = checkCall(*m.Call)
+	}
+	return err
+}
+
+func checkState(s State) error {
+	return first(ident("state", s.State, true), text("reason", s.Reason))
+}
+
+func checkCall(c Call) error {
+	return first(ident("id", c.ID, true), ident("queue", c.Queue, false), text("from", c.From), text("from_name", c.FromName), text("to", c.To))
+}
+
+func checkHeadset(h Headset) error {
+	return first(ident("model", h.Model, false), ident("serial", h.Serial, false))
+}
+
+func checkSDP(sdp string) error {
+	if sdp == "" || len(sdp) > MaxSDP {
+		return fmt.Errorf("sdp of %d bytes: %w", len(sdp), ErrBounds)
+	}
+	return nil
+}
+
+func checkReading(r headset.Reading) error {
+	return first(span("at_s", r.At, 0, 1e7), span("speech_share", r.Speech, 0, 1), span("scored_share", r.Scored, 0, 1),
+		sane(r.Level, r.ActiveLevel, r.NoiseFloor, r.Peak, r.Clipped))
+}
+
+func checkReport(r headset.Report) error {
+	if r.SampleRate < 1 || r.SampleRate > 384_000 {
+		return fmt.Errorf("sample_rate %d: %w", r.SampleRate, ErrBounds)
+	}
+	if len(r.Findings) > MaxFindings {
+		return fmt.Errorf("%d findings: %w", len(r.Findings), ErrBounds)
+	}
+	if r.Metrics.ClipEvents < 0 {
+		return fmt.Errorf("clip_events %d: %w", r.Metrics.ClipEvents, ErrBounds)
+	}
+	m := r.Metrics
+	err := first(ident("tap", string(r.Tap), true), span("duration_s", r.Duration, 0, 1e7), span("active_speech_s", r.ActiveSpeech, 0, 1e7),
+		sane(m.ActiveLevel, m.ActiveLevelHP, m.Activity, m.Level, m.NoiseFloor, m.SNR, m.Peak, m.PeakFactor, m.ClippedShare, m.ClipCeiling, m.DC))
+	for _, f := range r.Findings {
+		err = first(err, ident("kind", string(f.Kind), true), ident("severity", string(f.Severity), true), text("text", f.Text), sane(f.Value, f.Limit))
+	}
+	return err
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ident(name, s string, required bool) error {
+	if len(s) > MaxIdent || required && s == "" {
+		return fmt.Errorf("%s of %d bytes: %w", name, len(s), ErrBounds)
+	}
+	return nil
+}
+
+func text(name, s string) error {
+	if len(s) > MaxText {
+		return fmt.Errorf("%s of %d bytes: %w", name, len(s), ErrBounds)
+	}
+	return nil
+}
+
+func span(name string, v, lo, hi float64) error {
+	if !(v >= lo && v <= hi) {
+		return fmt.Errorf("%s %g: %w", name, v, ErrBounds)
+	}
+	return nil
+}
+
+// sane refuses numbers no meter gives; an absent value is fine.
+func sane(values ...dsp.Value) error {
+	for _, v := range values {
+		if v.Valid() && math.Abs(float64(v)) > 1e9 {
+			return fmt.Errorf("value %g: %w", float64(v), ErrBounds)
+		}
+	}
+	return nil
+}
+
+// clip cuts what people read to MaxText. Names and texts come from callers and site
+// files; a long one must not cost an agent the call it belongs to.
+func clip(m Message) Message {
+	switch m := m.(type) {
+	case Hello:
+		m.Client, m.Headset = cut(m.Client, MaxText), clipHeadset(m.Headset)
+		return m
+	case SetState:
+		m.Reason = cut(m.Reason, MaxText)
+		return m
+	case MicReport:
+		findings := make([]headset.Finding, len(m.Report.Findings))
+		for i, f := range m.Report.Findings {
+			f.Text = cut(f.Text, MaxText)
+			findings[i] = f
+		}
+		m.Report.Findings = findings
+		return m
+	case HeadsetChanged:
+		m.Headset = clipHeadset(m.Headset)
+		return m
+	case Welcome:
+		m.Name, m.State.Reason = cut(m.Name, MaxText), cut(m.State.Reason, MaxText)
+		if m.Call != nil {
+			c := clipCall(*m.Call)
+			m.Call = &c
+		}
+		return m
+	case State:
+		m.Reason = cut(m.Reason, MaxText)
+		return m
+	case Offer:
+		m.Call = clipCall(m.Call)
+		return m
+	case Connected:
+		m.Call = clipCall(m.Call)
+		return m
+	case Verdict:
+		m.Text = cut(m.Text, MaxText)
+		return m
+	case Error:
+		m.Message = cut(m.Message, MaxText)
+		return m
+	}
+	return m
+}
+
+func clipCall(c Call) Call {
+	c.From, c.FromName, c.To = cut(c.From, MaxText), cut(c.FromName, MaxText), cut(c.To, MaxText)
+	return c
+}
+
+func clipHeadset(h Headset) Headset {
+	return Headset{Model: cut(h.Model, MaxIdent), Serial: cut(h.Serial, MaxIdent)}
+}
+
+// cut shortens s to at most n bytes without splitting a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

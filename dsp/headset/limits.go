@@ -1,0 +1,59 @@
+package headset
+
+// Limit is where a metric turns from good to Watch and from Watch to Bad. Whether
+// more or less is worse is the metric's own; each field of Limits says.
+type Limit struct {
+	Watch float64 `yaml:"watch" json:"watch"`
+	Bad   float64 `yaml:"bad" json:"bad"`
+}
+
+// Limits is the one table of what counts as a fault. Start from DefaultLimits and
+// change what a site wants different. Sources: [Q] Microsoft's Call Quality
+// Dashboard streams, [M] measured on real and synthetic speech, [A] assumption.
+type Limits struct {
+	// Quiet is the active speech level behind the 100 Hz high-pass, dBov; lower is worse. [Q]
+	Quiet Limit `yaml:"quiet_dbov" json:"quiet_dbov"`
+	// Loud is the same level on its upper side, dBov; higher is worse. [Q], bad [A]
+	Loud Limit `yaml:"loud_dbov" json:"loud_dbov"`
+	// Noise is the high-passed noise floor, dBov; higher is worse. [Q]
+	Noise Limit `yaml:"noise_dbov" json:"noise_dbov"`
+	// SNR is speech over noise, dB; lower is worse. It grades noise that is above
+	// Noise.Watch anyway; alone it only says that someone speaks softly.
+	SNR Limit `yaml:"snr_db" json:"snr_db"`
+	// Clipping is the share of samples that stand at a ceiling, 0..1; higher is worse. [M]
+	Clipping Limit `yaml:"clipped_share" json:"clipped_share"`
+	// PeakFactor is the active peak factor in dB that shows clipping where a codec has
+	// rounded the flat tops away; lower is worse. Clean speech has 13.4 to 20.7, speech
+	// with 5 % of its samples clipped 11.1 to 12.7. [M]
+	PeakFactor Limit `yaml:"peak_factor_db" json:"peak_factor_db"`
+	// DC is the absolute mean in shares of full scale at the microphone; higher is worse. [A]
+	DC Limit `yaml:"dc_share" json:"dc_share"`
+	// DeadSeconds is how long digital silence or a frozen sample lasts before the
+	// microphone counts as dead.
+	DeadSeconds float64 `yaml:"dead_s" json:"dead_s"`
+	// UnansweredSeconds is how long the far end may speak, or wait, without any near
+	// speech before the microphone counts as dead.
+	UnansweredSeconds float64 `yaml:"unanswered_s" json:"unanswered_s"`
+	// MinActive is the active speech in seconds below which level, noise and clipping
+	// are not judged.
+	MinActive float64 `yaml:"min_active_s" json:"min_active_s"`
+	// MinActivePeak is the same for the peak factor.
+	MinActivePeak float64 `yaml:"min_active_peak_s" json:"min_active_peak_s"`
+}
+
+// DefaultLimits gives the table as shipped.
+func DefaultLimits() Limits {
+	return Limits{
+		Quiet:             Limit{Watch: -30, Bad: -36},
+		Loud:              Limit{Watch: -18, Bad: -15},
+		Noise:             Limit{Watch: -50, Bad: -41},
+		SNR:               Limit{Watch: 25, Bad: 15},
+		Clipping:          Limit{Watch: 0.0001, Bad: 0.001},
+		PeakFactor:        Limit{Watch: 12, Bad: 11},
+		DC:                Limit{Watch: 0.005, Bad: 0.01},
+		DeadSeconds:       4,
+		UnansweredSeconds: 30,
+		MinActive:         5,
+		MinActivePeak:     10,
+	}
+}

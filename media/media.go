@@ -9,6 +9,7 @@
 package media
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/headroom-voice/headroom/dsp"
@@ -61,6 +62,9 @@ type Packet struct {
 	Marker    bool // first packet of a talk spurt
 	Payload   []byte
 }
+
+// NewSource draws an identity for a stream that starts now, to be a Packet's Source.
+func NewSource() uint32 { return rand.Uint32() }
 
 // Sink takes what a party says. Packet is called on the leg's reader goroutine, in
 // order of arrival (not yet of sequence): it must not block, log or keep p.

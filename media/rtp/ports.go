@@ -1,0 +1,99 @@
+package rtp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// ErrNoPorts means that every port pair is in use or still resting.
+var ErrNoPorts = errors.New("rtp: no free port pair")
+
+// Ports gives out pairs of UDP ports, RTP on the even one and RTCP on the next (RFC
+// 3550 section 11). A pair given back rests for a while before it is given out again,
+// so that the last packets of one call are never heard in the next.
+type Ports struct {
+	addr netip.Addr
+	rest time.Duration
+
+	mu   sync.Mutex
+	free []restingPair // longest rested first
+	used int
+}
+
+type restingPair struct {
+	port int
+	from time.Time // may be used again from here on
+}
+
+// NewPorts offers the pairs within [low, high] on addr. A pair rests for rest after use.
+func NewPorts(addr netip.Addr, low, high int, rest time.Duration) (*Ports, error) {
+	low += low & 1
+	if !addr.IsValid() || low < 2 || high > 65535 || low+1 > high {
+		return nil, fmt.Errorf("rtp: ports %d-%d on %v: not a range of port pairs", low, high, addr)
+	}
+	p := &Ports{addr: addr, rest: rest}
+	for port := low; port+1 <= high; port += 2 {
+		p.free = append(p.free, restingPair{port: port})
+	}
+	return p, nil
+}
+
+// Addr is the local address of every pair.
+func (p *Ports) Addr() netip.Addr { return p.addr }
+
+// InUse counts the pairs given out and not given back.
+func (p *Ports) InUse() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used
+}
+
+// listen opens the sockets of a free pair. Pairs that another program holds go to the
+// end of the line.
+func (p *Ports) listen() (rtpConn, rtcpConn *net.UDPConn, port int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for range len(p.free) {
+		pair := p.free[0]
+		if now.Before(pair.from) {
+			break // the rest have rested even less
+		}
+		p.free = append(p.free[:0], p.free[1:]...)
+		rtpConn, rtcpConn, err = p.bind(pair.port)
+		if err == nil {
+			p.used++
+			return rtpConn, rtcpConn, pair.port, nil
+		}
+		p.free = append(p.free, restingPair{port: pair.port, from: now.Add(p.rest)})
+	}
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("%w: %w", ErrNoPorts, err)
+	}
+	return nil, nil, 0, ErrNoPorts
+}
+
+func (p *Ports) bind(port int) (rtpConn, rtcpConn *net.UDPConn, err error) {
+	rtpConn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, uint16(port))))
+	if err != nil {
+		return nil, nil, err
+	}
+	rtcpConn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, uint16(port+1))))
+	if err != nil {
+		rtpConn.Close()
+		return nil, nil, err
+	}
+	return rtpConn, rtcpConn, nil
+}
+
+// release gives a pair back whose sockets are closed.
+func (p *Ports) release(port int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used--
+	p.free = append(p.free, restingPair{port: port, from: time.Now().Add(p.rest)})
+}

@@ -1,0 +1,38 @@
+// Package testdata holds speech that the project synthesised for itself, embedded so
+// that tests, the load generator and the demo need no files beside the program. The
+// README in this folder says how each recording was made.
+package testdata
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+//go:embed speech/*.wav
+var files embed.FS
+
+// Speech gives one recording as a whole WAV file: mono, 16 bit, 16 kHz for the agents
+// and 8 kHz for the caller. The name is one of Names.
+func Speech(name string) ([]byte, error) {
+	b, err := files.ReadFile(path.Join("speech", name+".wav"))
+	if err != nil {
+		return nil, fmt.Errorf("testdata: no speech %q, there are %s: %w", name, strings.Join(Names(), ", "), fs.ErrNotExist)
+	}
+	return b, nil
+}
+
+// Names lists the recordings in order of name.
+func Names() []string {
+	entries, err := files.ReadDir("speech")
+	if err != nil { // cannot be: the folder is compiled in
+		return nil
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".wav"))
+	}
+	return names
+}

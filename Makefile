@@ -1,0 +1,54 @@
+# Headroom's workbench. `make demo` shows it, `make test` proves it.
+# Everything that is made goes to build/ and internal/web/dist/.
+
+GO            ?= go
+GOLANGCI_LINT := v2.15.0
+BIN           := build/bin
+UI            := internal/web/ui
+FUZZTIME      ?= 30s
+
+.DEFAULT_GOAL := build
+.PHONY: deps deps-test build web web-test test race lint fuzz bench e2e demo screenshots clean
+
+deps: ## compilers and libraries (Debian, Ubuntu)
+	@deploy/dev/deps.sh
+
+deps-test: ## and what the tests call: sipp, baresip, PulseAudio, PostgreSQL
+	@deploy/dev/deps.sh test
+
+build: deps web ## the three programs, in build/bin
+	$(GO) build -o $(BIN)/ ./cmd/...
+
+demo: build ## the whole product on this machine, with four headsets
+	$(BIN)/headroom demo
+
+test: deps-test web-test ## everything, race detector included
+	$(GO) vet ./...
+	$(GO) test -race -timeout 9m ./...
+	$(GO) test -run 'Alloc' ./dsp/... ./media/...
+
+race: deps-test web ## the Go tests under the race detector, twice, in random order
+	$(GO) test -race -count=2 -shuffle=on -timeout 18m ./...
+
+e2e: build deps-test ## only the end-to-end tests
+	$(GO) test -race -v -timeout 9m ./internal/testenv/...
+
+lint: build/lint/golangci-lint web ## the import fences and the linters
+	build/lint/golangci-lint run ./...
+	@sh -n deploy/dev/deps.sh
+
+build/lint/golangci-lint:
+	GOBIN=$(CURDIR)/build/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+
+fuzz: deps ## every fuzz target for FUZZTIME each
+	@$(GO) list ./... | while read -r pkg; do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: deps ## meters, codecs, the bridge, the queue
+	$(GO) test -run '^$$' -bench . -benchmem ./dsp/... ./media/... ./internal/acd/...
+
+clean:
+	rm -rf build internal/web/dist/assets internal/web/dist/index.html

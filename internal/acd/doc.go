@@ -1,3 +1,22 @@
-// Package acd decides who gets the next call. It is pure: Apply takes the state and one
-// event and gives back the actions to carry out; it knows no clock, no audio and no store.
+// Package acd decides who gets the next call. It is pure: Apply takes one event and the
+// time, changes the State and gives back the actions to carry out, in order; it knows no
+// clock, no audio and no store. The same events at the same times always give the same
+// actions, so a day on the floor can be played again.
+//
+// The rules, in the words of the floor:
+//
+//   - The oldest caller first, over all queues an agent serves. A caller who was cut off
+//     (the agent's client died, the bridge failed) comes before everybody who is waiting
+//     for the first time; a caller whom an agent did not answer keeps the place.
+//   - The agent who has been ready longest rings. An agent whose headset is flagged
+//     follows the queue's policy: never, only when nobody else is ready, or as anyone.
+//   - An offer that nobody answers in time sends the agent to break, "no answer", and the
+//     caller rings with the next.
+//   - After a call comes wrap-up; a break wished during the call follows it, a sign-out
+//     takes effect as the call ends.
+//   - Every state that ends by itself has a deadline; Tick at NextDeadline is all that is
+//     needed for nothing to be stuck.
+//
+// An event costs a few logarithms of the ready agents and the waiting callers, never a
+// walk over both: see the benchmarks with 20 000 agents and 5 000 callers.
 package acd

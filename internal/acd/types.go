@@ -22,7 +22,8 @@ type (
 	}
 	// AgentReady asks for calls; during a call or wrap-up it takes effect afterwards (wrap-up ends now).
 	AgentReady struct{ Agent model.AgentID }
-	// AgentBreak asks for a break; during a call it takes effect after it, wrap-up included.
+	// AgentBreak asks for a break; during a call it takes effect after it, wrap-up included. It
+	// ends a wrap-up, and it declines an offer that rings.
 	AgentBreak struct {
 		Agent  model.AgentID
 		Reason string
@@ -43,7 +44,8 @@ type (
 	}
 	// CallGone says the caller left, wherever the call was; an offered agent goes back to ready, one on the call to wrap-up.
 	CallGone struct{ Call model.CallID }
-	// OfferAccepted and OfferDeclined are the agent's answers. A late or foreign answer changes nothing and yields OfferWithdrawn.
+	// OfferAccepted and OfferDeclined are the agent's answers; one who declines is on a break, "declined". A late or
+	// foreign answer changes nothing and yields OfferWithdrawn; one that repeats what was done yields nothing.
 	OfferAccepted struct {
 		Agent model.AgentID
 		Call  model.CallID
@@ -78,6 +80,26 @@ func (ConnectFailed) event()  {}
 func (WrapUpDone) event()     {}
 func (Tick) event()           {}
 
+// Why an offer was withdrawn or a caller requeued.
+const (
+	WhyExpired       = "expired"            // not answered in time
+	WhyCallerGone    = "caller_gone"        // the caller left
+	WhyElsewhere     = "answered_elsewhere" // a late answer: another agent has the caller
+	WhyAgentLost     = "agent_lost"         // the client died
+	WhyStale         = "stale"              // a late or foreign answer
+	WhyDeclined      = "declined"           // the agent declined or went on a break
+	WhySignedOut     = "signed_out"         // the agent signed out while it rang
+	WhyConnectFailed = "connect_failed"     // the accepted call could not be bridged
+)
+
+// Why an agent who did not ask for it is on a break.
+const (
+	ReasonSignedIn      = "signed in"
+	ReasonNoAnswer      = "no answer"
+	ReasonDeclined      = "declined"
+	ReasonConnectFailed = "connection failed"
+)
+
 // Action is something to be done about it, in order.
 type Action interface{ action() }
 
@@ -91,7 +113,7 @@ type (
 		Until      time.Time
 		LastResort bool // the agent's headset is flagged and nobody else was free
 	}
-	// OfferWithdrawn stops the ringing. Why is "expired", "caller_gone", "answered_elsewhere", "agent_lost" or "stale".
+	// OfferWithdrawn stops the ringing. Why is one of the Why constants.
 	OfferWithdrawn struct {
 		Agent model.AgentID
 		Call  model.CallID
@@ -105,13 +127,13 @@ type (
 	// Requeued says the caller is back at the head of the queue and hears music again.
 	Requeued struct {
 		Call model.CallID
-		Why  string // "agent_lost", "connect_failed"
+		Why  string // WhyAgentLost, WhyConnectFailed
 	}
 	// AgentChanged tells an agent's new state. Until is zero when nothing ends it by itself.
 	AgentChanged struct {
 		Agent  model.AgentID
 		State  model.AgentState
-		Reason string // of a break: what the agent said, "signed in", "no answer", "connection failed"
+		Reason string // of a break: what the agent said, or one of the Reason constants
 		Until  time.Time
 	}
 )
@@ -134,8 +156,9 @@ type QueueView struct {
 	ID            model.QueueID       `json:"id"`
 	Title         string              `json:"title"`
 	HeadsetPolicy model.HeadsetPolicy `json:"headset_policy"`
-	Waiting       []WaitingCall       `json:"waiting"` // head first, offered callers included
-	Ready         int                 `json:"agents_ready"`
+	Waiting       []WaitingCall       `json:"waiting"`              // head first, offered callers included
+	Ready         int                 `json:"agents_ready"`         // flagged ones included
+	ReadyFlagged  int                 `json:"agents_ready_flagged"` // ready, but their headset is flagged
 	SignedIn      int                 `json:"agents_signed_in"`
 	Answered      int                 `json:"answered"`        // since start
 	Abandoned     int                 `json:"abandoned"`       // since start
@@ -159,5 +182,6 @@ type AgentView struct {
 	Call    model.CallID       `json:"call_id,omitempty"`
 	Queues  []model.QueueID    `json:"queues"`
 	Verdict model.VerdictState `json:"verdict"`
-	Handled int                `json:"handled"` // calls since sign-in
+	Handled int                `json:"handled"`        // calls since sign-in
+	Then    model.AgentState   `json:"then,omitempty"` // break or offline: wished for after this call
 }

@@ -16,7 +16,7 @@ func TestTheAgentWhoHasBeenReadyLongestRings(t *testing.T) {
 
 func TestAfterACallAnAgentGoesToTheEndOfTheLine(t *testing.T) {
 	f := newFloor(t).ready("sales", "ann", "bob")
-	f.talking("ann", "sales", "c1")
+	f.talking("ann", "c1")
 	f.hangUp("c1").do(acd.WrapUpDone{Agent: "ann"}).is("ann", model.Ready, "")
 	f.caller("sales", "c2").wants("offer c2 to bob")
 	f.caller("sales", "c3").wants("offer c3 to ann")
@@ -95,7 +95,7 @@ func TestACallerWhoLeavesWhileItRingsCostsNobodyThePlace(t *testing.T) {
 }
 
 func TestWrapUpEndsByItselfThenTheNextCallComes(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann").talking("ann", "sales", "c1")
+	f := newFloor(t).ready("sales", "ann").talking("ann", "c1")
 	f.caller("sales", "c2").wantsNothing()
 	f.hangUp("c1").wants("ann is wrap-up")
 	f.after(29*time.Second).tick().is("ann", model.WrapUp, "")
@@ -103,7 +103,7 @@ func TestWrapUpEndsByItselfThenTheNextCallComes(t *testing.T) {
 }
 
 func TestReadyEndsWrapUpAtOnce(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann").talking("ann", "sales", "c1")
+	f := newFloor(t).ready("sales", "ann").talking("ann", "c1")
 	f.hangUp("c1").do(acd.AgentReady{Agent: "ann"}).is("ann", model.Ready, "")
 	if due, ok := f.s.NextDeadline(); ok {
 		t.Fatalf("still waits for %v", due)
@@ -113,30 +113,30 @@ func TestReadyEndsWrapUpAtOnce(t *testing.T) {
 func TestAQueueWithoutWrapUpGivesTheNextCallAtOnce(t *testing.T) {
 	q := queue("sales", "")
 	q.WrapUp = 0
-	f := newFloor(t, q).ready("sales", "ann").talking("ann", "sales", "c1").caller("sales", "c2")
+	f := newFloor(t, q).ready("sales", "ann").talking("ann", "c1").caller("sales", "c2")
 	f.hangUp("c1").wants("ann is ready", "offer c2 to ann")
 }
 
 func TestABreakWishedDuringACallFollowsTheWrapUp(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann").talking("ann", "sales", "c1")
+	f := newFloor(t).ready("sales", "ann").talking("ann", "c1")
 	f.do(acd.AgentBreak{Agent: "ann", Reason: "lunch"}).wantsNothing().is("ann", model.OnCall, "")
 	if then := f.s.Snapshot(f.now).Agents[0].Then; then != model.Break {
 		t.Errorf("the supervisor sees %q after the call, want a break", then)
 	}
 	f.hangUp("c1").is("ann", model.WrapUp, "")
 	f.after(30*time.Second).tick().is("ann", model.Break, "lunch")
-	f.do(acd.AgentReady{Agent: "ann"}).talking("ann", "sales", "c2")
+	f.do(acd.AgentReady{Agent: "ann"}).talking("ann", "c2")
 	f.hangUp("c2").do(acd.WrapUpDone{Agent: "ann"}).is("ann", model.Ready, "") // the wish was for once
 }
 
 func TestABreakWishedDuringACallCanBeTakenBack(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann").talking("ann", "sales", "c1")
+	f := newFloor(t).ready("sales", "ann").talking("ann", "c1")
 	f.do(acd.AgentBreak{Agent: "ann", Reason: "lunch"}).do(acd.AgentReady{Agent: "ann"})
 	f.hangUp("c1").do(acd.WrapUpDone{Agent: "ann"}).is("ann", model.Ready, "")
 }
 
 func TestABreakInWrapUpBeginsNow(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann").talking("ann", "sales", "c1").hangUp("c1")
+	f := newFloor(t).ready("sales", "ann").talking("ann", "c1").hangUp("c1")
 	f.do(acd.AgentBreak{Agent: "ann", Reason: "lunch"}).is("ann", model.Break, "lunch")
 	f.after(time.Hour).tick().wantsNothing()
 }
@@ -148,16 +148,16 @@ func TestABreakWhileItRingsSendsTheCallerOn(t *testing.T) {
 }
 
 func TestSignOutDuringACallTakesEffectWhenItEnds(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann").talking("ann", "sales", "c1")
+	f := newFloor(t).ready("sales", "ann").talking("ann", "c1")
 	f.do(acd.AgentSignedOut{Agent: "ann"}).wantsNothing().is("ann", model.OnCall, "")
 	f.hangUp("c1").wants("ann is offline").is("ann", model.Offline, "")
-	if got := f.queue("sales").SignedIn; got != 0 {
+	if got := f.sales().SignedIn; got != 0 {
 		t.Errorf("%d signed in, want none", got)
 	}
 }
 
 func TestSigningInAgainBeforeTheCallIsOverKeepsTheAgent(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann").talking("ann", "sales", "c1")
+	f := newFloor(t).ready("sales", "ann").talking("ann", "c1")
 	f.do(acd.AgentSignedOut{Agent: "ann"}).signIn("sales", "ann", model.VerdictGood).wantsNothing()
 	f.hangUp("c1").is("ann", model.WrapUp, "")
 }
@@ -189,10 +189,10 @@ func TestALostAgentStopsRinging(t *testing.T) {
 }
 
 func TestACallThatCannotBeConnectedGoesToSomebodyElse(t *testing.T) {
-	f := newFloor(t).ready("sales", "ann", "bob").talking("ann", "sales", "c1")
+	f := newFloor(t).ready("sales", "ann", "bob").talking("ann", "c1")
 	f.do(acd.ConnectFailed{Agent: "ann", Call: "c1"}).
 		wants("requeue c1: connect_failed", "ann is on break: connection failed", "offer c1 to bob")
-	if got := f.queue("sales").Answered; got != 0 {
+	if got := f.sales().Answered; got != 0 {
 		t.Errorf("%d answered, but nobody has spoken with the caller", got)
 	}
 	f.accept("bob", "c1").do(acd.ConnectFailed{Agent: "ann", Call: "c1"}).wantsNothing() // ann's news is old
@@ -200,28 +200,28 @@ func TestACallThatCannotBeConnectedGoesToSomebodyElse(t *testing.T) {
 }
 
 func TestALastResortQueueSparesFlaggedHeadsetsWhileOthersAreFree(t *testing.T) {
-	f := newFloor(t, queue("sales", model.PolicyLastResort)).flagged("sales", "fay").ready("sales", "ann")
+	f := newFloor(t, queue("sales", model.PolicyLastResort)).flaggedFay("sales").ready("sales", "ann")
 	f.caller("sales", "c1").wants("offer c1 to ann")
 	f.caller("sales", "c2").wants("offer c2 to fay as last resort")
 	f.caller("sales", "c3").wantsNothing()
 }
 
 func TestLastResortIsTheDefault(t *testing.T) {
-	f := newFloor(t, queue("sales", "")).flagged("sales", "fay").ready("sales", "ann")
+	f := newFloor(t, queue("sales", "")).flaggedFay("sales").ready("sales", "ann")
 	f.caller("sales", "c1").wants("offer c1 to ann").caller("sales", "c2").wants("offer c2 to fay as last resort")
 }
 
 func TestAnExcludingQueueNeverRingsAFlaggedHeadset(t *testing.T) {
-	f := newFloor(t, queue("sales", model.PolicyExclude), queue("help", model.PolicyIgnore)).flagged("sales help", "fay")
+	f := newFloor(t, queue("sales", model.PolicyExclude), queue("help", model.PolicyIgnore)).flaggedFay("sales help")
 	f.caller("sales", "c1").wantsNothing().waits("sales", "c1")
 	f.caller("help", "h1").wants("offer h1 to fay")
-	if q := f.queue("sales"); q.Ready != 0 || q.SignedIn != 1 {
+	if q := f.sales(); q.Ready != 0 || q.SignedIn != 1 {
 		t.Errorf("sales shows %d ready of %d", q.Ready, q.SignedIn)
 	}
 }
 
 func TestAnIgnoringQueueLooksOnlyAtIdleTime(t *testing.T) {
-	f := newFloor(t, queue("sales", model.PolicyIgnore)).ready("sales", "ann").flagged("sales", "fay").ready("sales", "bob")
+	f := newFloor(t, queue("sales", model.PolicyIgnore)).ready("sales", "ann").flaggedFay("sales").ready("sales", "bob")
 	f.caller("sales", "c1").wants("offer c1 to ann")
 	f.caller("sales", "c2").wants("offer c2 to fay")
 	f.caller("sales", "c3").wants("offer c3 to bob")
@@ -236,18 +236,18 @@ func TestAHeadsetJudgedBadMovesTheNextCallToSomebodyElse(t *testing.T) {
 }
 
 func TestANewHeadsetBringsTheWaitingCallerOfAnExcludingQueue(t *testing.T) {
-	f := newFloor(t, queue("sales", model.PolicyExclude)).flagged("sales", "fay").caller("sales", "c1")
+	f := newFloor(t, queue("sales", model.PolicyExclude)).flaggedFay("sales").caller("sales", "c1")
 	f.do(acd.HeadsetJudged{Agent: "fay", Verdict: model.VerdictUnknown}).wants("offer c1 to fay")
 }
 
 func TestTwoWrapUpsThatEndTogetherLeaveTheFlaggedHeadsetForLast(t *testing.T) {
-	f := newFloor(t).ready("sales", "abe", "zoe").talking("abe", "sales", "c1").talking("zoe", "sales", "c2")
+	f := newFloor(t).ready("sales", "abe", "zoe").talking("abe", "c1").talking("zoe", "c2")
 	f.do(acd.HeadsetJudged{Agent: "abe", Verdict: model.VerdictReplace}).caller("sales", "c3")
 	f.hangUp("c1").hangUp("c2").after(30 * time.Second).tick().wants("offer c3 to zoe")
 }
 
 func TestAQueueThatLosesItsPolicyRingsThoseItSpared(t *testing.T) {
-	f := newFloor(t, queue("sales", model.PolicyExclude)).flagged("sales", "fay").caller("sales", "c1")
+	f := newFloor(t, queue("sales", model.PolicyExclude)).flaggedFay("sales").caller("sales", "c1")
 	f.do(acd.SiteChanged{Queues: []model.Queue{queue("sales", model.PolicyIgnore)}}).wants("offer c1 to fay")
 }
 
@@ -270,14 +270,14 @@ func TestANewQueueIsServedByThoseWhoWereToldOfIt(t *testing.T) {
 
 func TestThePageCountsAnsweredAbandonedAndServiceLevel(t *testing.T) {
 	f := newFloor(t).ready("sales", "ann")
-	f.talking("ann", "sales", "c1").caller("sales", "c2").caller("sales", "c3").after(25 * time.Second)
+	f.talking("ann", "c1").caller("sales", "c2").caller("sales", "c3").after(25 * time.Second)
 	f.hangUp("c1").hangUp("c2").do(acd.WrapUpDone{Agent: "ann"}).wants("offer c3 to ann").accept("ann", "c3")
-	q := f.queue("sales")
+	q := f.sales()
 	if q.Answered != 2 || q.WithinLevel != 1 || q.Abandoned != 1 {
 		t.Errorf("answered %d (%d in time), abandoned %d; want 2 (1), 1", q.Answered, q.WithinLevel, q.Abandoned)
 	}
 	f.do(acd.AgentLost{Agent: "ann"}).hangUp("c3")
-	if q := f.queue("sales"); q.Answered != 2 || q.Abandoned != 1 {
+	if q := f.sales(); q.Answered != 2 || q.Abandoned != 1 {
 		t.Errorf("a caller who was cut off and left counts as answered %d, abandoned %d; want 2, 1", q.Answered, q.Abandoned)
 	}
 }

@@ -68,10 +68,10 @@ func (f *floor) signIn(queues string, a model.AgentID, v model.VerdictState) *fl
 	return f.do(acd.AgentSignedIn{Agent: a, Queues: ids, Verdict: v})
 }
 
-// flagged is ready with a headset that is to be replaced.
-func (f *floor) flagged(queues string, a model.AgentID) *floor {
-	f.signIn(queues, a, model.VerdictReplace)
-	return f.do(acd.AgentReady{Agent: a}).after(time.Second)
+// flaggedFay is ready with a headset that is to be replaced.
+func (f *floor) flaggedFay(queues string) *floor {
+	f.signIn(queues, "fay", model.VerdictReplace)
+	return f.do(acd.AgentReady{Agent: "fay"}).after(time.Second)
 }
 
 func (f *floor) caller(q model.QueueID, c model.CallID) *floor {
@@ -84,10 +84,10 @@ func (f *floor) accept(a model.AgentID, c model.CallID) *floor {
 
 func (f *floor) hangUp(c model.CallID) *floor { return f.do(acd.CallGone{Call: c}) }
 
-// talking brings caller and agent together; the caller must be offered to that agent.
-func (f *floor) talking(a model.AgentID, q model.QueueID, c model.CallID) *floor {
+// talking brings a caller of sales and an agent together; the caller must be offered to that agent.
+func (f *floor) talking(a model.AgentID, c model.CallID) *floor {
 	f.t.Helper()
-	f.caller(q, c).wants(fmt.Sprintf("offer %s to %s", c, a))
+	f.caller("sales", c).wants(fmt.Sprintf("offer %s to %s", c, a))
 	return f.accept(a, c).wants(fmt.Sprintf("connect %s with %s", c, a))
 }
 
@@ -143,7 +143,7 @@ func (f *floor) wantsNothing() *floor {
 }
 
 // is checks an agent's state as a supervisor sees it.
-func (f *floor) is(a model.AgentID, want model.AgentState, reason string) *floor {
+func (f *floor) is(a model.AgentID, want model.AgentState, reason string) {
 	f.t.Helper()
 	got, why := model.Offline, ""
 	for _, v := range f.s.Snapshot(f.now).Agents {
@@ -154,11 +154,10 @@ func (f *floor) is(a model.AgentID, want model.AgentState, reason string) *floor
 	if got != want || why != reason {
 		f.t.Errorf("%s is %s %q, want %s %q", a, got, why, want, reason)
 	}
-	return f
 }
 
 // waits checks who waits in a queue, head first.
-func (f *floor) waits(q model.QueueID, want ...model.CallID) *floor {
+func (f *floor) waits(q model.QueueID, want ...model.CallID) {
 	f.t.Helper()
 	var got []model.CallID
 	for _, v := range f.s.Snapshot(f.now).Queues {
@@ -171,16 +170,10 @@ func (f *floor) waits(q model.QueueID, want ...model.CallID) *floor {
 	if !slices.Equal(got, want) {
 		f.t.Errorf("waiting in %s: %v, want %v", q, got, want)
 	}
-	return f
 }
 
-func (f *floor) queue(q model.QueueID) acd.QueueView {
+// sales is the first queue as the page shows it.
+func (f *floor) sales() acd.QueueView {
 	f.t.Helper()
-	for _, v := range f.s.Snapshot(f.now).Queues {
-		if v.ID == q {
-			return v
-		}
-	}
-	f.t.Fatalf("no queue %s", q)
-	return acd.QueueView{}
+	return f.s.Snapshot(f.now).Queues[0]
 }

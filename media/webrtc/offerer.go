@@ -1,0 +1,80 @@
+package webrtc
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pion/ice/v4"
+	pion "github.com/pion/webrtc/v4"
+
+	"github.com/headroom-voice/headroom/media"
+)
+
+// OfferConfig is the client's side. The zero value is complete.
+type OfferConfig struct {
+	ConnectTimeout time.Duration // from Offer to ICE and DTLS done, default 15 s
+	LostAfter      time.Duration // without a sign of life, default 15 s
+}
+
+// Offer makes the client's side of a connection: full ICE with host candidates on all
+// interfaces, loopback included, and one audio section. Give the SDP to the service
+// and its answer to Answered. The SDP names no candidates: an ICE-lite service learns
+// them from the checks.
+func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 15 * time.Second
+	}
+	if cfg.LostAfter == 0 {
+		cfg.LostAfter = 15 * time.Second
+	}
+	engine := commonSettings(cfg.LostAfter)
+	engine.SetIncludeLoopbackCandidate(true)
+	engine.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	api, err := newAPI(engine)
+	if err != nil {
+		return nil, "", err
+	}
+	// What a person says goes up wide-band, for the meters.
+	p, err := newPeer(api, peerConfig{
+		preferred:      []media.Codec{media.Opus, media.PCMU, media.PCMA},
+		packetTime:     20 * time.Millisecond,
+		connectTimeout: cfg.ConnectTimeout,
+		log:            log,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	sdp, err := p.offer()
+	if err != nil {
+		_ = p.Close()
+		return nil, "", err
+	}
+	return p, sdp, nil
+}
+
+func (p *Peer) offer() (string, error) {
+	if err := p.attach(); err != nil {
+		return "", fmt.Errorf("offer: %w", err)
+	}
+	offer, err := p.pc.CreateOffer(nil)
+	if err != nil {
+		return "", fmt.Errorf("offer: %w", err)
+	}
+	if err := p.pc.SetLocalDescription(offer); err != nil {
+		return "", fmt.Errorf("offer: %w", err)
+	}
+	return offer.SDP, nil
+}
+
+// Answered completes an Offer with the service's answer; the connection then comes up
+// by itself (Connected, Done).
+func (p *Peer) Answered(answerSDP string) error {
+	if len(answerSDP) > maxSDP {
+		return fmt.Errorf("answer of %d bytes: %w", len(answerSDP), ErrOffer)
+	}
+	if err := p.pc.SetRemoteDescription(pion.SessionDescription{Type: pion.SDPTypeAnswer, SDP: answerSDP}); err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	return p.negotiated()
+}

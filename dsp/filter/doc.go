@@ -1,0 +1,2 @@
+// Package filter holds the filters that several meters share.
+package filter

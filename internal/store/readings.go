@@ -24,14 +24,16 @@ import (
 //	  varint   speech, scored: likewise, always present
 //
 // varint is Go's encoding/binary: base 128, zig-zag. Scaled values are int16: decibels
-// times 100, shares times 30,000, so that levels come back within 0.005 dB and one clipped
-// sample in a second at 48 kHz is still not zero.
+// times 100, so that levels come back within 0.005 dB; the clipped share times 30,000, so
+// that one clipped sample in a second at 48 kHz is still not zero; speech and scored, which
+// count frames, times 1000.
 const (
 	readingsVersion  = 1
 	maxReadings      = 3600 // in one stored run
 	minReadingBytes  = 4
 	decibelScale     = 100
-	shareScale       = 30_000
+	clippedScale     = 30_000
+	shareScale       = 1000
 	maxReadingMillis = 1 << 40 // 34 years
 	valueFields      = 5       // those with a presence bit; two more follow
 )
@@ -85,8 +87,8 @@ func encodeReadings(readings []headset.Reading) ([]byte, error) {
 
 // fieldScale gives the factor of a field: the fifth is a share, those before are decibels.
 func fieldScale(field int) float64 {
-	if field >= valueFields-1 {
-		return shareScale
+	if field == valueFields-1 {
+		return clippedScale
 	}
 	return decibelScale
 }
@@ -191,7 +193,7 @@ func decodeField(b []byte, last *int64, scale float64) (value float64, rest []by
 const readingRowsLimit = 20_000
 
 // AddReadings keeps a run of readings of one call, leg and tap. Levels are rounded to
-// 0.01 dB, shares to 1/30,000, times to the millisecond.
+// 0.01 dB, the clipped share to 1/30,000, other shares to 1/1000, times to the millisecond.
 func (s *Store) AddReadings(ctx context.Context, chunk model.ReadingChunk) error {
 	var blobs [][]byte
 	for rest := chunk.Readings; len(rest) > 0; {

@@ -62,6 +62,9 @@ func (s *Store) ApplySite(ctx context.Context, site model.Site) (Changes, error)
 // siteRows encodes a site, and refuses one whose names are not unique: config says where,
 // this is the last guard.
 func siteRows(site model.Site) (items, users []siteRow, err error) {
+	if max(len(site.Trunks), len(site.Queues), len(site.Users)) > siteLimit {
+		return nil, nil, fmt.Errorf("more than %d trunks, queues or users", siteLimit)
+	}
 	seen := map[string]bool{}
 	row := func(kind, id string, position int, v any) siteRow {
 		body, encodeErr := toJSON(v)

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/headroom-voice/headroom/internal/model"
+)
+
+// Shapes of what people write; held as functions, since a package keeps no variables.
+func validName(s string) bool {
+	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`).MatchString(s)
+}
+
+func validNumber(s string) bool {
+	return regexp.MustCompile(`^[A-Za-z0-9+*#._-]{1,64}$`).MatchString(s)
+}
+
+func validTitle(s string) bool {
+	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= 100 && strings.TrimSpace(s) == s &&
+		strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+// checkSite finds what the types let through.
+func checkSite(site model.Site, f *findings) {
+	checkTrunks(site.Trunks, f)
+	queues := checkQueues(site.Queues, f)
+	checkUsers(site.Users, queues, f)
+	h := site.Headset
+	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)
+	checkRange(f, "headset.window", h.Window, 1, 100)
+	checkRange(f, "headset.replace_after", h.ReplaceAfter, 1, max(h.Window, 1))
+}
+
+// checkName checks that an object has a name and shares it with nobody, in any case of letters.
+func checkName(f *findings, seen map[string]string, key, name string) {
+	switch {
+	case name == "":
+		f.add(join(key, "name"), "a name is needed")
+		return
+	case !validName(name):
+		f.add(join(key, "name"), "%q is not a name; use up to 64 letters, digits and . _ @ -, a letter or digit first", name)
+		return
+	}
+	folded := strings.ToLower(name)
+	if other, there := seen[folded]; there {
+		f.add(join(key, "name"), "%q is already the name of %s", name, other)
+		return
+	}
+	seen[folded] = key
+}
+
+func checkTrunks(trunks []model.Trunk, f *findings) {
+	names := map[string]string{}
+	type source struct {
+		key    string
+		prefix netip.Prefix
+	}
+	var sources []source
+	for i, t := range trunks {
+		key := fmt.Sprintf("trunks[%d]", i)
+		checkName(f, names, key, string(t.ID))
+		if len(t.Sources) == 0 {
+			f.add(key+".sources", "at least one address or network is needed, like 192.0.2.10")
+		}
+		for j, p := range t.Sources {
+			at := fmt.Sprintf("%s.sources[%d]", key, j)
+			if !p.IsValid() || p != p.Masked() {
+				f.add(at, "%q has bits set behind the network; write %s", p, p.Masked())
+				continue
+			}
+			for _, other := range sources {
+				if p.Overlaps(other.prefix) {
+					f.add(at, "%q overlaps %q of %s; an address belongs to one trunk", p, other.prefix, other.key)
+					break
+				}
+			}
+			sources = append(sources, source{at, p})
+		}
+		seen := map[string]bool{}
+		for j, c := range t.Codecs {
+			at := fmt.Sprintf("%s.codecs[%d]", key, j)
+			checkWord(f, at, c, "PCMU", "PCMA")
+			checkOnce(f, seen, at, c)
+		}
+	}
+}
+
+// checkQueues gives the names of the queues.
+func checkQueues(queues []model.Queue, f *findings) map[model.QueueID]bool {
+	names, numbers, ids := map[string]string{}, map[string]string{}, map[model.QueueID]bool{}
+	for i, q := range queues {
+		key := fmt.Sprintf("queues[%d]", i)
+		checkName(f, names, key, string(q.ID))
+		ids[q.ID] = true
+		checkTitle(f, key, q.Title)
+		for j, n := range q.Numbers {
+			at := fmt.Sprintf("%s.numbers[%d]", key, j)
+			if !validNumber(n) {
+				f.add(at, "%q is not a number; use up to 64 digits, letters and + * # . _ -", n)
+			} else if other, there := numbers[n]; there {
+				f.add(at, "%q already leads to %s", n, other)
+			}
+			numbers[n] = key
+		}
+		checkDuration(f, key+".offer_timeout", q.OfferTimeout, time.Second, 10*time.Minute)
+		checkDuration(f, key+".wrap_up", q.WrapUp, 0, time.Hour)
+		checkDuration(f, key+".service_level", q.ServiceLevel, time.Second, time.Hour)
+		checkWord(f, key+".headset_policy", q.HeadsetPolicy, model.PolicyExclude, model.PolicyLastResort, model.PolicyIgnore)
+	}
+	return ids
+}
+
+func checkUsers(users []model.User, queues map[model.QueueID]bool, f *findings) {
+	names := map[string]string{}
+	for i, u := range users {
+		key := fmt.Sprintf("users[%d]", i)
+		checkName(f, names, key, string(u.ID))
+		checkTitle(f, key, u.Title)
+		if len(u.Roles) == 0 {
+			f.add(key+".roles", "at least one role is needed: agent, supervisor, it or admin")
+		}
+		seen := map[string]bool{}
+		for j, r := range u.Roles {
+			at := fmt.Sprintf("%s.roles[%d]", key, j)
+			checkWord(f, at, r, model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin)
+			checkOnce(f, seen, at, string(r))
+		}
+		seen = map[string]bool{}
+		for j, q := range u.Queues {
+			at := fmt.Sprintf("%s.queues[%d]", key, j)
+			if !queues[q] {
+				f.add(at, "there is no queue %q in this file", q)
+			}
+			checkOnce(f, seen, at, string(q))
+		}
+	}
+}
+
+func checkTitle(f *findings, key, title string) {
+	if !validTitle(title) {
+		f.add(key+".title", "%q is not a title; use up to 100 printable characters, no space at either end", title)
+	}
+}
+
+func checkOnce(f *findings, seen map[string]bool, key, word string) {
+	if seen[word] {
+		f.add(key, "%q is there twice", word)
+	}
+	seen[word] = true
+}
+
+// checkWord checks that a value is one of those that exist.
+func checkWord[T ~string](f *findings, key string, value T, known ...T) {
+	words := make([]string, len(known))
+	for i, k := range known {
+		if value == k {
+			return
+		}
+		words[i] = string(k)
+	}
+	f.add(key, "%q is not known; write %s or %s", value, strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+}
+
+func checkDuration(f *findings, key string, d, low, high time.Duration) {
+	if d < low || d > high {
+		f.add(key, "%s is out of range; expected %s to %s", d, low, high)
+	}
+}
+
+func checkRange(f *findings, key string, n, low, high int) {
+	if n < low || n > high {
+		f.add(key, "%d is out of range; expected %d to %d", n, low, high)
+	}
+}

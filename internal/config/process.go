@@ -1,0 +1,211 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Process is headroom.yaml: how one process of the service runs.
+type Process struct {
+	HTTP     HTTP     `yaml:"http"`
+	SIP      SIP      `yaml:"sip"`
+	RTP      RTP      `yaml:"rtp"`
+	WebRTC   WebRTC   `yaml:"webrtc"`
+	Data     string   `yaml:"data"` // folder of everything the process keeps
+	Database Database `yaml:"database"`
+	Log      Log      `yaml:"log"`
+	Shutdown Shutdown `yaml:"shutdown"`
+}
+
+// HTTP is where pages, API and agents' signalling are served.
+type HTTP struct {
+	Listen        string `yaml:"listen"`         // IP:port
+	SecureCookies bool   `yaml:"secure_cookies"` // cookies only over HTTPS
+}
+
+// SIP is where trunks call.
+type SIP struct {
+	UDP       string     `yaml:"udp"`       // IP:port; empty is off
+	TCP       string     `yaml:"tcp"`       // IP:port; empty is off
+	Advertise netip.Addr `yaml:"advertise"` // address told to trunks, for signalling and audio; invalid is the listening one
+}
+
+// RTP is where the trunks' audio arrives.
+type RTP struct {
+	Address netip.Addr `yaml:"address"` // bound for every call
+	Ports   PortRange  `yaml:"ports"`   // two a call
+}
+
+// WebRTC is where the agents' audio arrives.
+type WebRTC struct {
+	Listen    string       `yaml:"listen"`    // IP:port, one UDP port for all agents
+	Advertise []netip.Addr `yaml:"advertise"` // addresses told to agents; empty is the listening one
+}
+
+// Database says where the record is kept.
+type Database struct {
+	DSN string `yaml:"dsn"` // postgres:// URL; empty is SQLite in the data folder
+}
+
+// Log says how the process logs.
+type Log struct {
+	Level  slog.Level `yaml:"level"`
+	Format LogFormat  `yaml:"format"`
+}
+
+// LogFormat is how a log line looks.
+type LogFormat string
+
+// The formats.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// Shutdown says how the process ends.
+type Shutdown struct {
+	Drain time.Duration `yaml:"drain"` // calls in progress may go on for this long
+}
+
+// PortRange is a range of UDP ports, both ends in it.
+type PortRange struct{ Low, High uint16 }
+
+// String gives the range as it is written, such as 20000-29999.
+func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.Low, r.High) }
+
+// Default is the process without a file: everything on 127.0.0.1, SQLite under
+// ./headroom-data.
+func Default() Process {
+	return Process{
+		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
+		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060"},
+		RTP:      RTP{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Ports: PortRange{20000, 29999}},
+		WebRTC:   WebRTC{Listen: "127.0.0.1:8190", Advertise: []netip.Addr{}},
+		Data:     "./headroom-data",
+		Log:      Log{Level: slog.LevelInfo, Format: LogText},
+		Shutdown: Shutdown{Drain: 30 * time.Second},
+	}
+}
+
+// Load reads headroom.yaml; an empty name gives Default. Mistakes in the file are Errors.
+func Load(name string) (Process, error) {
+	if name == "" {
+		return Default(), nil
+	}
+	data, err := readFile(name)
+	if err != nil {
+		return Process{}, err
+	}
+	return Parse(name, data)
+}
+
+// Parse is Load for what is already read; name is for messages.
+func Parse(name string, data []byte) (Process, error) {
+	f := &findings{file: name}
+	p := Default()
+	decode(data, &p, f)
+	if len(f.errors) == 0 {
+		p.check(f)
+	}
+	if err := f.err(); err != nil {
+		return Process{}, err
+	}
+	return p, nil
+}
+
+// Validate checks a Process that was put together by flags or by hand.
+func (p Process) Validate() error {
+	f := &findings{}
+	p.check(f)
+	return f.err()
+}
+
+// DSN is what the store is opened with.
+func (p Process) DSN() string {
+	if p.Database.DSN != "" {
+		return p.Database.DSN
+	}
+	return filepath.Join(p.Data, "headroom.db")
+}
+
+// check finds what the types let through.
+func (p Process) check(f *findings) {
+	checkListen(f, "http.listen", p.HTTP.Listen, false)
+	everywhere := checkListen(f, "sip.udp", p.SIP.UDP, true)
+	everywhere = checkListen(f, "sip.tcp", p.SIP.TCP, true) || everywhere
+	checkListen(f, "webrtc.listen", p.WebRTC.Listen, false)
+	if !p.RTP.Address.IsValid() {
+		f.add("rtp.address", "an address is needed; write it like 192.0.2.10")
+	}
+	if everywhere || p.RTP.Address.IsUnspecified() {
+		if !p.SIP.Advertise.IsValid() {
+			f.add("sip.advertise", "is needed when sip or rtp listens on every address; write the one that trunks reach, like 192.0.2.10")
+		}
+	}
+	if p.SIP.Advertise.IsUnspecified() {
+		f.add("sip.advertise", "%q cannot be called; write the address that trunks reach, like 192.0.2.10", p.SIP.Advertise)
+	}
+	for i, a := range p.WebRTC.Advertise {
+		if !a.IsValid() || a.IsUnspecified() {
+			f.add(fmt.Sprintf("webrtc.advertise[%d]", i), "%q cannot be reached; write the address that agents reach, like 192.0.2.10", a)
+		}
+	}
+	if p.RTP.Ports.Low < 1024 || p.RTP.Ports.High < p.RTP.Ports.Low+3 || p.RTP.Ports.High < 4 {
+		f.add("rtp.ports", "%q is not enough; expected at least four ports from 1024 on, like 20000-29999", p.RTP.Ports)
+	}
+	if p.Data == "" {
+		f.add("data", "a folder is needed, like ./headroom-data")
+	}
+	if p.Database.DSN != "" {
+		// The value may hold a password, so it is not repeated.
+		if u, err := url.Parse(p.Database.DSN); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && u.RawQuery == "" {
+			f.add("database.dsn", "is not a database; write it like postgres://user:password@host/database, or leave it empty for SQLite")
+		}
+	}
+	checkWord(f, "log.format", p.Log.Format, LogText, LogJSON)
+	checkDuration(f, "shutdown.drain", p.Shutdown.Drain, 0, time.Hour)
+}
+
+// checkListen checks an IP:port and reports whether it stands for every address.
+func checkListen(f *findings, key, listen string, mayBeOff bool) (everywhere bool) {
+	if listen == "" && mayBeOff {
+		return false
+	}
+	a, err := netip.ParseAddrPort(listen)
+	if err != nil {
+		off := ""
+		if mayBeOff {
+			off = `, or "" for off`
+		}
+		f.add(key, "%q is not an address and port; write it like 127.0.0.1:8080%s", listen, off)
+		return false
+	}
+	return a.Addr().IsUnspecified()
+}
+
+// parsePortRange reads 20000-29999.
+func parsePortRange(s string) (PortRange, error) {
+	low, high, _ := strings.Cut(s, "-")
+	l, err := strconv.ParseUint(strings.TrimSpace(low), 10, 16)
+	if err != nil {
+		return PortRange{}, err
+	}
+	h, err := strconv.ParseUint(strings.TrimSpace(high), 10, 16)
+	return PortRange{Low: uint16(l), High: uint16(h)}, err
+}
+
+// parseLevel reads one of slog's four words.
+func parseLevel(s string) (slog.Level, error) {
+	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		if s == strings.ToLower(l.String()) {
+			return l, nil
+		}
+	}
+	return 0, strconv.ErrSyntax
+}

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/headroom-voice/headroom/internal/model"
+)
+
+// DefaultSite is the site without a file: nobody and nothing, default headset rules. Its
+// lists are never nil.
+func DefaultSite() model.Site {
+	return model.Site{
+		Trunks: []model.Trunk{}, Queues: []model.Queue{}, Users: []model.User{},
+		Headset: model.HeadsetRules{MinActiveSpeech: 30 * time.Second, Window: 10, ReplaceAfter: 3},
+	}
+}
+
+// setDefaults fills a list's new element with what holds when its file says nothing.
+func setDefaults(v reflect.Value) {
+	switch to := v.Addr().Interface().(type) {
+	case *model.Trunk:
+		*to = model.Trunk{Sources: []netip.Prefix{}, Codecs: []string{}}
+	case *model.Queue:
+		*to = model.Queue{
+			Numbers: []string{}, OfferTimeout: 20 * time.Second, WrapUp: 15 * time.Second,
+			HeadsetPolicy: model.PolicyLastResort, ServiceLevel: 20 * time.Second,
+		}
+	case *model.User:
+		*to = model.User{Roles: []model.Role{model.RoleAgent}, Queues: []model.QueueID{}}
+	}
+}
+
+// LoadSite reads site.yaml. Mistakes in the file are Errors.
+func LoadSite(name string) (model.Site, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return model.Site{}, err
+	}
+	return ParseSite(name, data)
+}
+
+// ParseSite is LoadSite for what is already read; name is for messages. Lists of the
+// result are never nil, and every title is filled.
+func ParseSite(name string, data []byte) (model.Site, error) {
+	f := &findings{file: name}
+	site := DefaultSite()
+	decode(data, &site, f)
+	for i := range site.Queues {
+		if site.Queues[i].Title == "" {
+			site.Queues[i].Title = string(site.Queues[i].ID)
+		}
+	}
+	for i := range site.Users {
+		if site.Users[i].Title == "" {
+			site.Users[i].Title = string(site.Users[i].ID)
+		}
+	}
+	if len(f.errors) == 0 {
+		checkSite(site, f)
+	}
+	if err := f.err(); err != nil {
+		return model.Site{}, err
+	}
+	return site, nil
+}
+
+// ValidateSite checks a site that did not come from a file.
+func ValidateSite(site model.Site) error {
+	f := &findings{}
+	checkSite(site, f)
+	return f.err()
+}
+
+// Marshal writes a site as a file that ParseSite reads back equal. All values are
+// written, defaults too.
+func Marshal(site model.Site) []byte {
+	var b strings.Builder
+	section := func(name string, n int) {
+		if n == 0 {
+			fmt.Fprintf(&b, "%s: []\n", name)
+		} else {
+			fmt.Fprintf(&b, "%s:\n", name)
+		}
+	}
+	section("trunks", len(site.Trunks))
+	for _, t := range site.Trunks {
+		fmt.Fprintf(&b, "  - name: %s\n    sources: %s\n    codecs: %s\n", quote(t.ID), flow(t.Sources), flow(t.Codecs))
+	}
+	section("queues", len(site.Queues))
+	for _, q := range site.Queues {
+		fmt.Fprintf(&b, "  - name: %s\n    title: %s\n    numbers: %s\n", quote(q.ID), quote(q.Title), flow(q.Numbers))
+		fmt.Fprintf(&b, "    offer_timeout: %s\n    wrap_up: %s\n    headset_policy: %s\n    service_level: %s\n",
+			q.OfferTimeout, q.WrapUp, q.HeadsetPolicy, q.ServiceLevel)
+	}
+	section("users", len(site.Users))
+	for _, u := range site.Users {
+		fmt.Fprintf(&b, "  - name: %s\n    title: %s\n    roles: %s\n    queues: %s\n", quote(u.ID), quote(u.Title), flow(u.Roles), flow(u.Queues))
+	}
+	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
+		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)
+	return []byte(b.String())
+}
+
+// quote writes text so that YAML takes it for nothing else. Titles hold no control
+// characters, so Go's and YAML's escapes are the same.
+func quote[T ~string](s T) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(string(s)) + `"`
+}
+
+// flow writes a list on one line.
+func flow[T any](list []T) string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = strconv.Quote(fmt.Sprint(v))
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+// parsePrefix reads an address, which is a network of one, or a network.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().WithZone("").Prefix(a.Unmap().BitLen())
+	}
+	return netip.ParsePrefix(s)
+}

@@ -112,7 +112,7 @@ func checkSDP(sdp string) error {
 }
 
 func checkReading(r headset.Reading) error {
-	return first(span("at_s", r.At, 0, 1e7), span("speech_share", r.Speech, 0, 1), span("scored_share", r.Scored, 0, 1),
+	return first(upTo("at_s", r.At, 1e7), upTo("speech_share", r.Speech, 1), upTo("scored_share", r.Scored, 1),
 		sane(r.Level, r.ActiveLevel, r.NoiseFloor, r.Peak, r.Clipped))
 }
 
@@ -127,7 +127,7 @@ func checkReport(r headset.Report) error {
 		return fmt.Errorf("clip_events %d: %w", r.Metrics.ClipEvents, ErrBounds)
 	}
 	m := r.Metrics
-	err := first(ident("tap", string(r.Tap), true), span("duration_s", r.Duration, 0, 1e7), span("active_speech_s", r.ActiveSpeech, 0, 1e7),
+	err := first(ident("tap", string(r.Tap), true), upTo("duration_s", r.Duration, 1e7), upTo("active_speech_s", r.ActiveSpeech, 1e7),
 		sane(m.ActiveLevel, m.ActiveLevelHP, m.Activity, m.Level, m.NoiseFloor, m.SNR, m.Peak, m.PeakFactor, m.ClippedShare, m.ClipCeiling, m.DC))
 	for _, f := range r.Findings {
 		err = first(err, ident("kind", string(f.Kind), true), ident("severity", string(f.Severity), true), text("text", f.Text), sane(f.Value, f.Limit))
@@ -158,8 +158,8 @@ func text(name, s string) error {
 	return nil
 }
 
-func span(name string, v, lo, hi float64) error {
-	if !(v >= lo && v <= hi) {
+func upTo(name string, v, most float64) error {
+	if !(v >= 0 && v <= most) {
 		return fmt.Errorf("%s %g: %w", name, v, ErrBounds)
 	}
 	return nil

@@ -38,7 +38,8 @@ type Peer struct {
 	freed     chan struct{} // and nothing of it is left
 
 	mu         sync.Mutex
-	isUp       bool
+	agreed     bool // the codecs are known
+	secured    bool // ICE and DTLS are done
 	cause      error
 	closeErr   error
 	readers    sync.WaitGroup
@@ -108,10 +109,11 @@ func (p *Peer) attach() error {
 
 // negotiated learns which payload type stands for which codec, once both descriptions are set.
 func (p *Peer) negotiated() error {
+	var codecs [128]media.Codec
 	for _, t := range p.pc.GetTransceivers() {
 		for _, c := range t.Receiver().GetParameters().Codecs {
 			if codec := codecOf(c); codec != media.NoCodec && c.PayloadType < 128 {
-				p.in.codecs[c.PayloadType] = codec
+				codecs[c.PayloadType] = codec
 				p.out.offer(codec, uint8(c.PayloadType))
 			}
 		}
@@ -119,7 +121,24 @@ func (p *Peer) negotiated() error {
 	if p.Preferred() == media.NoCodec {
 		return fmt.Errorf("%w: none of opus, PCMU and PCMA in common", ErrOffer)
 	}
+	p.in.codecs.Store(&codecs)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.agreed = true
+	p.comeUp()
 	return nil
+}
+
+// comeUp lets audio flow once everything is there. The client's connection may be
+// secured before it has read the answer to its end. Needs p.mu.
+func (p *Peer) comeUp() {
+	if !p.agreed || !p.secured || p.cause != nil {
+		return
+	}
+	p.patience.Stop()
+	p.out.open()
+	p.nextReport = time.AfterFunc(firstReport(), p.report)
+	close(p.connected)
 }
 
 func (p *Peer) connectionChanged(s pion.PeerConnectionState) {
@@ -127,14 +146,10 @@ func (p *Peer) connectionChanged(s pion.PeerConnectionState) {
 	case pion.PeerConnectionStateConnected:
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.isUp || p.cause != nil {
-			return
+		if !p.secured { // it may come again after a disconnection
+			p.secured = true
+			p.comeUp()
 		}
-		p.isUp = true
-		p.patience.Stop()
-		p.out.open()
-		p.nextReport = time.AfterFunc(firstReport(), p.report)
-		close(p.connected)
 	case pion.PeerConnectionStateFailed:
 		p.end(ErrLost)
 	case pion.PeerConnectionStateClosed:

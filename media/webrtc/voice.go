@@ -132,7 +132,7 @@ func (v *voice) count(s *media.Stats) {
 
 // ears is what we hear.
 type ears struct {
-	codecs   [128]media.Codec // by payload type; set before the connection stands
+	codecs   atomic.Pointer[[128]media.Codec] // by payload type; nil until negotiated
 	sink     atomic.Pointer[media.Sink]
 	receiver rtp.Receiver
 }
@@ -148,9 +148,9 @@ func (e *ears) route(s media.Sink) {
 // packet runs on the connection's reader. A payload type that was not negotiated is
 // counted as a packet without audio.
 func (e *ears) packet(wire *rtpwire.Packet, out *media.Packet, arrival time.Time) {
-	codec := e.codecs[wire.PayloadType&0x7f]
-	if len(wire.Payload) == 0 {
-		codec = media.NoCodec
+	codec := media.NoCodec
+	if codecs := e.codecs.Load(); codecs != nil && len(wire.Payload) > 0 {
+		codec = codecs[wire.PayloadType&0x7f]
 	}
 	if !e.receiver.Accept(&wire.Header, wire.Payload, arrival, codec, out) || codec == media.NoCodec {
 		return

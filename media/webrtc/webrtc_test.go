@@ -84,7 +84,7 @@ func await(t testing.TB, what string, c <-chan struct{}) {
 }
 
 // speak sends numbered packets every 20 ms until stopped.
-func speak(t testing.TB, leg media.Leg, codec media.Codec) (stop func()) {
+func speak(leg media.Leg, codec media.Codec) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -110,8 +110,8 @@ func TestBothSidesHearEachOther(t *testing.T) {
 	up, down := make(heard, 64), make(heard, 64)
 	service.SetSink(up)
 	client.SetSink(down)
-	defer speak(t, client, media.Opus)()
-	stop := speak(t, service, media.PCMU)
+	defer speak(client, media.Opus)()
+	stop := speak(service, media.PCMU)
 
 	for range 10 {
 		if p := next(t, up); p.Codec != media.Opus || !strings.HasPrefix(string(p.Payload), "opus packet ") {
@@ -125,7 +125,7 @@ func TestBothSidesHearEachOther(t *testing.T) {
 
 	// The codec changes with the next packet, without a word of signalling.
 	for _, codec := range []media.Codec{media.PCMA, media.Opus, media.PCMU} {
-		stop := speak(t, service, codec)
+		stop := speak(service, codec)
 		for p := next(t, down); p.Codec != codec; p = next(t, down) {
 			continue
 		}
@@ -206,8 +206,8 @@ func TestReportsGoBothWaysAndGiveTheRoundTrip(t *testing.T) {
 	up, down := make(heard, 1), make(heard, 1)
 	client.SetSink(down)
 	service.SetSink(up)
-	defer speak(t, client, media.Opus)()
-	defer speak(t, service, media.PCMU)()
+	defer speak(client, media.Opus)()
+	defer speak(service, media.PCMU)()
 	next(t, up)
 	next(t, down)
 
@@ -332,7 +332,7 @@ func TestAdvertisedAddressStandsInTheAnswer(t *testing.T) {
 func TestStrangersOnThePortDisturbNobody(t *testing.T) {
 	g := newGateway(t, Config{})
 	client, service, _ := connect(t, g, OfferConfig{})
-	stranger, err := net.Dial("udp", g.Addr().String())
+	stranger, err := new(net.Dialer).DialContext(t.Context(), "udp", g.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func TestStrangersOnThePortDisturbNobody(t *testing.T) {
 	}
 	up := make(heard, 8)
 	service.SetSink(up)
-	defer speak(t, client, media.Opus)()
+	defer speak(client, media.Opus)()
 	for range 5 {
 		if p := next(t, up); !strings.HasPrefix(string(p.Payload), "opus packet ") {
 			t.Fatalf("heard %q", p.Payload)

@@ -1,6 +1,11 @@
 package bridge
 
-import "github.com/headroom-voice/headroom/media"
+import (
+	"errors"
+	"sync"
+
+	"github.com/headroom-voice/headroom/media"
+)
 
 // Options says who listens. Taps hear the decoded voice, also where packets pass as
 // they are; they never hold it up.
@@ -10,11 +15,32 @@ type Options struct {
 
 // Bridge is two legs joined.
 type Bridge struct {
+	a, b     media.Leg
+	fromA    *flow
+	fromB    *flow
+	closeOne sync.Once
 }
 
-// Join takes over both legs' sinks.
-func Join(a, b media.Leg, opt Options) (*Bridge, error) { return &Bridge{}, nil }
+// Join takes over both legs' sinks. The error is for a leg that is missing or joined to
+// itself.
+func Join(a, b media.Leg, opt Options) (*Bridge, error) {
+	if a == nil || b == nil || a == b {
+		return nil, errors.New("bridge: join: two different legs are needed")
+	}
+	br := &Bridge{a: a, b: b, fromA: newFlow(b, opt.FromA), fromB: newFlow(a, opt.FromB)}
+	a.SetSink(br.fromA)
+	b.SetSink(br.fromB)
+	return br, nil
+}
 
 // Close detaches both legs. When it returns, no tap will be offered anything more and
-// neither leg is sent anything more. Closing twice does nothing.
-func (b *Bridge) Close() {}
+// neither leg is sent anything more by this bridge. Closing again does nothing. Whoever
+// joins a leg elsewhere closes its old bridge first.
+func (b *Bridge) Close() {
+	b.closeOne.Do(func() {
+		b.a.SetSink(nil)
+		b.b.SetSink(nil)
+		b.fromA.close()
+		b.fromB.close()
+	})
+}

@@ -111,7 +111,7 @@ func (r *Receiver) place(h *pionrtp.Header, arrival time.Time) (seq uint64, ok b
 		r.former, r.formerLeft = r.ssrc, arrival
 		return r.start(h), true
 	}
-	step := int16(h.SequenceNumber - uint16(r.highest))
+	step := int(int16(h.SequenceNumber - uint16(r.highest)))
 	switch {
 	case step > 0 && step <= maxDropout:
 		r.highest += uint64(step)

@@ -2,10 +2,24 @@ package rtp
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	pionrtp "github.com/pion/rtp"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/headroom-voice/headroom/media"
+)
+
+const (
+	defaultPTime = 20 * time.Millisecond
+	headerSize   = 12
 )
 
 // Params is what the two sides agreed on (an SDP answer).
@@ -13,50 +27,326 @@ type Params struct {
 	Remote          netip.AddrPort        // where the party says it listens; zero: wait for its first packets
 	RemoteRTCP      netip.AddrPort        // zero: Remote's port + 1
 	Codecs          []media.Codec         // both sides can, the preferred one first; [0] is what to encode
-	PayloadTypes    map[media.Codec]uint8 // both directions; PCMU and PCMA default to 0 and 8
-	PTime           time.Duration         // the party asked for; 20 ms by default
+	PayloadTypes    map[media.Codec]uint8 // both directions; PCMU and PCMA default to 0 and 8 (RFC 3551)
+	PTime           time.Duration         // the party asked for, 10 to 60 ms; 20 ms by default
 	DTMFPayloadType uint8                 // of telephone-event (RFC 4733); 0: none
 }
 
-// Session is one party's RTP and RTCP over a pair of UDP ports, a media.Leg.
+// agreed is Params as the packet paths need them; never changed once published.
+type agreed struct {
+	params Params
+	codecs [128]media.Codec // by payload type, incoming
+	types  [256]int16       // by codec, outgoing; -1: not accepted
+	dtmf   int              // payload type, or -1
+}
+
+// Session is one party's RTP and RTCP over a pair of UDP ports: a media.Leg. The source
+// is symmetric: packets go to where the party's packets come from, once it is known.
 type Session struct {
+	ports     *Ports
+	port      int
+	rtpConn   *net.UDPConn
+	rtcpConn  *net.UDPConn
+	closeOnce sync.Once
+
+	agreed   atomic.Pointer[agreed]
+	sink     atomic.Pointer[media.Sink]
+	onDigit  func(rune)
+	receiver Receiver
+	sender   *Sender
+	stranger atomic.Uint64
+	refused  atomic.Uint64
+
+	sendMu   sync.Mutex
+	dest     netip.AddrPort // guarded by sendMu, as the buffer
+	destRTCP netip.AddrPort
+	buf      [headerSize + maxPayload]byte
+
+	in reader // owned by the reader goroutine
+}
+
+// reader is what the reader goroutine works with.
+type reader struct {
+	gate   gate
+	digits digits
+	source uint32 // of the telephone-events in digits
+	header pionrtp.Header
+	packet media.Packet
+	params *agreed // the gate was made for these
+	buf    [2048]byte
 }
 
 var _ media.Leg = (*Session)(nil)
 
 // Open takes a port pair. Close it, or Run it to its end.
-func Open(ports *Ports) (*Session, error) { return &Session{}, nil }
+func Open(ports *Ports) (*Session, error) {
+	rtpConn, rtcpConn, port, err := ports.listen()
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{
+		ports: ports, port: port, rtpConn: rtpConn, rtcpConn: rtcpConn,
+		sender: NewSender(rand.Uint32()),
+	}
+	a, err := agree(Params{})
+	if err != nil {
+		return nil, err
+	}
+	s.agreed.Store(a)
+	return s, nil
+}
 
 // LocalPort is the RTP port; RTCP is on the next.
-func (s *Session) LocalPort() int { return 0 }
+func (s *Session) LocalPort() int { return s.port }
+
+// LocalAddr is the address and port RTP is received on.
+func (s *Session) LocalAddr() netip.AddrPort {
+	return netip.AddrPortFrom(s.ports.Addr(), uint16(s.port))
+}
 
 // Configure sets or changes what was agreed on. A changed Remote unlocks the source.
-func (s *Session) Configure(p Params) error { return nil }
+func (s *Session) Configure(p Params) error {
+	a, err := agree(p)
+	if err != nil {
+		return err
+	}
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	if s.agreed.Swap(a).params.Remote != a.params.Remote {
+		s.dest, s.destRTCP = a.params.Remote, a.params.RemoteRTCP
+	}
+	return nil
+}
+
+func agree(p Params) (*agreed, error) {
+	a := &agreed{params: p, dtmf: -1}
+	if a.params.PTime == 0 {
+		a.params.PTime = defaultPTime
+	}
+	if p.PTime < 0 || p.PTime > 120*time.Millisecond {
+		return nil, fmt.Errorf("rtp: configure: packet time %v", p.PTime)
+	}
+	a.params.Remote = unmap(p.Remote)
+	a.params.RemoteRTCP = unmap(p.RemoteRTCP)
+	if !p.RemoteRTCP.IsValid() && p.Remote.IsValid() {
+		a.params.RemoteRTCP = netip.AddrPortFrom(a.params.Remote.Addr(), p.Remote.Port()+1)
+	}
+	for i := range a.types {
+		a.types[i] = -1
+	}
+	for _, c := range p.Codecs {
+		pt, ok := p.PayloadTypes[c]
+		switch {
+		case ok:
+		case c == media.PCMU:
+			pt = 0
+		case c == media.PCMA:
+			pt = 8
+		default:
+			return nil, fmt.Errorf("rtp: configure: no payload type for %v", c)
+		}
+		if pt > 127 || a.codecs[pt] != media.NoCodec {
+			return nil, fmt.Errorf("rtp: configure: payload type %d for %v is out of range or taken", pt, c)
+		}
+		a.codecs[pt], a.types[c] = c, int16(pt)
+	}
+	if p.DTMFPayloadType != 0 {
+		a.dtmf = int(p.DTMFPayloadType)
+	}
+	return a, nil
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort {
+	if a.Addr().Is4In6() {
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	}
+	return a
+}
 
 // OnDigit has every key press reported once, as '0'-'9', '*', '#', 'A'-'D', on the
 // reader goroutine: the function must not block. Call it before Run.
-func (s *Session) OnDigit(digit func(rune)) {}
+func (s *Session) OnDigit(digit func(rune)) { s.onDigit = digit }
 
-// Run receives until ctx ends, then closes the sockets and gives the ports back.
-func (s *Session) Run(ctx context.Context) error { return nil }
+// Run receives until ctx ends or the session is closed, then closes the sockets and
+// gives the ports back.
+func (s *Session) Run(ctx context.Context) error {
+	defer s.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
+	group.Go(s.readRTP)
+	group.Go(s.runRTCP)
+	return group.Wait()
+}
 
-// Close ends a session that will not be Run, and does no harm to one that was.
-func (s *Session) Close() error { return nil }
+// Close closes the sockets and gives the ports back. Closing again does nothing.
+func (s *Session) Close() error {
+	s.closeOnce.Do(func() {
+		s.rtpConn.Close()
+		s.rtcpConn.Close()
+		s.ports.release(s.port)
+	})
+	return nil
+}
+
+func (s *Session) readRTP() error {
+	for {
+		n, from, err := s.rtpConn.ReadFromUDPAddrPort(s.in.buf[:])
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("rtp: read: %w", err)
+		}
+		s.incoming(s.in.buf[:n], unmap(from), time.Now())
+	}
+}
+
+// incoming handles one datagram on the RTP port.
+func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
+	in := &s.in
+	payload, ok := parse(&in.header, data)
+	if !ok {
+		return
+	}
+	a := s.agreed.Load()
+	if a != in.params {
+		if in.params == nil || in.params.params.Remote != a.params.Remote {
+			in.gate = gate{announced: a.params.Remote}
+		}
+		in.params = a
+	}
+	was := in.gate.addr
+	if !in.gate.admit(from, &in.header, now) {
+		s.stranger.Add(1)
+		return
+	}
+	if in.gate.addr != was {
+		s.redirect(in.gate.addr)
+	}
+	pt := int(in.header.PayloadType)
+	c := a.codecs[pt]
+	if len(payload) == 0 {
+		c = media.NoCodec // keeps a NAT binding open
+	}
+	if !s.receiver.Accept(&in.header, payload, now, c, &in.packet) {
+		return
+	}
+	if c == media.NoCodec {
+		if pt == a.dtmf {
+			s.telephoneEvent(payload)
+		}
+		return
+	}
+	if sink := s.sink.Load(); sink != nil {
+		(*sink).Packet(&in.packet)
+	}
+}
+
+// telephoneEvent handles the event just accepted. A new source knows nothing of the
+// presses of the one before it.
+func (s *Session) telephoneEvent(payload []byte) {
+	in := &s.in
+	if in.source != in.packet.Source {
+		in.source, in.digits = in.packet.Source, digits{}
+	}
+	digit, ok := in.digits.packet(payload, in.header.Timestamp, in.header.Marker)
+	if ok && s.onDigit != nil {
+		s.onDigit(digit)
+	}
+}
+
+// parse reads an RTP packet (RFC 3550 section 5.1). RTCP that comes to the RTP port
+// uninvited (RFC 5761 section 4) is no RTP.
+func parse(h *pionrtp.Header, data []byte) (payload []byte, ok bool) {
+	if len(data) < headerSize || data[0]>>6 != 2 || data[1]&0x7f >= 72 && data[1]&0x7f <= 76 {
+		return nil, false
+	}
+	n, err := h.Unmarshal(data)
+	if err != nil || n > len(data) {
+		return nil, false
+	}
+	payload = data[n:]
+	if h.Padding {
+		if len(payload) == 0 {
+			return nil, false
+		}
+		pad := int(payload[len(payload)-1])
+		if pad == 0 || pad > len(payload) {
+			return nil, false
+		}
+		payload = payload[:len(payload)-pad]
+	}
+	return payload, true
+}
+
+// redirect sends to where the party's packets really come from.
+func (s *Session) redirect(addr netip.AddrPort) {
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	if s.dest != addr {
+		s.dest, s.destRTCP = addr, netip.AddrPortFrom(addr.Addr(), addr.Port()+1)
+	}
+}
 
 // Accepts is part of media.Leg.
-func (s *Session) Accepts(media.Codec) bool { return false }
+func (s *Session) Accepts(c media.Codec) bool { return s.agreed.Load().types[c] >= 0 }
 
 // Preferred is part of media.Leg.
-func (s *Session) Preferred() media.Codec { return media.NoCodec }
+func (s *Session) Preferred() media.Codec {
+	if codecs := s.agreed.Load().params.Codecs; len(codecs) > 0 {
+		return codecs[0]
+	}
+	return media.NoCodec
+}
 
 // PacketTime is part of media.Leg.
-func (s *Session) PacketTime() time.Duration { return 0 }
+func (s *Session) PacketTime() time.Duration { return s.agreed.Load().params.PTime }
 
-// Send is part of media.Leg.
-func (s *Session) Send(p *media.Packet) {}
+// Send is part of media.Leg. What cannot be sent yet, because the party's address is
+// not known, is dropped.
+func (s *Session) Send(p *media.Packet) {
+	pt := s.agreed.Load().types[p.Codec]
+	if pt < 0 || len(p.Payload) > maxPayload {
+		s.refused.Add(1)
+		return
+	}
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	if !s.dest.IsValid() || s.dest.Addr().IsUnspecified() || s.dest.Port() == 0 {
+		return
+	}
+	seq, ts, marker, ok := s.sender.Next(p)
+	if !ok {
+		return
+	}
+	h := pionrtp.Header{
+		Version: 2, Marker: marker, PayloadType: uint8(pt),
+		SequenceNumber: seq, Timestamp: ts, SSRC: s.sender.SSRC(),
+	}
+	n, err := h.MarshalTo(s.buf[:])
+	if err != nil {
+		return
+	}
+	n += copy(s.buf[n:], p.Payload)
+	// An error is the network's (no route, no buffer): the packet is lost like any other.
+	_, _ = s.rtpConn.WriteToUDPAddrPort(s.buf[:n], s.dest)
+}
 
 // SetSink is part of media.Leg.
-func (s *Session) SetSink(media.Sink) {}
+func (s *Session) SetSink(sink media.Sink) {
+	if sink == nil {
+		s.sink.Store(nil)
+		return
+	}
+	s.sink.Store(&sink)
+}
 
 // Stats is part of media.Leg.
-func (s *Session) Stats() media.Stats { return media.Stats{} }
+func (s *Session) Stats() media.Stats {
+	stats := s.receiver.Stats()
+	stats.PacketsOut, stats.BytesOut = s.sender.Counters()
+	stats.RoundTrip = s.sender.RoundTrip()
+	stats.Stranger, stats.Refused = s.stranger.Load(), s.refused.Load()
+	return stats
+}

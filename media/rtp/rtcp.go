@@ -1,0 +1,107 @@
+package rtp
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// rtcpInterval is the mean time between reports (RFC 3550 section 6.2); each is drawn
+// from half to one and a half of it (section 6.3.1).
+const rtcpInterval = 5 * time.Second
+
+// runRTCP reads reports and sends ours in between, on one goroutine: the read deadline
+// is the time of the next report.
+func (s *Session) runRTCP() error {
+	var buf [2048]byte
+	// What identifies us says nothing of us (RFC 7022 section 4.2).
+	name := strconv.FormatUint(rand.Uint64(), 36)
+	due := time.Now().Add(rtcpInterval / 2)
+	for {
+		if err := s.rtcpConn.SetReadDeadline(due); err != nil {
+			return nil // closed
+		}
+		n, from, err := s.rtcpConn.ReadFromUDPAddrPort(buf[:])
+		switch {
+		case err == nil:
+			s.incomingRTCP(buf[:n], unmap(from), time.Now())
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			s.report(name, time.Now())
+			due = time.Now().Add(rtcpInterval/2 + rand.N(rtcpInterval))
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			return fmt.Errorf("rtcp: read: %w", err)
+		}
+	}
+}
+
+// incomingRTCP handles one datagram on the RTCP port. Only the party's host is heard.
+func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) {
+	s.sendMu.Lock()
+	known := s.dest.IsValid() && s.dest.Addr() == from.Addr()
+	s.sendMu.Unlock()
+	if !known {
+		s.stranger.Add(1)
+		return
+	}
+	packets, err := rtcp.Unmarshal(data)
+	if err != nil {
+		return
+	}
+	heard := false
+	for _, packet := range packets {
+		var reports []rtcp.ReceptionReport
+		switch p := packet.(type) {
+		case *rtcp.SenderReport:
+			s.receiver.SawSenderReport(p, now)
+			reports, heard = p.Reports, true
+		case *rtcp.ReceiverReport:
+			reports, heard = p.Reports, true
+		}
+		for i := range reports {
+			s.sender.SawReceptionReport(&reports[i], now)
+		}
+	}
+	if heard {
+		s.sendMu.Lock()
+		s.destRTCP = from // symmetric, as RTP
+		s.sendMu.Unlock()
+	}
+}
+
+// report sends a compound packet: SR or RR, then SDES with the CNAME (RFC 3550 section 6.1).
+func (s *Session) report(name string, now time.Time) {
+	s.sendMu.Lock()
+	dest := s.destRTCP
+	s.sendMu.Unlock()
+	if !dest.IsValid() || dest.Addr().IsUnspecified() || dest.Port() == 0 {
+		return
+	}
+	var reports []rtcp.ReceptionReport
+	if r, ok := s.receiver.ReceptionReport(now); ok {
+		reports = append(reports, r)
+	}
+	var first rtcp.Packet = &rtcp.ReceiverReport{SSRC: s.sender.SSRC(), Reports: reports}
+	if sr, ok := s.sender.Report(now); ok {
+		sr.Reports = reports
+		first = &sr
+	}
+	data, err := rtcp.Marshal([]rtcp.Packet{first, &rtcp.SourceDescription{
+		Chunks: []rtcp.SourceDescriptionChunk{{
+			Source: s.sender.SSRC(),
+			Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: name}},
+		}},
+	}})
+	if err != nil {
+		return
+	}
+	_, _ = s.rtcpConn.WriteToUDPAddrPort(data, dest)
+}

@@ -151,6 +151,9 @@ const (
 	CauseSignalling    Cause = "signalling"     // the trunk's dialog failed
 	CauseRejected      Cause = "rejected"       // never answered: unknown number, draining
 	CauseInternalError Cause = "internal_error" // ours
+	CauseWaitExpired   Cause = "wait_expired"   // nobody was free within the longest wait there is
+	CauseMediaReplaced Cause = "media_replaced" // an agent's leg went on over a new media connection
+	CauseNewHeadset    Cause = "new_headset"    // an agent's leg went on with another headset
 )
 
 // Leg is one party's part of a call.

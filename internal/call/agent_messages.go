@@ -1,0 +1,272 @@
+package call
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/headroom-voice/headroom/agentclient/protocol"
+	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/internal/acd"
+	"github.com/headroom-voice/headroom/internal/model"
+)
+
+// Readings a client may send: one a second, and after an outage those it kept.
+const (
+	micRate  = 2.0 // a second
+	micBurst = 60.0
+)
+
+// Handle takes one message of the client and gives the answer to send back under the same
+// id. A nil reply without an error means that nothing is to be sent now: the message had
+// no id and was carried out, or it takes longer (SDPOffer, MicReport) and the answer goes
+// over the link when it is there. A message is carried out once, however often it comes
+// under one id. The error is ErrEnded, or that of ctx; then the connection is to be closed.
+func (a *Agent) Handle(ctx context.Context, id string, m protocol.Message) (protocol.Message, error) {
+	reply := make(chan protocol.Message, 1)
+	if !a.box.post(func() {
+		if a.ending == nil {
+			reply <- a.handle(id, m)
+		}
+	}) {
+		return nil, ErrEnded
+	}
+	select {
+	case r := <-reply:
+		return r, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-a.done:
+	}
+	select {
+	case r := <-reply: // the session's last word
+		return r, nil
+	default:
+		return nil, ErrEnded
+	}
+}
+
+func (a *Agent) handle(id string, m protocol.Message) protocol.Message {
+	if id != "" {
+		if r, known := a.answers.get(id); known {
+			return r
+		}
+		a.answers.put(id, nil)
+	}
+	r := a.act(id, m)
+	if r == nil {
+		return nil // the answer comes later
+	}
+	if id == "" {
+		if _, ok := r.(protocol.Ack); ok {
+			return nil
+		}
+		return r
+	}
+	a.answers.put(id, r)
+	return r
+}
+
+// reply answers a message that took its time.
+func (a *Agent) reply(id string, m protocol.Message) {
+	if id != "" {
+		a.answers.put(id, m)
+		if e, ok := m.(protocol.Error); ok && e.Code == protocol.CodeInternal {
+			a.answers.forget(id) // sent again, it is tried again
+		}
+	} else if _, ok := m.(protocol.Ack); ok {
+		return
+	}
+	a.send(id, m)
+}
+
+func refuse(code, text string) protocol.Message { return protocol.Error{Code: code, Message: text} }
+
+// act carries a message out; nil means that the answer comes later.
+func (a *Agent) act(id string, m protocol.Message) protocol.Message {
+	switch m := m.(type) {
+	case protocol.SDPOffer:
+		a.setUp(id, m.SDP)
+		return nil
+	case protocol.SetState:
+		return a.setState(m)
+	case protocol.Accept:
+		return a.accept(model.CallID(m.CallID))
+	case protocol.Decline:
+		if a.offer == nil || a.offer.Call.ID != m.CallID {
+			return refuse(protocol.CodeStale, "This call is not being offered to you any more.")
+		}
+		a.sb.floor.answer(a.id, model.CallID(m.CallID), false)
+		return protocol.Ack{}
+	case protocol.Hangup:
+		if a.leg == nil || string(a.leg.call) != m.CallID {
+			return refuse(protocol.CodeStale, "You are not in this call any more.")
+		}
+		a.leg.on.hangup(a)
+		return protocol.Ack{}
+	case protocol.EndWrapUp:
+		if a.state.State != string(model.WrapUp) {
+			return refuse(protocol.CodeNotNow, "There is no wrap-up to end.")
+		}
+		a.sb.floor.tell(acd.WrapUpDone{Agent: a.id})
+		return protocol.Ack{}
+	case protocol.Mute:
+		a.muted.Store(m.On)
+		return protocol.Ack{}
+	case protocol.MicReading:
+		return a.micReading(m)
+	case protocol.MicReport:
+		return a.micReport(id, m)
+	case protocol.HeadsetChanged:
+		a.wear(model.HeadsetInfo(m.Headset))
+		return protocol.Ack{}
+	case protocol.SignOut:
+		a.sb.floor.tell(acd.AgentSignedOut{Agent: a.id})
+		return protocol.Ack{}
+	default:
+		return refuse(protocol.CodeBadMessage, "This message is not for a client to send, or not now: "+protocol.TypeOf(m)+".")
+	}
+}
+
+func (a *Agent) setState(m protocol.SetState) protocol.Message {
+	switch {
+	case m.State == string(model.Break):
+		a.wantReady = false
+		reason := strings.TrimSpace(m.Reason)
+		if reason == "" || reason == ReasonReconnecting { // that one is ours to give and to lift
+			reason = "break"
+		}
+		a.sb.floor.tell(acd.AgentBreak{Agent: a.id, Reason: reason})
+	case m.State != string(model.Ready):
+		return refuse(protocol.CodeBadMessage, "The state can be ready or break.")
+	case a.peer != nil:
+		a.sb.floor.tell(acd.AgentReady{Agent: a.id})
+	case a.next != nil || a.settingUp:
+		a.wantReady = true // takes effect as soon as the audio is connected
+	default:
+		return refuse(protocol.CodeNotNow, "Your audio is not connected, so callers could not hear you. Connect it first, then you can be ready.")
+	}
+	return protocol.Ack{}
+}
+
+func (a *Agent) accept(id model.CallID) protocol.Message {
+	switch {
+	case a.leg != nil && a.leg.call == id:
+		return protocol.Ack{} // said twice
+	case a.offer == nil || a.offer.Call.ID != string(id):
+		return refuse(protocol.CodeStale, "This call is not being offered to you any more.")
+	case a.peer == nil:
+		return refuse(protocol.CodeNotNow, "Your audio is not connected, so you cannot take the call yet.")
+	}
+	a.sb.floor.answer(a.id, id, true)
+	return protocol.Ack{}
+}
+
+// micReading takes one second at the microphone.
+func (a *Agent) micReading(m protocol.MicReading) protocol.Message {
+	if !a.micLimit.allow(time.Now()) {
+		a.sb.count.readingsShed.Add(1)
+		return refuse(protocol.CodeBadMessage, "Readings come faster than one a second.")
+	}
+	a.sb.count.readingsMic.Add(1)
+	r := m.Reading
+	a.mic.Store(&r)
+	a.sb.publish(EventReading, ReadingTaken{
+		Agent: a.id, Headset: a.headset.ID(), Call: model.CallID(m.CallID), Tap: headset.TapMic, Reading: r,
+	})
+	ref, ok := a.book.find(model.CallID(m.CallID))
+	if !ok {
+		return protocol.Ack{} // between calls: live only
+	}
+	if a.micChunk.Leg != ref.leg {
+		a.flushMic()
+		a.micChunk = model.ReadingChunk{Call: ref.call, Leg: ref.leg, Tap: headset.TapMic}
+		a.micJournal = ref.journal
+	}
+	a.micChunk.Readings = append(a.micChunk.Readings, r)
+	if len(a.micChunk.Readings) >= chunkLength || a.leg == nil {
+		a.flushMic()
+	}
+	return protocol.Ack{}
+}
+
+func (a *Agent) flushMic() {
+	if len(a.micChunk.Readings) > 0 {
+		a.micJournal.addReadings(a.micChunk)
+	}
+	a.micChunk, a.micJournal = model.ReadingChunk{}, nil
+}
+
+// micReport stores a report beside the session; the answer follows the store's.
+func (a *Agent) micReport(id string, m protocol.MicReport) protocol.Message {
+	ref, ok := a.book.find(model.CallID(m.CallID))
+	switch {
+	case !ok:
+		return refuse(protocol.CodeStale, "The service does not know that you were in this call.")
+	case m.Report.Tap != headset.TapMic:
+		return refuse(protocol.CodeBadMessage, "The report is not of the microphone.")
+	case ref.reported:
+		return protocol.Ack{} // sent again under another id
+	}
+	rep := m.Report
+	if rep.Findings == nil {
+		rep.Findings = []headset.Finding{}
+	}
+	rec := model.ReportRecord{Call: ref.call, Leg: ref.leg, Headset: ref.headset, Agent: a.id, At: time.Now(), Report: rep}
+	a.sb.beside(a.sb.cfg.ReportTimeout, func(ctx context.Context) {
+		err := a.sb.persist(ctx, rec)
+		a.box.post(func() {
+			if err != nil {
+				a.log.Error("report of the microphone not stored", "call_id", rec.Call, "err", err)
+				a.reply(id, refuse(protocol.CodeInternal, "The report of the call could not be stored. Please send it again."))
+				return
+			}
+			a.book.markReported(rec.Leg)
+			a.reply(id, protocol.Ack{})
+		})
+	})
+	return nil
+}
+
+// persist hands a report over until the store took it or ctx ends.
+func (s *Switchboard) persist(ctx context.Context, rec model.ReportRecord) error {
+	for wait := firstRetry; ; wait = min(wait*2, lastRetry) {
+		err := s.report(ctx, rec)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// wear takes note of another headset. What is known of it is looked up beside; until then
+// it counts as unknown. A call in progress goes on as a new leg, so that no report mixes
+// two devices.
+func (a *Agent) wear(info model.HeadsetInfo) {
+	if info == a.headset {
+		return
+	}
+	a.headset = info
+	a.device.Store(&device{info: info, verdict: model.VerdictUnknown})
+	a.mic.Store(nil)
+	a.sb.floor.headsetChanged(a, info.ID(), model.VerdictUnknown)
+	if a.leg != nil {
+		a.continueOn(model.CauseNewHeadset)
+	}
+	a.log.Info("headset changed", "headset", info.ID())
+	a.sb.beside(2*lookupTimeout, func(ctx context.Context) {
+		v := a.sb.seen(ctx, a.id, info)
+		a.box.post(func() {
+			if a.headset != info {
+				return
+			}
+			a.device.Store(&device{info: info, verdict: v.State})
+			a.sb.floor.headsetChanged(a, info.ID(), v.State)
+			a.send("", protocol.Verdict{State: string(v.State), Text: v.Text})
+		})
+	})
+}

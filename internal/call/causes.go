@@ -1,0 +1,25 @@
+package call
+
+import "github.com/headroom-voice/headroom/internal/model"
+
+// SIP statuses with which a caller is refused (RFC 3261 section 21).
+const (
+	statusNotFound    = 404
+	statusUnavailable = 503
+)
+
+// callerCause is the table from how a trunk leg ended to the recorded cause. talking
+// tells a caller who gave up waiting from one who had spoken with somebody.
+func callerCause(ended string, talking bool) model.Cause {
+	switch ended {
+	case "remote_bye", "cancelled":
+		if talking {
+			return model.CauseCallerHungUp
+		}
+		return model.CauseAbandoned
+	case "media_timeout":
+		return model.CauseMediaTimeout
+	default: // ack_timeout and whatever else the dialog died of
+		return model.CauseSignalling
+	}
+}

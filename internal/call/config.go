@@ -1,0 +1,91 @@
+package call
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/headroom-voice/headroom/dsp/headset"
+)
+
+// Config holds the switchboard's deadlines and bounds. A zero field means its default.
+type Config struct {
+	AnswerTimeout  time.Duration  // to answer the trunk; default 35 s (timer H of RFC 3261 and a little)
+	MaxWait        time.Duration  // a caller waits at most this long in a queue; default 2 h
+	ConnectTimeout time.Duration  // from an agent's acceptance to the joined call; default 5 s
+	OutageGrace    time.Duration  // a client without its link may resume within this; default 10 s
+	MediaGrace     time.Duration  // a call survives a lost media connection this long; default 10 s
+	MediaSetup     time.Duration  // an SDP offer must lead to a connection within this; default 15 s
+	HangupTimeout  time.Duration  // to say goodbye on the trunk; default 5 s
+	ReportTimeout  time.Duration  // a client waits this long for its report to be stored; default 30 s
+	FlushTimeout   time.Duration  // at the end, the journal gets this long; default 5 s
+	RetryAfter     time.Duration  // told to callers who are turned away; default 30 s
+	MaxBacklog     int            // lines not yet stored above which callers are turned away; default 20000
+	MaxChunks      int            // reading chunks of one call not yet stored; default 360 (an hour)
+	MeterRate      int            // Hz of the wire meter; default 16000
+	MeterLimits    headset.Limits // of the wire meter; default headset.DefaultLimits()
+}
+
+// withDefaults fills in what was left zero.
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.AnswerTimeout, 35*time.Second)
+	def(&c.MaxWait, 2*time.Hour)
+	def(&c.ConnectTimeout, 5*time.Second)
+	def(&c.OutageGrace, 10*time.Second)
+	def(&c.MediaGrace, 10*time.Second)
+	def(&c.MediaSetup, 15*time.Second)
+	def(&c.HangupTimeout, 5*time.Second)
+	def(&c.ReportTimeout, 30*time.Second)
+	def(&c.FlushTimeout, 5*time.Second)
+	def(&c.RetryAfter, 30*time.Second)
+	if c.MaxBacklog == 0 {
+		c.MaxBacklog = 20000
+	}
+	if c.MaxChunks == 0 {
+		c.MaxChunks = 360
+	}
+	if c.MeterRate == 0 {
+		c.MeterRate = 16000
+	}
+	if c.MeterLimits == (headset.Limits{}) {
+		c.MeterLimits = headset.DefaultLimits()
+	}
+	return c
+}
+
+// validate refuses what cannot work.
+func (c Config) validate() error {
+	for _, d := range []time.Duration{c.AnswerTimeout, c.MaxWait, c.ConnectTimeout, c.OutageGrace, c.MediaGrace,
+		c.MediaSetup, c.HangupTimeout, c.ReportTimeout, c.FlushTimeout, c.RetryAfter} {
+		if d < 0 {
+			return errors.New("call: a deadline is negative")
+		}
+	}
+	if c.MaxBacklog < 0 || c.MaxChunks < 0 || c.MeterRate < 0 {
+		return errors.New("call: a bound is negative")
+	}
+	return nil
+}
+
+// Deps are what the switchboard works with; all are needed.
+type Deps struct {
+	Journal  Journal
+	Evidence Evidence
+	Headsets Headsets
+	Gateway  Gateway
+	Bus      Bus
+	Music    Music
+	Log      *slog.Logger
+}
+
+func (d Deps) validate() error {
+	if d.Journal == nil || d.Evidence == nil || d.Headsets == nil || d.Gateway == nil || d.Bus == nil || d.Music == nil || d.Log == nil {
+		return errors.New("call: a dependency is missing")
+	}
+	return nil
+}

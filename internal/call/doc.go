@@ -1,0 +1,48 @@
+// Package call is the switchboard: it owns every call and every agent's session, drives
+// their legs, and keeps each call's story. It asks internal/acd who gets the next call
+// and does what acd answers; nothing else in the service starts, joins or ends a call.
+//
+// # Who owns what
+//
+//   - The floor, one goroutine of the [Switchboard], owns the acd.State. It takes events
+//     from calls and agents, applies them in order, and turns the actions into messages to
+//     those concerned. It also owns the tables of calls and agents and the drain.
+//   - A call, one goroutine per caller, owns the trunk leg, the music, the bridge, both
+//     legs' records and the story. It alone ends the call, and writes one cause for the
+//     call and for each of its legs.
+//   - An [Agent], one goroutine per signed-in person, owns the link to the client (the
+//     WebSocket, here a [Link]), the media peer, the outage deadline, the headset and the
+//     last readings at the microphone.
+//   - A wire meter hears the agent's voice during one leg and belongs to that leg.
+//   - A journal, one per call, writes what the call and its meters tell it, in order.
+//
+// # How they speak
+//
+// Every owner has a mailbox that never makes the sender wait; a message is delivered, or
+// the sender learns that the owner has ended. Nobody waits for the network, the store or
+// another owner: answering a call, taking an SDP offer, hanging up, storing and judging a
+// report run on goroutines beside the owner and come back as messages. Screens read
+// published values ([Switchboard.Snapshot], [Switchboard.Live], [Switchboard.Calls]) and
+// the bus; they never ask an owner.
+//
+// # Deadlines
+//
+// Everything that waits has one. Answering: Config.AnswerTimeout. Waiting in a queue:
+// Config.MaxWait. An offer and a wrap-up: the queue's, kept by acd. Joining an accepted
+// call: Config.ConnectTimeout. A client that is gone: Config.OutageGrace. A lost media
+// connection: Config.MediaGrace. A new media connection: Config.MediaSetup. Hanging up:
+// Config.HangupTimeout. Talking waits for nobody: the caller's silence ends it (the trunk
+// leg's media time-out), and so does the loss of the agent's client.
+//
+// # Durability
+//
+// The journal is asynchronous, so that a slow store never delays a person. A line that
+// the store refuses is tried again with back-off for as long as the process lives, and
+// the lines of one call are never reordered. The memory this takes is bounded at the only
+// source there is: when more than Config.MaxBacklog lines wait for the store, new callers
+// are turned away (503 with Retry-After) until it recovers; readings, the only bulk, are
+// limited to Config.MaxChunks a call, oldest shed first and counted. A line that keeps
+// failing while the store takes everybody else's is set aside, logged and counted, so that
+// it does not hold up what follows. What a person did is different: the acknowledgement of
+// a microphone's report is sent only after the store returned.
+package call

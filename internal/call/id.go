@@ -1,0 +1,34 @@
+package call
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/headroom-voice/headroom/internal/model"
+)
+
+// newCallID makes an identity that sorts by arrival: milliseconds, then chance. The
+// trunk's own Call-ID is not used, since anyone may send the same one twice.
+func newCallID(now time.Time) model.CallID {
+	var r [5]byte
+	rand.Read(r[:]) // never fails, crypto/rand
+	return model.CallID(fmt.Sprintf("%011x-%s", now.UnixMilli(), hex.EncodeToString(r[:])))
+}
+
+// newToken makes a resume token of 256 bits.
+func newToken() string {
+	var r [32]byte
+	rand.Read(r[:])
+	return base64.RawURLEncoding.EncodeToString(r[:])
+}
+
+// dialable reduces a number as trunks write it to what identifies it: "+49 30-123" and
+// "4930123" lead to the same queue.
+func dialable(number string) string {
+	number = strings.TrimPrefix(strings.TrimSpace(number), "+")
+	return strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(number)
+}

@@ -1,0 +1,131 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/bridge"
+)
+
+// join hands over the leg of the agent who accepted.
+func (c *call) join(l *agentLeg, attempt uint64) bool {
+	return c.box.post(func() {
+		if c.state != connecting || attempt != c.attempt {
+			cause := model.CauseRequeued // too late: somebody else has the caller,
+			if c.state == over {
+				cause = c.info.Cause // or nobody has
+			}
+			l.agent.released(c.id, cause)
+			return
+		}
+		if err := c.bridgeWith(l); err != nil {
+			c.log.Error("caller and agent could not be joined", "agent", l.agent.id, "err", err)
+			l.agent.released(c.id, model.CauseInternalError)
+			c.play()
+			c.connectFailed()
+			return
+		}
+		c.connected()
+	})
+}
+
+// rejoin goes on with another leg of the same agent: a new media connection or headset.
+func (c *call) rejoin(l *agentLeg, cause model.Cause) bool {
+	return c.box.post(func() {
+		if c.state != talking || c.talk.agent != l.agent {
+			return
+		}
+		c.unbridge(cause)
+		if err := c.bridgeWith(l); err != nil {
+			c.log.Error("call could not go on with the new leg", "agent", l.agent.id, "err", err)
+			l.agent.end(endMedia()) // acd requeues the caller
+			return
+		}
+		c.story("rejoined", l.agent.id, map[string]string{"why": string(cause), "headset": string(l.headset.ID())})
+	})
+}
+
+// bridgeWith stops the music and joins the legs in one step, so that audio flows at once.
+func (c *call) bridgeWith(l *agentLeg) error {
+	c.hush()
+	var opt bridge.Options
+	if l.meter != nil {
+		opt = bridge.Options{FromA: []media.Tap{l.meter.Far()}, FromB: []media.Tap{l.near}}
+	}
+	b, err := bridge.Join(c.leg, l.peer, opt)
+	if err != nil {
+		return err
+	}
+	c.bridge, c.talk, c.state, c.expect = b, l, talking, ""
+	c.deadline.clear()
+	l.started = time.Now()
+	l.base = l.peer.Stats()
+	l.listen()
+	rec := l.record()
+	c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegStarted(ctx, rec) })
+	return nil
+}
+
+// connected writes that caller and agent hear each other.
+func (c *call) connected() {
+	agent := c.talk.agent
+	c.info.Agent = agent.id
+	if c.info.AnsweredAt == nil {
+		at := time.Now()
+		c.info.AnsweredAt = &at
+		c.sb.count.callsAnswered.Add(1)
+	}
+	c.show()
+	info := c.info
+	c.journal.add("call updated", func(ctx context.Context) error { return c.sb.deps.Journal.CallUpdated(ctx, info) })
+	c.story("connected", agent.id, map[string]string{"headset": string(c.talk.headset.ID())})
+	c.log.Info("call connected", "agent", agent.id, "leg", c.talk.id)
+	agent.joined(info)
+}
+
+// unbridge parts the legs and ends the agent's with the cause; its meter finishes beside.
+func (c *call) unbridge(cause model.Cause) {
+	if c.talk == nil {
+		return
+	}
+	c.bridge.Close()
+	l := c.talk
+	c.talk, c.bridge = nil, nil
+	l.finish()
+	ended := time.Now()
+	rec := l.record()
+	rec.EndedAt, rec.Cause, rec.Stats = &ended, cause, legStats(l.peer.Stats(), l.base)
+	c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegEnded(ctx, rec) })
+	if cause != model.CauseMediaReplaced && cause != model.CauseNewHeadset {
+		l.agent.released(c.id, cause)
+	}
+}
+
+// hangup is the agent ending the call.
+func (c *call) hangup(a *Agent) {
+	c.box.post(func() {
+		switch {
+		case c.state == talking && c.talk.agent == a:
+			c.end(model.CauseAgentHungUp)
+		case c.state == connecting && c.expect == a.id:
+			// Accepted and hung up before the legs were joined: nobody was spoken with,
+			// and a caller who has waited is not thrown out for a slip.
+			c.connectFailed()
+		}
+	})
+}
+
+// legStats is what a leg carried since base was taken.
+func legStats(s, base media.Stats) model.LegStats {
+	out := model.LegStats{
+		PacketsIn: s.PacketsIn - base.PacketsIn, PacketsOut: s.PacketsOut - base.PacketsOut, Lost: s.Lost - base.Lost,
+		JitterMS:  float64(s.Jitter) / float64(time.Millisecond),
+		RoundTrip: float64(s.RoundTrip) / float64(time.Millisecond),
+	}
+	if s.Codec != media.NoCodec {
+		out.Codec = s.Codec.String()
+	}
+	return out
+}

@@ -1,0 +1,425 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/rtp"
+)
+
+// What ended a call: the values of Call.Ended.
+const (
+	CauseRemoteBye    = "remote_bye"    // the other side hung up
+	CauseLocal        = "local"         // Hangup
+	CauseCancelled    = "cancelled"     // the caller gave up before the answer
+	CauseRejected     = "rejected"      // Reject, or the callee refused
+	CauseNoAnswer     = "no_answer"     // nobody decided within RingTimeout
+	CauseAckTimeout   = "ack_timeout"   // the answer was never acknowledged
+	CauseMediaTimeout = "media_timeout" // no packet for MediaTimeout while talking
+	CauseBadAnswer    = "bad_answer"    // the other side's answer could not be used
+	CauseNoPorts      = "no_ports"      // no RTP port was free
+	CauseTransport    = "transport"     // the message could not be delivered
+	CauseShutdown     = "shutdown"      // this side stopped
+)
+
+// ErrEnded is returned by what needs a live call.
+var ErrEnded = errors.New("sip: the call has ended")
+
+// errState is returned by commands that do not fit the call's state.
+var errState = errors.New("sip: not in this state of the call")
+
+// Call is one dialog over a trunk. Its methods may be called from any goroutine.
+type Call struct {
+	ep           *endpoint
+	log          *slog.Logger
+	trunk        string
+	number, name string // of the caller
+	to           string
+	codecs       []media.Codec // allowed, the preferred one first
+	handler      Handler       // inbound only
+	out          *outgoing     // outbound only
+
+	commands chan command
+	inbox    chan event // unbuffered: what is taken is answered
+	digits   chan rune
+	up       chan struct{} // closed when answered
+	done     chan struct{} // closed when over; cause is valid then
+	gone     chan struct{} // closed when nothing more is owed to the other side
+	cause    string
+	leg      atomic.Pointer[leg]
+
+	ids      []dialogID // guarded by ep.mu
+	inviteID inviteID   // guarded by ep.mu
+
+	// The rest belongs to the owner, run.
+	dlg       dialog
+	invite    *sip.Request
+	tx        *sip.ServerTx
+	cancelled chan struct{}
+	offered   *stream // what the other side described last; nil before a late offer's answer
+	local     local
+	unacked   *unacked   // a 200 to an INVITE that waits for its ACK
+	late      chan reply // an Answer that waits for the answer in an ACK
+	lateOffer bool       // the unacked 200 carried our offer
+	media     chan error // yields when the session has ended
+	stopMedia context.CancelFunc
+	timeout   *time.Timer // of media
+	talkSince time.Time   // when the media clock last started: answer or unhold
+}
+
+// event is a request within the dialog; tx is nil for an ACK.
+type event struct {
+	req *sip.Request
+	tx  *sip.ServerTx
+}
+
+type op uint8
+
+const (
+	opRing op = iota
+	opAnswer
+	opReject
+	opHangup
+)
+
+type command struct {
+	op         op
+	status     int
+	retryAfter time.Duration
+	reply      chan reply // takes one without waiting
+}
+
+type reply struct {
+	leg media.Leg
+	err error
+}
+
+// leg is the session as others see it: silent while the other side does not listen.
+type leg struct {
+	*rtp.Session
+	quiet atomic.Bool
+}
+
+// Send is part of media.Leg; on hold it drops the packet.
+func (l *leg) Send(p *media.Packet) {
+	if !l.quiet.Load() {
+		l.Session.Send(p)
+	}
+}
+
+func newCall(ep *endpoint) *Call {
+	return &Call{
+		ep: ep, log: ep.log,
+		commands: make(chan command), inbox: make(chan event), digits: make(chan rune, 32),
+		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
+		cancelled: make(chan struct{}, 1),
+		timeout:   stoppedTimer(),
+	}
+}
+
+// ID is the SIP Call-ID: the caller's word, not unique for ever.
+func (c *Call) ID() string { return c.dlg.callID }
+
+// Trunk is the ID of the trunk that the call came by; "" for an outbound call.
+func (c *Call) Trunk() string { return c.trunk }
+
+// From is the caller's number and name as the trunk asserts them, else as the caller says.
+func (c *Call) From() (number, name string) { return c.number, c.name }
+
+// To is the number called, from the request line.
+func (c *Call) To() string { return c.to }
+
+// Digits yields the keys pressed (RFC 4733). Keys nobody takes are lost beyond 32. It is
+// never closed; Done tells the end.
+func (c *Call) Digits() <-chan rune { return c.digits }
+
+// Done is closed when the call is over; Ended then says how.
+func (c *Call) Done() <-chan struct{} { return c.done }
+
+// Ended is the cause, one of the Cause constants; "" before Done.
+func (c *Call) Ended() string {
+	select {
+	case <-c.done:
+		return c.cause
+	default:
+		return ""
+	}
+}
+
+// Leg is the call's audio; nil until answered.
+func (c *Call) Leg() media.Leg {
+	if l := c.leg.Load(); l != nil {
+		return l
+	}
+	return nil
+}
+
+// Ring tells the caller that somebody is being alerted (180).
+func (c *Call) Ring() error {
+	_, err := c.ask(context.Background(), command{op: opRing})
+	return err
+}
+
+// Answer accepts the call. It returns when audio can flow: at once, or for a caller that
+// made no offer when its answer has come.
+func (c *Call) Answer(ctx context.Context) (media.Leg, error) {
+	return c.ask(ctx, command{op: opAnswer})
+}
+
+// Reject refuses a call that was not answered with a final status, 300 to 699; Retry-After
+// is left out when zero.
+func (c *Call) Reject(status int, retryAfter time.Duration) error {
+	if status < 300 || status > 699 {
+		return fmt.Errorf("sip: reject: %d is no refusal", status)
+	}
+	_, err := c.ask(context.Background(), command{op: opReject, status: status, retryAfter: retryAfter})
+	return err
+}
+
+// Hangup ends the call: BYE, CANCEL or 480 as its state asks for. Done closes at once;
+// Hangup returns when the other side has agreed, has failed to, or ctx ends. It is not an
+// error to hang up a call that is over.
+func (c *Call) Hangup(ctx context.Context) error {
+	_, err := c.ask(ctx, command{op: opHangup})
+	if err != nil && !errors.Is(err, ErrEnded) {
+		return err
+	}
+	select {
+	case <-c.gone:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// ask puts a command to the owner, or returns because the owner has ended.
+func (c *Call) ask(ctx context.Context, cmd command) (media.Leg, error) {
+	cmd.reply = make(chan reply, 1)
+	select {
+	case c.commands <- cmd:
+	case <-c.done:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case r := <-cmd.reply:
+		return r.leg, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// deliver hands a request to the owner; false if the call is gone.
+func (c *Call) deliver(ev event) bool {
+	select {
+	case c.inbox <- ev:
+		return true
+	case <-c.gone:
+		return false
+	}
+}
+
+// run owns the call from its INVITE to its last message.
+func (c *Call) run() {
+	var cause string
+	if c.out != nil {
+		cause = c.dial()
+	} else {
+		cause = c.ring()
+	}
+	if cause == "" {
+		close(c.up)
+		cause = c.talk()
+	}
+	c.over(cause)
+	c.settle()
+	c.ep.forget(c)
+	close(c.gone)
+}
+
+// talk is the answered call, until a cause to end it.
+func (c *Call) talk() string {
+	c.startMediaClock()
+	for {
+		var cause string
+		select {
+		case ack := <-c.unacked.acks():
+			cause = c.acknowledged(ack)
+		case <-c.unacked.due():
+			if !c.unacked.again() {
+				cause = CauseAckTimeout
+			}
+		case <-c.timeout.C:
+			cause = c.checkMedia()
+		case <-c.media:
+			cause = CauseTransport
+		case <-c.ep.stopping:
+			cause = CauseShutdown
+		case ev := <-c.inbox:
+			cause = c.request(ev)
+		case res := <-c.out.repeated():
+			c.acceptedAgain(res)
+		case cmd := <-c.commands:
+			if cmd.op == opHangup {
+				cause = CauseLocal
+				cmd.reply <- reply{}
+			} else {
+				cmd.reply <- reply{err: errState}
+			}
+		}
+		if cause != "" {
+			return cause
+		}
+	}
+}
+
+// request answers one request within the established dialog.
+func (c *Call) request(ev event) string {
+	if ev.tx == nil {
+		return c.acknowledged(ev.req)
+	}
+	seq := ev.req.CSeq().SeqNo
+	if ev.req.Method == sip.BYE {
+		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
+		return CauseRemoteBye
+	}
+	if seq < c.dlg.remoteSeq { // out of order (RFC 3261 section 12.2.2)
+		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
+		return ""
+	}
+	c.dlg.remoteSeq = seq
+	switch ev.req.Method {
+	case sip.INVITE, sip.UPDATE:
+		return c.renegotiate(ev)
+	default:
+		c.answerInfo(ev)
+		return ""
+	}
+}
+
+// answerInfo accepts an INFO with nothing in it, which some send as a keep-alive.
+func (c *Call) answerInfo(ev event) {
+	status := sip.StatusOK
+	if len(ev.req.Body()) > 0 {
+		status = sip.StatusUnsupportedMediaType
+	}
+	_ = ev.tx.Respond(c.ep.response(ev.req, status))
+}
+
+// over is the call's end for everybody but the signalling.
+func (c *Call) over(cause string) {
+	c.cause = cause
+	c.timeout.Stop()
+	if c.stopMedia != nil {
+		c.stopMedia()
+		<-c.media
+	}
+	close(c.done)
+	if c.late != nil {
+		c.late <- reply{err: ErrEnded}
+		c.late = nil
+	}
+	c.log.Info("call over", "cause", cause)
+}
+
+// openMedia takes ports for the call. The session runs once configured.
+func (c *Call) openMedia() (*rtp.Session, error) {
+	s, err := rtp.Open(c.ep.cfg.Ports)
+	if err != nil {
+		return nil, err
+	}
+	s.OnDigit(func(digit rune) {
+		select {
+		case c.digits <- digit:
+		default:
+		}
+	})
+	c.local = local{
+		session: uint64(time.Now().UnixMilli()), version: 1, port: s.LocalPort(),
+		addr: c.ep.addrFacing(c.dlg.peer.Addr(), c.ep.cfg.Ports.Addr()),
+	}
+	return s, nil
+}
+
+// runMedia starts receiving.
+func (c *Call) runMedia(s *rtp.Session) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.stopMedia, c.media = cancel, make(chan error, 1)
+	ended := c.media
+	c.leg.Store(&leg{Session: s})
+	c.ep.wg.Go(func() {
+		ended <- s.Run(ctx)
+		close(ended)
+	})
+}
+
+// configure puts what was agreed on into effect.
+func (c *Call) configure(s *stream) error {
+	l := c.leg.Load()
+	p := rtp.Params{
+		Remote: s.remote, Codecs: []media.Codec{s.codec},
+		PayloadTypes: map[media.Codec]uint8{s.codec: s.payloadType},
+		PTime:        s.packetTime,
+	}
+	if s.zeroAddress { // the hold of RFC 2543 names no place: keep the last
+		p.Remote = netip.AddrPort{}
+		if c.offered != nil && c.offered != s {
+			p.Remote = c.offered.remote
+		}
+	}
+	if s.event {
+		p.DTMFPayloadType = s.eventType
+	}
+	if err := l.Configure(p); err != nil {
+		return fmt.Errorf("sip: configure media: %w", err)
+	}
+	s.remote = p.Remote
+	l.quiet.Store(s.held())
+	wasHeld := c.offered != nil && c.offered.held()
+	c.offered = s
+	if wasHeld && !s.held() {
+		c.startMediaClock()
+	}
+	return nil
+}
+
+// startMediaClock starts the media time-out anew: at the answer, and at the end of a hold.
+func (c *Call) startMediaClock() {
+	c.talkSince = time.Now()
+	c.timeout.Reset(c.ep.cfg.MediaTimeout)
+}
+
+// checkMedia ends a call from which nothing was heard for too long. On hold nothing is
+// expected; before a late offer's answer nothing is possible.
+func (c *Call) checkMedia() string {
+	limit := c.ep.cfg.MediaTimeout
+	if c.offered == nil || c.offered.held() {
+		c.timeout.Reset(limit)
+		return ""
+	}
+	last := c.talkSince
+	if in := c.leg.Load().Stats().LastIn; in.After(last) {
+		last = in
+	}
+	left := limit - time.Since(last)
+	if left <= 0 {
+		return CauseMediaTimeout
+	}
+	c.timeout.Reset(left)
+	return ""
+}
+
+func stoppedTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}

@@ -1,0 +1,128 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/rtp"
+)
+
+// Trunk is a carrier or PBX that may call in.
+type Trunk struct {
+	ID      string
+	Sources []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
+	Codecs  []media.Codec  // allowed, PCMU and PCMA; empty means both
+}
+
+// Config is what a Server needs to know. Zero durations take the defaults named.
+type Config struct {
+	UDP, TCP  string     // listen addresses, "" = off; at least one
+	Advertise netip.Addr // put into Contact, Via and SDP; not valid = the listening address, or the one facing the peer
+	Ports     *rtp.Ports // where audio is received
+	UserAgent string     // Server header; default "headroom"
+	Trunks    []Trunk
+
+	RetryAfter   time.Duration // told to callers while draining or out of ports; 10 s
+	MediaTimeout time.Duration // no packet from the caller while talking; 60 s
+	RingTimeout  time.Duration // unanswered by the handler; 3 min, then 480
+	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
+	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
+}
+
+// Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100
+// Trying was sent; the call is refused with 480 if nothing is decided within RingTimeout.
+type Handler interface {
+	Incoming(*Call)
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.UDP == "" && c.TCP == "" {
+		return c, errors.New("sip: neither a UDP nor a TCP address to listen on")
+	}
+	if c.Ports == nil {
+		return c, errors.New("sip: no RTP ports")
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = "headroom"
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&c.RetryAfter, 10 * time.Second}, {&c.MediaTimeout, time.Minute}, {&c.RingTimeout, 3 * time.Minute},
+		{&c.T1, 500 * time.Millisecond}, {&c.T2, 4 * time.Second},
+	} {
+		if *d.value < 0 {
+			return c, errors.New("sip: negative duration")
+		}
+		if *d.value == 0 {
+			*d.value = d.def
+		}
+	}
+	if c.Refusals == 0 {
+		c.Refusals = 20
+	}
+	return c, validTrunks(c.Trunks)
+}
+
+func validTrunks(trunks []Trunk) error {
+	for _, t := range trunks {
+		for _, p := range t.Sources {
+			if !p.IsValid() {
+				return fmt.Errorf("sip: trunk %q: invalid source", t.ID)
+			}
+		}
+		for _, codec := range t.Codecs {
+			if codec != media.PCMU && codec != media.PCMA {
+				return fmt.Errorf("sip: trunk %q: codec %s is not for trunks", t.ID, codec)
+			}
+		}
+	}
+	return nil
+}
+
+// trunkTable finds the trunk of an address. It is built once and only read.
+type trunkTable struct {
+	entries []trunkEntry // longest prefix first
+}
+
+type trunkEntry struct {
+	prefix netip.Prefix
+	trunk  Trunk
+}
+
+func newTrunkTable(trunks []Trunk) *trunkTable {
+	t := &trunkTable{}
+	for _, trunk := range trunks {
+		if len(trunk.Codecs) == 0 {
+			trunk.Codecs = []media.Codec{media.PCMU, media.PCMA}
+		}
+		for _, p := range trunk.Sources {
+			t.entries = append(t.entries, trunkEntry{unmapPrefix(p), trunk})
+		}
+	}
+	slices.SortStableFunc(t.entries, func(a, b trunkEntry) int { return b.prefix.Bits() - a.prefix.Bits() })
+	return t
+}
+
+func (t *trunkTable) find(a netip.Addr) (Trunk, bool) {
+	a = a.Unmap()
+	for _, e := range t.entries {
+		if e.prefix.Contains(a) {
+			return e.trunk, true
+		}
+	}
+	return Trunk{}, false
+}
+
+// unmapPrefix turns ::ffff:10.0.0.0/104 into 10.0.0.0/8: addresses are compared unmapped.
+func unmapPrefix(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p
+}

@@ -1,0 +1,22 @@
+// Package sip answers and places calls over SIP trunks.
+//
+// sipgo carries the messages and runs the transactions (RFC 3261 section 17);
+// dialogs, offers and answers are this package's own, and no sipgo type leaves it.
+//
+//   - A [Server] knows its trunks by their source address. A stranger's packet is
+//     refused before it reaches a transaction (firewall.go).
+//   - A [Call] is one dialog, inbound or outbound. One goroutine owns it (call.go):
+//     every request, response, timer and command reaches it as an event, it never
+//     waits for the network, and there is one way out with one cause.
+//   - A [Client] places calls; [Client.Dial] gives the same Call.
+//
+// When a call is over, Done closes at once and its ports go back; the goroutine
+// stays only for what the signalling still owes: a 200 that waits for its ACK, a
+// BYE that waits for its answer.
+//
+// Around sipgo 1.7: the 200 to an INVITE is repeated here, on T1..T2 until the ACK
+// or 64*T1 (RFC 3261 section 13.3.1.4), and ends in BYE; the To tag is chosen before
+// the transaction exists, so that even a 487 that sipgo makes for a CANCEL carries it;
+// an in-dialog request goes over the connection the INVITE came by; messages longer
+// than 1300 bytes are sent over UDP where the INVITE used it.
+package sip

@@ -1,0 +1,297 @@
+package sip
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"golang.org/x/sync/errgroup"
+)
+
+// tuneSipgo lifts sipgo's 1300-byte limit on UDP, once per process: a response goes back
+// the way its request came whatever its size (RFC 3261 section 18.2.2), and sipgo keeps
+// the limit in a variable of its package.
+var tuneSipgo = sync.OnceFunc(func() { sip.UDPMTUSize = 65535 })
+
+// dialogID names a dialog as this side sees it (RFC 3261 section 12).
+type dialogID struct {
+	callID, localTag, remoteTag string
+}
+
+// inviteID names an INVITE apart from the way it took (RFC 3261 section 8.2.2.2).
+type inviteID struct {
+	callID, fromTag string
+	cseq            uint32
+}
+
+// endpoint is the sockets, sipgo's two layers over them, and the table of dialogs:
+// what Server and Client have in common.
+type endpoint struct {
+	cfg    Config
+	log    *slog.Logger
+	secret [16]byte
+	tp     *sip.TransportLayer
+	txl    *sip.TransactionLayer
+	udp    net.PacketConn
+	tcp    net.Listener
+
+	newCall  func(*sip.Request, *sip.ServerTx) // an INVITE outside of any dialog
+	healthy  func() bool                       // what OPTIONS answers
+	mayReach func(netip.Addr) bool             // whether an address from a Contact or Route may be sent to
+
+	stopping chan struct{} // closed when calls must end
+	wg       sync.WaitGroup
+
+	mu      sync.Mutex
+	stopped bool
+	calls   map[dialogID]*Call
+	invites map[inviteID]struct{}
+	peers   map[netip.Addr]int // live calls per signalling address
+}
+
+func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) *endpoint {
+	tuneSipgo()
+	e := &endpoint{
+		cfg: cfg, log: log,
+		stopping: make(chan struct{}),
+		calls:    make(map[dialogID]*Call),
+		invites:  make(map[inviteID]struct{}),
+		peers:    make(map[netip.Addr]int),
+	}
+	_, _ = rand.Read(e.secret[:])
+	// sipgo logs whole messages, numbers and all; what matters is logged here by cause.
+	quiet := slog.New(slog.DiscardHandler)
+	opts := []sip.TransportLayerOption{sip.WithTransportLayerLogger(quiet)}
+	if filter != nil {
+		opts = append(opts, sip.WithTransportLayerReadFilter(filter))
+	}
+	e.tp = sip.NewTransportLayer(net.DefaultResolver, sip.NewParser(), nil, opts...)
+	// Before the transaction layer: its goroutines must find the To tag in place.
+	e.tp.OnMessage(e.tagInvite)
+	e.txl = sip.NewTransactionLayer(e.tp, sip.WithTransactionLayerLogger(quiet),
+		sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
+	e.txl.OnRequest(e.handle)
+	return e
+}
+
+// listen opens the sockets; Addrs is known from then on.
+func (e *endpoint) listen(ctx context.Context) error {
+	if e.udp != nil || e.tcp != nil {
+		return nil
+	}
+	var lc net.ListenConfig
+	if e.cfg.UDP != "" {
+		conn, err := lc.ListenPacket(ctx, "udp", e.cfg.UDP)
+		if err != nil {
+			return fmt.Errorf("sip: listen: %w", err)
+		}
+		e.udp = conn
+	}
+	if e.cfg.TCP != "" {
+		l, err := lc.Listen(ctx, "tcp", e.cfg.TCP)
+		if err != nil {
+			if e.udp != nil {
+				e.udp.Close()
+				e.udp = nil
+			}
+			return fmt.Errorf("sip: listen: %w", err)
+		}
+		e.tcp = l
+	}
+	return nil
+}
+
+// serve runs the sockets until ctx ends, then ends the calls that are left, and returns
+// when they are gone. wrap, if any, stands between the TCP listener and sipgo.
+func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listener) error {
+	var g errgroup.Group
+	died := make(chan error, 2)
+	if e.udp != nil {
+		g.Go(func() error { died <- e.tp.ServeUDP(e.udp); return nil })
+	}
+	if e.tcp != nil {
+		l := e.tcp
+		if wrap != nil {
+			l = wrap(l)
+		}
+		g.Go(func() error { died <- e.tp.ServeTCP(l); return nil })
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-died:
+		err = fmt.Errorf("sip: a listener ended: %w", errors.Join(err, net.ErrClosed))
+	}
+	e.stop()
+	e.wg.Wait()
+	if e.udp != nil {
+		e.udp.Close()
+	}
+	if e.tcp != nil {
+		e.tcp.Close()
+	}
+	_ = g.Wait()
+	e.txl.Close()
+	_ = e.tp.Close()
+	return err
+}
+
+// stop tells every call to end; none begins after it.
+func (e *endpoint) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.stopped {
+		e.stopped = true
+		close(e.stopping)
+	}
+}
+
+// tagInvite gives an INVITE that opens a dialog the To tag of this side. It runs on the
+// transport's reader, before sipgo starts a goroutine on the message.
+func (e *endpoint) tagInvite(msg sip.Message) {
+	req, ok := msg.(*sip.Request)
+	if !ok || req.Method != sip.INVITE {
+		return
+	}
+	if to := req.To(); to != nil && !to.Params.Has("tag") {
+		to.Params.Add("tag", e.tagFor(req))
+	}
+}
+
+// tagFor derives the tag of an INVITE's dialog: the same for each retransmission, and
+// for nothing else.
+func (e *endpoint) tagFor(req *sip.Request) string {
+	mac := hmac.New(sha256.New, e.secret[:])
+	for _, part := range []string{text(req.CallID()), tagOf(req.From()), branchOf(req)} {
+		mac.Write([]byte(part))
+		mac.Write([]byte{0})
+	}
+	return hex.EncodeToString(mac.Sum(nil)[:10])
+}
+
+// register puts a call's dialog into the table; false if the endpoint is stopping or
+// has that dialog already.
+func (e *endpoint) register(c *Call, id dialogID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, taken := e.calls[id]; taken || e.stopped {
+		return false
+	}
+	if len(c.ids) == 0 {
+		e.peers[c.dlg.peer.Addr()]++
+	}
+	c.ids = append(c.ids, id)
+	e.calls[id] = c
+	return true
+}
+
+// merged says that the same INVITE is here already, having come another way (RFC 3261
+// section 8.2.2.2); if not, it is noted as c's.
+func (e *endpoint) merged(c *Call, id inviteID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, here := e.invites[id]; here {
+		return true
+	}
+	c.inviteID = id
+	e.invites[id] = struct{}{}
+	return false
+}
+
+// begin starts the goroutine that owns c; false if the endpoint is stopping.
+func (e *endpoint) begin(c *Call) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		return false
+	}
+	e.wg.Go(c.run)
+	return true
+}
+
+// forget takes a call out of every table.
+func (e *endpoint) forget(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range c.ids {
+		delete(e.calls, id)
+	}
+	if peer := c.dlg.peer.Addr(); len(c.ids) > 0 {
+		if e.peers[peer]--; e.peers[peer] <= 0 {
+			delete(e.peers, peer)
+		}
+	}
+	c.ids = nil
+	if c.inviteID != (inviteID{}) {
+		delete(e.invites, c.inviteID)
+	}
+}
+
+func (e *endpoint) find(id dialogID) *Call {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.calls[id]
+}
+
+// inCall says that a live call is with this address, whatever the trunks say by now.
+func (e *endpoint) inCall(a netip.Addr) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.peers[a] > 0
+}
+
+func (e *endpoint) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.calls)
+}
+
+// addrFacing is the address this side gives to a peer.
+func (e *endpoint) addrFacing(peer netip.Addr, bound netip.Addr) netip.Addr {
+	if e.cfg.Advertise.IsValid() {
+		return e.cfg.Advertise
+	}
+	if bound.IsValid() && !bound.IsUnspecified() {
+		return bound.Unmap()
+	}
+	// Connecting a UDP socket sends nothing; it asks the routing table.
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "udp", netip.AddrPortFrom(peer, 9).String())
+	if err != nil {
+		return netip.IPv6Unspecified()
+	}
+	defer conn.Close()
+	return addrPort(conn.LocalAddr()).Addr().Unmap()
+}
+
+// listening is the bound address of a transport, "UDP" or "TCP".
+func (e *endpoint) listening(transport string) netip.AddrPort {
+	switch {
+	case transport == "TCP" && e.tcp != nil:
+		return addrPort(e.tcp.Addr())
+	case transport == "UDP" && e.udp != nil:
+		return addrPort(e.udp.LocalAddr())
+	default:
+		return netip.AddrPort{}
+	}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if a == nil {
+		return netip.AddrPort{}
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

@@ -1,0 +1,254 @@
+package sip
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// token is a random name for tags, branches and Call-IDs.
+func token(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+func text(h *sip.CallIDHeader) string {
+	if h == nil {
+		return ""
+	}
+	return h.Value()
+}
+
+// tagOf reads the tag of a From or To header; "" when there is neither.
+func tagOf(h sip.Header) string {
+	switch h := h.(type) {
+	case *sip.FromHeader:
+		if h != nil {
+			return h.Params.GetOr("tag", "")
+		}
+	case *sip.ToHeader:
+		if h != nil {
+			return h.Params.GetOr("tag", "")
+		}
+	}
+	return ""
+}
+
+func branchOf(m sip.Message) string {
+	if via := m.Via(); via != nil {
+		return via.Params.GetOr("branch", "")
+	}
+	return ""
+}
+
+// values gives the comma-separated values of every header with one of these names.
+// Commas within quotes and angle brackets do not separate.
+func values(m sip.Message, names ...string) []string {
+	var out []string
+	for _, name := range names {
+		for _, h := range m.GetHeaders(name) {
+			out = append(out, splitList(h.Value())...)
+		}
+	}
+	return out
+}
+
+func splitList(s string) []string {
+	var out []string
+	quoted, depth, start := false, 0, 0
+	flush := func(end int) {
+		if v := strings.TrimSpace(s[start:end]); v != "" {
+			out = append(out, v)
+		}
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			depth++
+		case c == '>':
+			depth = max(0, depth-1)
+		case c == ',' && depth == 0:
+			flush(i)
+			start = i + 1
+		}
+	}
+	flush(len(s))
+	return out
+}
+
+// unsupported lists the option tags that a request requires and this side lacks.
+func unsupported(req *sip.Request) string {
+	var out []string
+	for _, v := range values(req, "Require") {
+		if !strings.EqualFold(v, "timer") {
+			out = append(out, v)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func supports(req *sip.Request, option string) bool {
+	for _, v := range values(req, "Supported", "k", "Require") {
+		if strings.EqualFold(v, option) {
+			return true
+		}
+	}
+	return false
+}
+
+// sessionTimer answers a request's Session-Expires (RFC 4028 section 9): the peer, which
+// asked for the timer, is to do the refreshing. One that wants this side to do it gets no
+// timer at all, and the session then never expires.
+func sessionTimer(req *sip.Request) []sip.Header {
+	out := []sip.Header{sip.NewHeader("Supported", "timer")}
+	v := values(req, "Session-Expires", "x")
+	if len(v) == 0 || !supports(req, "timer") {
+		return out
+	}
+	interval, params, _ := strings.Cut(v[0], ";")
+	seconds, err := strconv.ParseUint(strings.TrimSpace(interval), 10, 31)
+	if err != nil || seconds == 0 || strings.Contains(strings.ToLower(params), "refresher=uas") {
+		return out
+	}
+	return append(out, sip.NewHeader("Require", "timer"),
+		sip.NewHeader("Session-Expires", fmt.Sprintf("%d;refresher=uac", seconds)))
+}
+
+// maxName bounds what is kept of a caller's name and number.
+const maxName = 128
+
+// caller is who calls: the trunk's assertion (RFC 3325) before the From header.
+func caller(req *sip.Request) (number, name string) {
+	for _, v := range values(req, "P-Asserted-Identity") {
+		var uri sip.Uri
+		display, err := sip.ParseAddressValue(v, &uri, nil)
+		if n := userOf(&uri); err == nil && n != "" {
+			return clip(n), clip(display)
+		}
+	}
+	from := req.From()
+	return clip(userOf(&from.Address)), clip(from.DisplayName)
+}
+
+// userOf is the number or name in a sip, sips or tel URI, without its parameters.
+func userOf(uri *sip.Uri) string {
+	user := uri.User
+	if uri.Scheme == "tel" {
+		user = uri.Raw()
+	}
+	user, _, _ = strings.Cut(user, ";")
+	return user
+}
+
+// clip keeps printable text of a bounded length.
+func clip(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r == '\uFFFD' {
+			return -1
+		}
+		return r
+	}, s)
+	for len(s) > maxName {
+		s = s[:maxName]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// sdpBody finds the session description of a message: nil when it has none. Within
+// multipart/mixed (location, ISUP) it is the first such part. ok is false when there is
+// a body of another kind only.
+func sdpBody(m sip.Message) (body []byte, ok bool) {
+	body = m.Body()
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, true
+	}
+	var contentType string
+	for _, name := range []string{"Content-Type", "c"} {
+		if h := m.GetHeaders(name); len(h) > 0 {
+			contentType = h[0].Value()
+		}
+	}
+	kind, params, err := mime.ParseMediaType(contentType)
+	switch {
+	case err != nil:
+		return nil, false
+	case kind == "application/sdp":
+		return body, true
+	case strings.HasPrefix(kind, "multipart/"):
+		parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+		for range 8 {
+			part, err := parts.NextRawPart()
+			if err != nil {
+				return nil, false
+			}
+			if kind, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type")); kind == "application/sdp" {
+				sdp, err := io.ReadAll(io.LimitReader(part, maxSDPBytes))
+				return sdp, err == nil && len(sdp) > 0
+			}
+		}
+	}
+	return nil, false
+}
+
+// source is the address a message came from.
+func source(m sip.Message) netip.AddrPort {
+	ap, err := netip.ParseAddrPort(m.Source())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// reason is the phrase of a status (RFC 3261 section 21).
+func reason(status int) string {
+	switch status {
+	case 100:
+		return "Trying"
+	case 180:
+		return "Ringing"
+	case 416:
+		return "Unsupported URI Scheme"
+	case 420:
+		return "Bad Extension"
+	case 480:
+		return "Temporarily Unavailable"
+	case 481:
+		return "Call/Transaction Does Not Exist"
+	case 482:
+		return "Loop Detected"
+	case 486:
+		return "Busy Here"
+	case 487:
+		return "Request Terminated"
+	case 488:
+		return "Not Acceptable Here"
+	case 491:
+		return "Request Pending"
+	case 500:
+		return "Server Internal Error"
+	case 505:
+		return "Version Not Supported"
+	case 603:
+		return "Decline"
+	}
+	if phrase := http.StatusText(status); phrase != "" {
+		return phrase
+	}
+	return "Refused"
+}

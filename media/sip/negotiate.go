@@ -1,0 +1,85 @@
+package sip
+
+import (
+	"errors"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// acknowledged takes an ACK, which may carry the answer to a late offer.
+func (c *Call) acknowledged(ack *sip.Request) string {
+	if c.unacked == nil || ack.CSeq() == nil || ack.CSeq().SeqNo != c.unacked.seq {
+		return "" // of an earlier 200
+	}
+	c.unacked.stop()
+	c.unacked = nil
+	if !c.lateOffer {
+		return ""
+	}
+	c.lateOffer = false
+	body, ok := sdpBody(ack)
+	if !ok || body == nil {
+		return CauseBadAnswer
+	}
+	s, err := parseStream(body, c.codecs)
+	if err == nil {
+		err = c.configure(s)
+	}
+	if err != nil {
+		c.log.Info("late answer not usable", "error", err)
+		return CauseBadAnswer
+	}
+	if c.late != nil {
+		c.late <- reply{leg: c.leg.Load()}
+		c.late = nil
+		c.startMediaClock()
+	}
+	return ""
+}
+
+// renegotiate answers a re-INVITE or UPDATE: hold, unhold, another codec or address, a
+// refresh. What cannot be met is refused and the call goes on as it was (RFC 3261
+// section 14.2).
+func (c *Call) renegotiate(ev event) string {
+	refuse := func(status int, headers ...sip.Header) string {
+		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
+		return ""
+	}
+	if c.lateOffer { // our offer is still open
+		return refuse(sip.StatusRequestPending)
+	}
+	invite := ev.req.Method == sip.INVITE
+	body, isSDP := sdpBody(ev.req)
+	if !isSDP {
+		return refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+	}
+	var answer []byte
+	switch {
+	case body != nil:
+		s, err := parseStream(body, c.codecs)
+		switch {
+		case errors.Is(err, errNoCodec):
+			return refuse(sip.StatusNotAcceptableHere)
+		case err != nil:
+			return refuse(sip.StatusBadRequest)
+		}
+		if err := c.configure(s); err != nil {
+			return refuse(sip.StatusInternalServerError, retryAfter(time.Second))
+		}
+		answer = c.local.answer(s)
+	case invite:
+		answer = c.local.offer(c.codecs, c.offered.packetTime)
+	}
+	c.dlg.retarget(ev.req)
+	if !invite {
+		_ = ev.tx.Respond(c.ok(ev.req, answer))
+		return ""
+	}
+	if err := c.accept(ev.req, ev.tx, answer); err != nil {
+		// Cancelled in this very moment: the caller has its 487 and the call goes on.
+		return ""
+	}
+	c.lateOffer = body == nil
+	return ""
+}

@@ -1,0 +1,333 @@
+package sip
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pion/sdp/v3"
+
+	"github.com/headroom-voice/headroom/media"
+)
+
+// Bounds on a session description from the network.
+const (
+	maxSDPBytes   = 16 << 10
+	maxSDPStreams = 16
+	maxSDPFormats = 64
+	maxSDPAttrs   = 256
+)
+
+// The packet times this side speaks (ptime, RFC 4566 section 6).
+const (
+	minPacketTime     = 10 * time.Millisecond
+	maxPacketTime     = 60 * time.Millisecond
+	defaultPacketTime = 20 * time.Millisecond
+)
+
+// eventPayloadType is the payload type that offers of ours give to telephone-event.
+const eventPayloadType = 101
+
+var (
+	errSDP     = errors.New("malformed session description")
+	errNoCodec = errors.New("no audio stream in a codec of this trunk")
+)
+
+// direction is who may speak, from the describing party's point of view
+// (RFC 3264 section 5.1).
+type direction uint8
+
+const (
+	sendRecv direction = iota
+	sendOnly
+	recvOnly
+	inactive
+)
+
+func (d direction) String() string {
+	return [...]string{"sendrecv", "sendonly", "recvonly", "inactive"}[d]
+}
+
+// reverse is the answer to an offer by one who holds nobody (RFC 3264 section 6.1).
+func (d direction) reverse() direction {
+	switch d {
+	case sendOnly:
+		return recvOnly
+	case recvOnly:
+		return sendOnly
+	default:
+		return d
+	}
+}
+
+// stream is the audio one party described: where it listens and in what.
+type stream struct {
+	index        int      // of its m-line
+	mlines       []mline  // every m-line of the description, to mirror in the answer
+	proto        []string // of the audio line, "RTP/AVP"
+	remote       netip.AddrPort
+	codec        media.Codec
+	payloadType  uint8
+	event        bool // telephone-event at 8 kHz was described
+	eventType    uint8
+	packetTime   time.Duration // what to send to this party
+	dir          direction
+	zeroAddress  bool // c=0.0.0.0, the hold of RFC 2543
+	codecOffered int  // voice codecs in common, for the log
+}
+
+type mline struct {
+	media   string
+	protos  []string
+	formats []string
+}
+
+// held says that the party put this side on hold: it does not listen.
+func (s *stream) held() bool {
+	return s.dir == sendOnly || s.dir == inactive || s.zeroAddress
+}
+
+// parseStream reads a description and picks its first audio stream that shares a codec
+// with allowed. The describing party's order of codecs decides. errSDP means that the
+// text is malformed, errNoCodec that there is nothing to agree on.
+func parseStream(body []byte, allowed []media.Codec) (*stream, error) {
+	if len(body) == 0 || len(body) > maxSDPBytes {
+		return nil, fmt.Errorf("%w: %d bytes", errSDP, len(body))
+	}
+	// Some phones leave the last line without its newline.
+	body = append(bytes.TrimRight(body, "\r\n\x00 "), '\r', '\n')
+	var d sdp.SessionDescription
+	if err := d.Unmarshal(body); err != nil {
+		return nil, fmt.Errorf("%w: %w", errSDP, err)
+	}
+	if n := len(d.MediaDescriptions); n == 0 || n > maxSDPStreams {
+		return nil, fmt.Errorf("%w: %d media lines", errSDP, n)
+	}
+	all := make([]mline, len(d.MediaDescriptions))
+	for i, m := range d.MediaDescriptions {
+		if len(m.MediaName.Formats) > maxSDPFormats || len(m.Attributes) > maxSDPAttrs {
+			return nil, fmt.Errorf("%w: too many formats", errSDP)
+		}
+		all[i] = mline{m.MediaName.Media, m.MediaName.Protos, m.MediaName.Formats}
+	}
+	var firstErr error
+	for i, m := range d.MediaDescriptions {
+		s, err := audioStream(&d, m, allowed)
+		if err == nil {
+			s.index, s.mlines = i, all
+			return s, nil
+		}
+		if firstErr == nil || errors.Is(firstErr, errNoCodec) {
+			firstErr = err
+		}
+	}
+	return nil, firstErr
+}
+
+func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, allowed []media.Codec) (*stream, error) {
+	proto := strings.Join(m.MediaName.Protos, "/")
+	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 || (proto != "RTP/AVP" && proto != "RTP/AVPF") {
+		return nil, errNoCodec
+	}
+	s := &stream{proto: m.MediaName.Protos, dir: streamDirection(d, m), packetTime: streamPacketTime(m)}
+	addr, err := streamAddress(d, m)
+	if err != nil {
+		return nil, err
+	}
+	port := m.MediaName.Port.Value
+	if port < 1 || port > 65535 {
+		return nil, fmt.Errorf("%w: port %d", errSDP, port)
+	}
+	s.remote, s.zeroAddress = netip.AddrPortFrom(addr, uint16(port)), addr.IsUnspecified()
+
+	maps := make(map[uint8]string)
+	for _, a := range m.Attributes {
+		if a.Key != "rtpmap" {
+			continue
+		}
+		pt, encoding, ok := strings.Cut(strings.TrimSpace(a.Value), " ")
+		if n, err := strconv.ParseUint(pt, 10, 7); ok && err == nil {
+			maps[uint8(n)] = strings.ToLower(strings.TrimSpace(encoding))
+		}
+	}
+	for _, f := range m.MediaName.Formats {
+		n, err := strconv.ParseUint(f, 10, 7)
+		if err != nil {
+			continue
+		}
+		pt := uint8(n)
+		if maps[pt] == "telephone-event/8000" && !s.event {
+			s.event, s.eventType = true, pt
+			continue
+		}
+		if c := codecOf(pt, maps[pt]); contains(allowed, c) {
+			if s.codecOffered == 0 {
+				s.codec, s.payloadType = c, pt
+			}
+			s.codecOffered++
+		}
+	}
+	if s.codecOffered == 0 {
+		return nil, errNoCodec
+	}
+	return s, nil
+}
+
+// codecOf names what a payload type carries; 0 and 8 need no rtpmap (RFC 3551).
+func codecOf(pt uint8, rtpmap string) media.Codec {
+	switch {
+	case rtpmap == "pcmu/8000" || rtpmap == "pcmu/8000/1" || (rtpmap == "" && pt == 0):
+		return media.PCMU
+	case rtpmap == "pcma/8000" || rtpmap == "pcma/8000/1" || (rtpmap == "" && pt == 8):
+		return media.PCMA
+	default:
+		return media.NoCodec
+	}
+}
+
+func contains(allowed []media.Codec, c media.Codec) bool {
+	for _, a := range allowed {
+		if a == c && c != media.NoCodec {
+			return true
+		}
+	}
+	return false
+}
+
+func streamAddress(d *sdp.SessionDescription, m *sdp.MediaDescription) (netip.Addr, error) {
+	c := m.ConnectionInformation
+	if c == nil {
+		c = d.ConnectionInformation
+	}
+	if c == nil || c.Address == nil {
+		return netip.Addr{}, fmt.Errorf("%w: no connection address", errSDP)
+	}
+	// A multicast TTL ("/127") and a name are not what a trunk sends, and no name is
+	// ever looked up on a stranger's word.
+	addr, err := netip.ParseAddr(c.Address.Address)
+	if err != nil || addr.IsMulticast() || addr.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("%w: connection address", errSDP)
+	}
+	return addr.Unmap(), nil
+}
+
+func streamDirection(d *sdp.SessionDescription, m *sdp.MediaDescription) direction {
+	for _, attrs := range [][]sdp.Attribute{m.Attributes, d.Attributes} {
+		for _, a := range attrs {
+			for _, dir := range []direction{sendRecv, sendOnly, recvOnly, inactive} {
+				if a.Key == dir.String() {
+					return dir
+				}
+			}
+		}
+	}
+	return sendRecv
+}
+
+// streamPacketTime is the party's ptime within 10..60 ms and its maxptime, in whole
+// tens of milliseconds.
+func streamPacketTime(m *sdp.MediaDescription) time.Duration {
+	ptime, limit := defaultPacketTime, maxPacketTime
+	if v, ok := millis(m, "maxptime"); ok && v < limit {
+		limit = v
+	}
+	if v, ok := millis(m, "ptime"); ok {
+		ptime = v
+	}
+	ptime = min(ptime, limit).Truncate(10 * time.Millisecond)
+	return max(minPacketTime, min(ptime, maxPacketTime))
+}
+
+func millis(m *sdp.MediaDescription, key string) (time.Duration, bool) {
+	text, ok := m.Attribute(key)
+	if !ok {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64) // some send 20.0
+	if err != nil || !(v > 0 && v < 10000) {
+		return 0, false
+	}
+	return time.Duration(v * float64(time.Millisecond)), true
+}
+
+// local is what this side describes: its identity in the o-line, and where it listens.
+type local struct {
+	session uint64
+	version uint64
+	addr    netip.Addr
+	port    int
+	last    string // the description last sent, without its version
+}
+
+// answer describes this side's half of a stream the other party offered: one voice codec,
+// telephone-event if it was offered, every other m-line refused (RFC 3264 section 6).
+func (l *local) answer(s *stream) []byte {
+	dir := s.dir.reverse()
+	if s.zeroAddress && dir == sendRecv {
+		dir = recvOnly
+	}
+	var b strings.Builder
+	for i, m := range s.mlines {
+		if i != s.index {
+			formats := m.formats
+			if len(formats) == 0 {
+				formats = []string{"0"}
+			}
+			fmt.Fprintf(&b, "m=%s 0 %s %s\r\n", m.media, strings.Join(m.protos, "/"), formats[0])
+			continue
+		}
+		fmt.Fprintf(&b, "m=audio %d %s %d", l.port, strings.Join(s.proto, "/"), s.payloadType)
+		if s.event {
+			fmt.Fprintf(&b, " %d", s.eventType)
+		}
+		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n", s.payloadType, s.codec)
+		if s.event {
+			fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", s.eventType, s.eventType)
+		}
+		fmt.Fprintf(&b, "a=ptime:%d\r\na=%s\r\n", s.packetTime.Milliseconds(), dir)
+	}
+	return l.describe(b.String())
+}
+
+// offer describes this side to a party that has said nothing yet.
+func (l *local) offer(codecs []media.Codec, ptime time.Duration) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "m=audio %d RTP/AVP", l.port)
+	for _, c := range codecs {
+		fmt.Fprintf(&b, " %d", staticPayloadType(c))
+	}
+	fmt.Fprintf(&b, " %d\r\n", eventPayloadType)
+	for _, c := range codecs {
+		fmt.Fprintf(&b, "a=rtpmap:%d %s/8000\r\n", staticPayloadType(c), c)
+	}
+	fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:%d\r\na=sendrecv\r\n",
+		eventPayloadType, eventPayloadType, ptime.Milliseconds())
+	return l.describe(b.String())
+}
+
+// describe puts the session part before the m-lines. The version in the o-line goes up
+// exactly when something else changed (RFC 3264 section 8).
+func (l *local) describe(mlines string) []byte {
+	if l.last != "" && l.last != mlines {
+		l.version++
+	}
+	l.last = mlines
+	family := "IP4"
+	if l.addr.Is6() {
+		family = "IP6"
+	}
+	return fmt.Appendf(nil, "v=0\r\no=headroom %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n%s",
+		l.session, l.version, family, l.addr, family, l.addr, mlines)
+}
+
+// staticPayloadType is the payload type of RFC 3551.
+func staticPayloadType(c media.Codec) uint8 {
+	if c == media.PCMA {
+		return 8
+	}
+	return 0
+}

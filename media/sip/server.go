@@ -1,0 +1,136 @@
+package sip
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Server takes calls from trunks.
+type Server struct {
+	ep       *endpoint
+	fw       *firewall
+	handler  Handler
+	draining atomic.Bool
+}
+
+// Stats counts what a Server did. Refused strangers got 403, dropped ones nothing.
+type Stats struct {
+	Dialogs          int // live now
+	StrangersRefused uint64
+	StrangersDropped uint64
+}
+
+// New checks cfg and starts nothing; a nil logger discards.
+func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{handler: handler}
+	s.fw = &firewall{
+		agent: cfg.UserAgent, limit: limiter{rate: float64(cfg.Refusals)},
+		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
+	}
+	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
+	s.ep = newEndpoint(cfg, log, s.fw.filter)
+	s.ep.newCall = s.invited
+	s.ep.healthy = func() bool { return !s.draining.Load() }
+	s.ep.mayReach = s.fw.knows
+	return s, nil
+}
+
+// Listen opens the sockets, so that Addrs is known before Run. Run calls it if need be.
+func (s *Server) Listen(ctx context.Context) error { return s.ep.listen(ctx) }
+
+// Run takes calls until ctx ends; then it ends the live ones with BYE and returns when
+// they are gone, a few seconds later at most. It runs once.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.ep.listen(ctx); err != nil {
+		return err
+	}
+	return s.ep.serve(ctx, s.fw.listener)
+}
+
+// Addrs gives the addresses listened on; not valid for what is off or not yet open.
+func (s *Server) Addrs() (udp, tcp netip.AddrPort) {
+	return s.ep.listening("UDP"), s.ep.listening("TCP")
+}
+
+// SetTrunks replaces all trunks at once. Calls in progress are left alone.
+func (s *Server) SetTrunks(trunks []Trunk) error {
+	if err := validTrunks(trunks); err != nil {
+		return err
+	}
+	s.fw.trunks.Store(newTrunkTable(trunks))
+	return nil
+}
+
+// Drain refuses new calls from now on (503, Retry-After) and tells keep-alives so; calls
+// in progress go on.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Stats is a snapshot of the counters.
+func (s *Server) Stats() Stats {
+	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load()}
+}
+
+// invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
+func (s *Server) invited(req *sip.Request, tx *sip.ServerTx) {
+	refuse := func(status int, headers ...sip.Header) { _ = tx.Respond(s.ep.response(req, status, headers...)) }
+	trunk, ok := s.fw.trunks.Load().find(source(req).Addr())
+	switch {
+	case !ok: // its trunk has just been taken away
+		s.fw.refused.Add(1)
+		refuse(sip.StatusForbidden)
+		return
+	case s.draining.Load():
+		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+		return
+	case len(values(req, "Contact")) == 0:
+		refuse(sip.StatusBadRequest)
+		return
+	}
+	body, isSDP := sdpBody(req)
+	if !isSDP {
+		refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+		return
+	}
+	var offered *stream
+	if body != nil {
+		var err error
+		if offered, err = parseStream(body, trunk.Codecs); err != nil {
+			s.ep.log.Info("call refused: no common audio", "call_id", text(req.CallID()), "trunk", trunk.ID, "error", err)
+			refuse(sip.StatusNotAcceptableHere)
+			return
+		}
+	}
+	c, status := s.ep.inbound(req, tx, trunk, offered)
+	if status != 0 {
+		refuse(status)
+		return
+	}
+	c.handler = s.handler
+	if !s.ep.begin(c) {
+		s.ep.forget(c)
+		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+	}
+}
+
+// sendRefusal writes a 403 to a stranger, past sipgo's tables.
+func (s *Server) sendRefusal(info sip.TransportReadProps, res *sip.Response) {
+	if info.Transport == "UDP" {
+		_, _ = s.ep.udp.WriteTo([]byte(res.String()), info.RemoteAddr)
+		return
+	}
+	if c := s.ep.tp.Pool("tcp").Get(info.RemoteAddr.String()); c != nil {
+		_ = c.WriteMsg(res)
+		_, _ = c.TryClose()
+	}
+}

@@ -35,7 +35,8 @@ type Queue struct {
 	HeadsetPolicy model.HeadsetPolicy `json:"headset_policy" enum:"exclude,last-resort,ignore" doc:"What the queue does with an agent whose headset is flagged"`
 	Waiting       []WaitingCall       `json:"waiting" doc:"Callers in the queue, head first; one whose call is being offered is still waiting"`
 	LongestWaitS  float64             `json:"longest_wait_s" doc:"Seconds the caller who has waited longest has waited; 0 when nobody waits"`
-	Ready         int                 `json:"agents_ready" doc:"Agents of this queue who are free"`
+	Ready         int                 `json:"agents_ready" doc:"Agents of this queue who are free, those with a flagged headset included"`
+	ReadyFlagged  int                 `json:"agents_ready_flagged" doc:"Of those, agents whose headset is flagged"`
 	SignedIn      int                 `json:"agents_signed_in" doc:"Agents of this queue who are not offline"`
 	Answered      int                 `json:"answered" doc:"Calls answered since the service started"`
 	Abandoned     int                 `json:"abandoned" doc:"Callers who left while waiting, since the service started"`
@@ -77,9 +78,11 @@ type Agent struct {
 	Since     *time.Time         `json:"since,omitempty" doc:"When this state began; absent when offline"`
 	Until     *time.Time         `json:"until,omitempty" doc:"When it ends by itself; absent when it does not"`
 	Call      model.CallID       `json:"call_id,omitempty" doc:"The call offered or in progress"`
+	Then      model.AgentState   `json:"then,omitempty" enum:"break,offline" doc:"What the agent asked to do after this call"`
 	Queues    []model.QueueID    `json:"queues" doc:"The queues this agent answers"`
 	Handled   int                `json:"handled" doc:"Calls since sign-in"`
 	Connected bool               `json:"connected" doc:"Whether the agent's client has its WebSocket open"`
+	Media     bool               `json:"media" doc:"Whether the agent's audio connection stands"`
 	Headset   *AgentHeadset      `json:"headset,omitempty" doc:"The headset in use; absent when offline or unknown"`
 	Verdict   model.VerdictState `json:"verdict" enum:"unknown,good,watch,replace" doc:"What is known of the headset in use"`
 	Mic       *Reading           `json:"mic,omitempty" doc:"The last second at the microphone, before any codec"`
@@ -276,11 +279,34 @@ type HeadsetDetail struct {
 	Reports []Report  `json:"reports" doc:"The newest reports, newest first"`
 }
 
-// Floor is everything a live screen shows, in one event (see GET /api/v1/events).
+// Floor is the data of a "floor" event, the first on every live stream: the picture that
+// the events after it change.
 type Floor struct {
 	At     time.Time `json:"at" doc:"The moment this describes"`
 	Queues []Queue   `json:"queues" doc:"As in GET /api/v1/queues; empty for a role that may not see queues"`
-	Agents []Agent   `json:"agents" doc:"Agents who are signed in"`
+	Agents []Agent   `json:"agents" doc:"Agents who are signed in and whom the viewer may see"`
+}
+
+// CallChange is the data of a "call" event: one line of a call's story.
+type CallChange struct {
+	Call  Call      `json:"call" doc:"The call as it is after it"`
+	Event CallEvent `json:"event" doc:"What happened"`
+}
+
+// ReadingTaken is the data of a "reading" event: one second of one agent.
+type ReadingTaken struct {
+	Agent   model.AgentID   `json:"agent" doc:"Who spoke"`
+	Headset model.HeadsetID `json:"headset,omitempty" doc:"The headset worn"`
+	Call    model.CallID    `json:"call_id,omitempty" doc:"The call; absent between calls"`
+	Tap     headset.Tap     `json:"tap" enum:"mic,wire" doc:"mic: raw in the agent's client; wire: decoded by the service"`
+	Reading Reading         `json:"reading" doc:"The numbers"`
+}
+
+// HeadsetJudged is the data of a "verdict" event.
+type HeadsetJudged struct {
+	Headset model.HeadsetID `json:"headset" doc:"model/serial"`
+	Key     HeadsetKey      `json:"key" doc:"The identity as it stands in an address: /api/v1/headsets/{key}"`
+	Verdict Verdict         `json:"verdict" doc:"What is now thought of it"`
 }
 
 // Lost is the data of a "lost" event: the reader was too slow and must fetch anew.

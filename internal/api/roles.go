@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/headroom-voice/headroom/internal/model"
+)
+
+// permission names something the API lets people do. The table in permission.roles is the
+// only place that says who may; docs/api.md shows it to readers.
+type permission string
+
+const (
+	mayKnowSelf     permission = "self"     // own session, the OpenAPI document
+	maySeeQueues    permission = "queues"   // queues and who waits in them
+	maySeeAgents    permission = "agents"   // states and live readings
+	maySeeCalls     permission = "calls"    // callers' numbers and a call's story
+	maySeeReadings  permission = "readings" // the numbers of a call's audio
+	maySeeHeadsets  permission = "headsets" // verdicts and the reports behind them
+	mayWatch        permission = "events"   // the live stream, filtered by all of the above
+	mayBeAgent      permission = "agent"    // the agent's client
+	maySeeMachinery permission = "metrics"  // the service's own counters
+)
+
+// grant says which roles have a permission in full, and which only for what is their own.
+// An admin has every role (model.User.Has).
+type grant struct{ full, own []model.Role }
+
+func (p permission) grant() grant {
+	const agent, supervisor, it, admin = model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin
+	switch p {
+	case mayKnowSelf:
+		return grant{full: []model.Role{agent, supervisor, it, admin}}
+	case maySeeQueues, maySeeCalls:
+		return grant{full: []model.Role{supervisor, admin}}
+	case maySeeReadings:
+		return grant{full: []model.Role{supervisor, it, admin}}
+	case maySeeAgents, maySeeHeadsets:
+		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
+	case mayWatch:
+		return grant{full: []model.Role{agent, supervisor, it, admin}}
+	case mayBeAgent:
+		return grant{full: []model.Role{agent}}
+	case maySeeMachinery:
+		return grant{full: []model.Role{it, admin}}
+	default:
+		return grant{}
+	}
+}
+
+// viewer is whoever asks.
+type viewer struct {
+	user  model.User
+	token string // of the session, to look again later
+}
+
+type viewerKey struct{}
+
+// viewerOf gives whoever is asking. Without a session it is nobody, who may nothing.
+func viewerOf(ctx context.Context) (viewer, bool) {
+	v, ok := ctx.Value(viewerKey{}).(viewer)
+	return v, ok
+}
+
+// may reports whether the viewer has the permission in full.
+func (v viewer) may(p permission) bool { return slices.ContainsFunc(p.grant().full, v.user.Has) }
+
+// mayOwn reports whether the viewer has the permission at least for what is their own.
+func (v viewer) mayOwn(p permission) bool {
+	return v.may(p) || slices.ContainsFunc(p.grant().own, v.user.Has)
+}
+
+// sees reports whether the viewer may see what belongs to the agent.
+func (v viewer) sees(p permission, owner model.AgentID) bool {
+	return v.may(p) || v.mayOwn(p) && owner == v.user.ID
+}
+
+// forbidden is the answer to a viewer who lacks the role.
+const forbidden = "your role may not see this"
+
+// require lets only those with the permission through, before any of the request is read.
+func require(api huma.API, p permission) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		v, ok := viewerOf(ctx.Context())
+		switch {
+		case !ok:
+			_ = huma.WriteErr(api, ctx, http.StatusUnauthorized, notSignedIn)
+		case !v.mayOwn(p):
+			_ = huma.WriteErr(api, ctx, http.StatusForbidden, forbidden)
+		default:
+			next(ctx)
+		}
+	}
+}
+
+// roleNames is how a permission reads in the OpenAPI document.
+func (p permission) roleNames() string {
+	g := p.grant()
+	var s string
+	add := func(r model.Role, suffix string) {
+		if s != "" {
+			s += ", "
+		}
+		s += string(r) + suffix
+	}
+	for _, r := range g.full {
+		add(r, "")
+	}
+	for _, r := range g.own {
+		add(r, " (own only)")
+	}
+	return s
+}

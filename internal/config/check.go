@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -12,13 +11,20 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 )
 
-// Shapes of what people write; held as functions, since a package keeps no variables.
-func validName(s string) bool {
-	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`).MatchString(s)
+// validName tells a name of a trunk, queue or user.
+func validName(s string) bool { return onlyOf(s, "._@-") && letterOrDigit(rune(s[0])) }
+
+// validNumber tells what may stand before the @ of a dialled SIP address.
+func validNumber(s string) bool { return onlyOf(s, "+*#._-") }
+
+// onlyOf reports whether s is 1 to 64 letters, digits and the given others.
+func onlyOf(s, others string) bool {
+	return len(s) >= 1 && len(s) <= 64 &&
+		strings.IndexFunc(s, func(r rune) bool { return !letterOrDigit(r) && !strings.ContainsRune(others, r) }) < 0
 }
 
-func validNumber(s string) bool {
-	return regexp.MustCompile(`^[A-Za-z0-9+*#._-]{1,64}$`).MatchString(s)
+func letterOrDigit(r rune) bool {
+	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 }
 
 func validTitle(s string) bool {

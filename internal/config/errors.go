@@ -47,21 +47,24 @@ func (e Errors) Error() string {
 type findings struct {
 	file   string
 	lines  map[string]int
+	wrong  map[string]bool // keys that could not be read: what a check says of them is idle
 	errors Errors
 }
 
-// add notes a mistake at a key; what stands nowhere is put at the nearest key around it.
+// add notes a mistake at a key. Its line is the key's, or where the key is not in the
+// file, that of the nearest one around it.
 func (f *findings) add(key, format string, args ...any) {
-	line, at := 0, key
-	for {
-		if n, ok := f.lines[at]; ok {
-			line = n
-			break
+	line := 0
+	for at := key; ; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
+		if f.wrong[at] {
+			return
+		}
+		if line == 0 {
+			line = f.lines[at]
 		}
 		if at == "" {
 			break
 		}
-		at = at[:max(strings.LastIndexAny(at, ".["), 0)]
 	}
 	f.errors = append(f.errors, Error{File: f.file, Line: line, Key: key, Problem: fmt.Sprintf(format, args...)})
 }

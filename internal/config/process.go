@@ -109,8 +109,7 @@ func Load(name string) (Process, error) {
 func Parse(name string, data []byte) (Process, error) {
 	f := &findings{file: name}
 	p := Default()
-	decode(data, &p, f)
-	if len(f.errors) == 0 {
+	if decode(data, &p, f) {
 		p.check(f)
 	}
 	if err := f.err(); err != nil {

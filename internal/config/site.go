@@ -49,7 +49,7 @@ func LoadSite(name string) (model.Site, error) {
 func ParseSite(name string, data []byte) (model.Site, error) {
 	f := &findings{file: name}
 	site := DefaultSite()
-	decode(data, &site, f)
+	readable := decode(data, &site, f)
 	for i := range site.Queues {
 		if site.Queues[i].Title == "" {
 			site.Queues[i].Title = string(site.Queues[i].ID)
@@ -60,7 +60,7 @@ func ParseSite(name string, data []byte) (model.Site, error) {
 			site.Users[i].Title = string(site.Users[i].ID)
 		}
 	}
-	if len(f.errors) == 0 {
+	if readable {
 		checkSite(site, f)
 	}
 	if err := f.err(); err != nil {

@@ -36,13 +36,14 @@ func readFile(name string) ([]byte, error) {
 }
 
 // decode reads YAML into a struct that already holds the defaults. Everything wrong goes
-// into f, which also learns the line of every key.
-func decode(data []byte, into any, f *findings) {
-	f.lines = map[string]int{"": 1}
+// into f, which also learns the line of every key. It reports whether there is anything
+// left to check: not where the file is no YAML at all.
+func decode(data []byte, into any, f *findings) bool {
+	f.lines, f.wrong = map[string]int{"": 1}, map[string]bool{}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		f.errors = append(f.errors, syntaxError(f.file, err))
-		return
+		return false
 	}
 	var bodies []ast.Node
 	for _, doc := range file.Docs {
@@ -51,13 +52,16 @@ func decode(data []byte, into any, f *findings) {
 		}
 	}
 	if len(bodies) > 1 {
-		f.lines["second"] = line(bodies[1])
 		f.errors = append(f.errors, Error{File: f.file, Line: line(bodies[1]), Problem: "a second document; a file holds one"})
 	}
 	if len(bodies) > 0 {
 		d := decoder{f}
 		d.value(bodies[0], "", reflect.ValueOf(into).Elem())
 	}
+	for _, e := range f.errors {
+		f.wrong[e.Key] = true
+	}
+	return !f.wrong[""]
 }
 
 // syntaxError gives what the parser says, without its drawing of the source.

@@ -39,12 +39,12 @@ func ALawEncode(sample int16) byte {
 	if v < 0 {
 		v, sign = ^v, 0
 	}
-	v >>= 4 // 12 bits: G.711's own scale, 0..2047
+	v >>= 4 // 0..2047, in steps of the two lowest segments
 	if v < 32 {
-		return (sign | byte(v>>1)) ^ 0x55
+		return (sign | byte(v)) ^ 0x55
 	}
-	segment := bits.Len(uint(v)) - 5
-	return (sign | byte(segment<<4) | byte(v>>segment)&0x0f) ^ 0x55
+	segment := bits.Len(uint(v)) - 4
+	return (sign | byte(segment<<4) | byte(v>>(segment-1))&0x0f) ^ 0x55
 }
 
 func expandMuLaw(code byte) int16 {

@@ -12,7 +12,7 @@ const (
 	opusComplexity = 5
 	opusBitrateWB  = 24000 // bit/s at 16 kHz
 	opusBitrateFB  = 32000 // bit/s at 48 kHz
-	opusLossPerc   = 5
+	opusLossPerc   = 10    // below about 8 % and at this bit rate libopus leaves the FEC copies out
 )
 
 type opusDecoder struct {

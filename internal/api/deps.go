@@ -110,25 +110,26 @@ type LiveFloor interface {
 type Switchboard interface {
 	LiveFloor
 	// SignIn begins or resumes an agent's session. What the switchboard has to say goes to
-	// the link, and may do so before SignIn returns. A protocol.Error as error is told to
-	// the client as it is.
+	// the link, and may do so before SignIn returns; the Welcome is written first all the
+	// same. The words of a *ClientError are told to the client.
 	SignIn(ctx context.Context, user model.User, hello protocol.Hello, link Link) (AgentSession, protocol.Welcome, error)
 }
 
 // AgentSession takes what an agent's client says. Calls come from one goroutine, in order.
 type AgentSession interface {
-	// Handle carries out one message. The reply, if any, answers the message's id; nil
-	// means a plain ack.
+	// Handle carries out one message and gives the answer to its id. A nil answer means
+	// that none is due now: it comes over the link, or none was asked for. After an error
+	// the session takes no more from this link.
 	Handle(ctx context.Context, id string, m protocol.Message) (protocol.Message, error)
 	// LinkLost says that the link is gone; the client may come back and resume.
 	LinkLost(link Link)
+	// Done is closed when the session is over.
+	Done() <-chan struct{}
 }
 
 // Link is the way back to the client. Send never blocks: a client too slow to read is cut
 // off. Links are compared by identity.
-type Link interface {
-	Send(id string, m protocol.Message)
-}
+type Link = call.Link
 
 // Registry takes collectors and gives their numbers (prometheus.Registry).
 type Registry interface {
@@ -141,7 +142,7 @@ type Deps struct {
 	People      People
 	Calls       CallRecord
 	Headsets    HeadsetRecord
-	Sessions    scs.Store // the store's session table
+	Sessions    scs.Store // the store's session table, which keeps only a hash of each token
 	Passwords   Passwords
 	Switchboard Switchboard
 	Bus         Bus

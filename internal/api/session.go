@@ -33,8 +33,8 @@ const renewEvery = time.Minute
 
 var errNoSession = errors.New("no session")
 
-// sessions tells who is asking. The cookie holds a random token, the store its hash and
-// the user's name; roles are read anew each time, so that taking one away takes effect.
+// sessions tells who is asking. The cookie holds a random token, the store the
+// user's name; roles are read anew each time, so that taking one away takes effect.
 type sessions struct {
 	sm     *scs.SessionManager
 	people People
@@ -48,11 +48,10 @@ func newSessions(cfg Config, deps Deps) *sessions {
 	return &sessions{
 		// Not scs.New: it starts a goroutine for a memory store that we would throw away.
 		sm: &scs.SessionManager{
-			IdleTimeout:      cfg.SessionIdle,
-			Lifetime:         cfg.SessionLifetime,
-			Store:            deps.Sessions,
-			Codec:            scs.GobCodec{},
-			HashTokenInStore: true, // a copy of the database signs nobody in
+			IdleTimeout: cfg.SessionIdle,
+			Lifetime:    cfg.SessionLifetime,
+			Store:       deps.Sessions,
+			Codec:       scs.GobCodec{},
 			Cookie: scs.SessionCookie{
 				Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 				Secure: cfg.SecureCookie || cfg.TLS != nil, Persist: true,

@@ -1,0 +1,99 @@
+// Command headroom is the service and its tools.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/internal/analyze"
+)
+
+// version is set at link time for releases.
+var version = "dev"
+
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the service."`
+	Demo    demoCmd    `cmd:"" help:"Show the whole product on this machine: four headsets, two of them faulty."`
+	Analyze analyzeCmd `cmd:"" help:"Measure recordings of a headset: level, noise, clipping, and what is wrong."`
+	Apply   applyCmd   `cmd:"" help:"Put a site file into force; a running service takes it up within seconds."`
+	Export  exportCmd  `cmd:"" help:"Print the site in force as a site file."`
+	User    struct {
+		Passwd passwdCmd `cmd:"" help:"Set a user's password, read from standard input."`
+	} `cmd:"" help:"People who sign in."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// streams are the command's standard streams.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exitStatus ends the program with a status and no further words.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run carries one command line out and returns the exit status.
+func run(ctx context.Context, args []string, std streams) int {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("headroom"),
+		kong.Description("Call-centre telephony that listens to its own headsets."),
+		kong.Vars{"version": version},
+		kong.Writers(std.out, std.err),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(std),
+	)
+	if err != nil {
+		fmt.Fprintln(std.err, "headroom:", err)
+		return 1
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(std.err, "headroom: %v\nrun headroom --help, or a command with --help\n", err)
+		return 2
+	}
+	err = command.Run()
+	var status exitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	default:
+		fmt.Fprintln(std.err, "headroom:", err)
+		return 1
+	}
+}
+
+type analyzeCmd struct {
+	JSON  bool     `help:"Print JSON: one object for one file, an array for several."`
+	Tap   string   `enum:"mic,wire" default:"mic" help:"Where the recording was made: mic (before any codec) or wire."`
+	Files []string `arg:"" name:"file" help:"WAV files."`
+}
+
+func (a analyzeCmd) Run(ctx context.Context, std streams) error {
+	if code := analyze.Run(ctx, analyze.Options{JSON: a.JSON, Tap: headset.Tap(a.Tap), Files: a.Files}, std.out, std.err); code != 0 {
+		return exitStatus(code)
+	}
+	return nil
+}

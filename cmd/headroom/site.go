@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/headroom-voice/headroom/internal/config"
+	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/internal/password"
+	"github.com/headroom-voice/headroom/internal/store"
+)
+
+// processFile is the flag that says which service's store is meant.
+type processFile struct {
+	Config string `type:"path" placeholder:"headroom.yaml" help:"The service's file, when it was started with one."`
+}
+
+// open opens the store that the service of that file uses.
+func (f processFile) open(ctx context.Context) (*store.Store, error) {
+	p, err := config.Load(f.Config)
+	if err != nil {
+		return nil, err
+	}
+	if p.Database.DSN == "" {
+		if err := os.MkdirAll(p.Data, 0o750); err != nil {
+			return nil, fmt.Errorf("data folder: %w", err)
+		}
+	}
+	return store.Open(ctx, p.DSN())
+}
+
+type applyCmd struct {
+	processFile
+	Site string `arg:"" type:"path" help:"The site file."`
+}
+
+func (c applyCmd) Run(ctx context.Context, std streams) error {
+	site, err := config.LoadSite(c.Site)
+	if err != nil {
+		return err
+	}
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	changes, err := s.ApplySite(ctx, site)
+	if err != nil {
+		return err
+	}
+	if changes.Empty() {
+		fmt.Fprintln(std.out, "nothing to change")
+		return nil
+	}
+	for _, line := range []struct {
+		word string
+		list []string
+	}{{"added", changes.Added}, {"changed", changes.Changed}, {"removed", changes.Removed}} {
+		if len(line.list) > 0 {
+			fmt.Fprintf(std.out, "%s: %s\n", line.word, strings.Join(line.list, ", "))
+		}
+	}
+	return nil
+}
+
+type exportCmd struct{ processFile }
+
+func (c exportCmd) Run(ctx context.Context, std streams) error {
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	site, err := s.Site(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = std.out.Write(config.Marshal(site))
+	return err
+}
+
+type passwdCmd struct {
+	processFile
+	Name string `arg:"" help:"The user's sign-in name."`
+}
+
+func (c passwdCmd) Run(ctx context.Context, std streams) error {
+	secret, err := readPassword(std.in)
+	if err != nil {
+		return err
+	}
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, _, err := s.User(ctx, model.AgentID(c.Name)); errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("there is no user %q; write the user into the site file and apply it first", c.Name)
+	} else if err != nil {
+		return err
+	}
+	hash, err := password.New(1).Hash(ctx, secret)
+	if err != nil {
+		return err
+	}
+	if err := s.SetPasswordHash(ctx, model.AgentID(c.Name), hash); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "password of %s set\n", c.Name)
+	return nil
+}
+
+// readPassword takes the first line.
+func readPassword(in io.Reader) (string, error) {
+	const most = 1024
+	line, err := bufio.NewReader(io.LimitReader(in, most+2)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password from standard input: %w", err)
+	}
+	line = strings.TrimRight(line, "\r\n")
+	switch {
+	case line == "":
+		return "", errors.New("no password on standard input; try: printf '%s\\n' 'the password' | headroom user passwd NAME")
+	case len(line) > most:
+		return "", fmt.Errorf("the password is longer than %d bytes", most)
+	}
+	return line, nil
+}

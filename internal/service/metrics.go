@@ -1,0 +1,93 @@
+package service
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/headroom-voice/headroom/internal/call"
+	"github.com/headroom-voice/headroom/internal/model"
+)
+
+// collectors are what /metrics shows besides HTTP: the Go runtime and the switchboard.
+func (s *Service) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		boardCollector{s.board},
+	}
+}
+
+// boardCollector reads the switchboard's counters and snapshot at each scrape.
+type boardCollector struct{ board *call.Switchboard }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("headroom_"+name, help, labels, nil)
+}
+
+// counter is one line of call.Stats with its name and meaning.
+type counter struct {
+	name, help string
+	value      func(call.Stats) uint64
+}
+
+func counters() []counter {
+	return []counter{
+		{"calls_offered_total", "Callers that arrived on a trunk.", func(s call.Stats) uint64 { return s.CallsOffered }},
+		{"calls_answered_total", "Callers that spoke with an agent.", func(s call.Stats) uint64 { return s.CallsAnswered }},
+		{"calls_abandoned_total", "Callers that left while waiting.", func(s call.Stats) uint64 { return s.Abandoned }},
+		{"calls_rejected_total", "Callers that were refused: unknown number, draining.", func(s call.Stats) uint64 { return s.Rejected }},
+		{"calls_turned_away_total", "Callers refused unrecorded, because the store is behind.", func(s call.Stats) uint64 { return s.TurnedAway }},
+		{"calls_requeued_total", "Callers put back at the head of their queue.", func(s call.Stats) uint64 { return s.Requeued }},
+		{"offers_total", "Offers to agents.", func(s call.Stats) uint64 { return s.Offers }},
+		{"offers_unanswered_total", "Offers that ran out (RONA).", func(s call.Stats) uint64 { return s.RONA }},
+		{"offers_flagged_total", "Offers to agents whose headset is to be replaced.", func(s call.Stats) uint64 { return s.OffersFlagged }},
+		{"readings_mic_total", "Seconds measured at microphones.", func(s call.Stats) uint64 { return s.ReadingsMic }},
+		{"readings_wire_total", "Seconds measured on the wire.", func(s call.Stats) uint64 { return s.ReadingsWire }},
+		{"readings_shed_total", "Seconds refused or never stored.", func(s call.Stats) uint64 { return s.ReadingsShed }},
+		{"meter_frames_shed_total", "Audio frames the meters were too late for.", func(s call.Stats) uint64 { return s.ShedFrames }},
+		{"reports_total", "Reports stored and judged.", func(s call.Stats) uint64 { return s.Reports }},
+		{"journal_retries_total", "Writes that the store refused and that were tried again.", func(s call.Stats) uint64 { return s.JournalTries }},
+		{"journal_lost_total", "Lines of the record that were given up.", func(s call.Stats) uint64 { return s.JournalLost }},
+	}
+}
+
+// Describe implements prometheus.Collector as unchecked: Collect says it all.
+func (c boardCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c boardCollector) Collect(out chan<- prometheus.Metric) {
+	stats := c.board.Stats()
+	for _, k := range counters() {
+		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value(stats)))
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(desc("journal_backlog", "Lines of the record that wait for the store."), float64(stats.Backlog))
+	gauge(desc("calls", "Calls in progress."), float64(len(c.board.Calls())))
+
+	snapshot := c.board.Snapshot()
+	waiting := desc("queue_waiting", "Callers who wait.", "queue")
+	longest := desc("queue_longest_wait_seconds", "How long the first of them has waited.", "queue")
+	for _, q := range snapshot.Queues {
+		gauge(waiting, float64(len(q.Waiting)), string(q.ID))
+		wait := 0.0
+		for _, w := range q.Waiting {
+			wait = max(wait, snapshot.At.Sub(w.Since).Seconds())
+		}
+		gauge(longest, wait, string(q.ID))
+	}
+	states := map[model.AgentState]int{model.Ready: 0, model.Offered: 0, model.OnCall: 0, model.WrapUp: 0, model.Break: 0}
+	flagged := 0
+	for _, a := range snapshot.Agents {
+		states[a.State]++
+		if a.Verdict.Flagged() {
+			flagged++
+		}
+	}
+	agents := desc("agents", "Agents who are signed in.", "state")
+	for state, n := range states {
+		gauge(agents, float64(n), string(state))
+	}
+	gauge(desc("agents_with_flagged_headset", "Agents signed in with a headset that is to be replaced."), float64(flagged))
+}

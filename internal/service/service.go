@@ -1,0 +1,290 @@
+// Package service puts the parts together and runs them: the store, the switchboard, the
+// SIP server, the agents' gateway and the API. `headroom serve` and the end-to-end tests
+// run the very same thing.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/headroom-voice/headroom/internal/api"
+	"github.com/headroom-voice/headroom/internal/call"
+	"github.com/headroom-voice/headroom/internal/config"
+	"github.com/headroom-voice/headroom/internal/events"
+	"github.com/headroom-voice/headroom/internal/headset"
+	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/internal/password"
+	"github.com/headroom-voice/headroom/internal/store"
+	"github.com/headroom-voice/headroom/internal/web"
+	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/prompt"
+	"github.com/headroom-voice/headroom/media/rtp"
+	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/webrtc"
+)
+
+// portRest is how long a pair of RTP ports lies fallow after a call, so that a late packet
+// of one call is not heard in the next.
+const portRest = 10 * time.Second
+
+// Config says what to run. Beyond the process's own file it holds what tests shorten.
+type Config struct {
+	Process config.Process
+	Site    *model.Site // applied before anything starts; nil leaves the stored site as it is
+	Call    call.Config // deadlines; the zero value has the product's
+	Version string
+}
+
+// Service is one running call centre. New opens what can fail early (store, ports); Run
+// does the work; Close gives back what New took when Run is never called.
+type Service struct {
+	cfg Config
+	log *slog.Logger
+
+	store    *store.Store
+	bus      *events.Bus
+	verdicts *headset.Service
+	pacer    *prompt.Pacer
+	gateway  *webrtc.Gateway
+	sip      *sip.Server
+	board    *call.Switchboard
+	api      *api.Server
+
+	site     model.Site // as last applied to the parts; owned by Run's site watcher after New
+	draining atomic.Bool
+}
+
+// New opens the store, closes the record of calls that died with an earlier process,
+// applies the site and binds every socket. It starts nothing.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err error) {
+	if err := cfg.Process.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer()}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if err := s.openStore(ctx); err != nil {
+		return nil, err
+	}
+	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
+	if s.gateway, err = webrtc.New(webrtc.Config{Listen: cfg.Process.WebRTC.Listen, Advertise: cfg.Process.WebRTC.Advertise}, log.With("component", "webrtc")); err != nil {
+		return nil, fmt.Errorf("webrtc: %w", err)
+	}
+	if err := s.newBoard(); err != nil {
+		return nil, err
+	}
+	if err := s.newSIP(); err != nil {
+		return nil, err
+	}
+	if err := s.newAPI(); err != nil {
+		return nil, err
+	}
+	return s, s.listen(ctx)
+}
+
+// listen opens the sockets, so that a taken port is noticed before anything starts.
+func (s *Service) listen(ctx context.Context) error {
+	if err := s.sip.Listen(ctx); err != nil {
+		return fmt.Errorf("sip: %w", err)
+	}
+	return s.api.Listen(ctx)
+}
+
+// openStore opens the database and brings record and site up to date.
+func (s *Service) openStore(ctx context.Context) error {
+	p := s.cfg.Process
+	if p.Database.DSN == "" {
+		if err := os.MkdirAll(p.Data, 0o750); err != nil {
+			return fmt.Errorf("data folder: %w", err)
+		}
+	}
+	var err error
+	if s.store, err = store.Open(ctx, p.DSN()); err != nil {
+		return err
+	}
+	dead, err := s.store.CloseDeadCalls(ctx, model.CauseServiceLost)
+	if err != nil {
+		return fmt.Errorf("close calls that died with the last run: %w", err)
+	}
+	for _, id := range dead {
+		s.log.Warn("call died with the last run and was closed in the record", "call_id", id)
+	}
+	if s.cfg.Site != nil {
+		changes, err := s.store.ApplySite(ctx, *s.cfg.Site)
+		if err != nil {
+			return fmt.Errorf("apply site: %w", err)
+		}
+		if !changes.Empty() {
+			s.log.Info("site applied", "added", changes.Added, "changed", changes.Changed, "removed", changes.Removed)
+		}
+	}
+	s.site, err = s.store.Site(ctx)
+	return err
+}
+
+func (s *Service) newBoard() (err error) {
+	s.board, err = call.New(s.cfg.Call, call.Deps{
+		Journal:  s.store,
+		Evidence: s.verdicts,
+		Headsets: s.store,
+		Gateway: call.GatewayFunc(func(ctx context.Context, offer string) (call.Peer, string, error) {
+			return s.gateway.Accept(ctx, offer)
+		}),
+		Bus:   s.bus,
+		Music: call.MusicFunc(func(leg media.Leg) func() { return s.pacer.Play(leg, prompt.HoldMusic()) }),
+		Log:   s.log.With("component", "call"),
+	})
+	if err != nil {
+		return err
+	}
+	s.board.SiteChanged(s.site)
+	return nil
+}
+
+func (s *Service) newSIP() error {
+	p := s.cfg.Process
+	ports, err := rtp.NewPorts(p.RTP.Address, int(p.RTP.Ports.Low), int(p.RTP.Ports.High), portRest)
+	if err != nil {
+		return fmt.Errorf("rtp: %w", err)
+	}
+	s.sip, err = sip.New(sip.Config{
+		UDP: p.SIP.UDP, TCP: p.SIP.TCP, Advertise: p.SIP.Advertise,
+		Ports: ports, UserAgent: "headroom/" + s.cfg.Version, Trunks: trunks(s.site),
+	}, incoming{s.board}, s.log.With("component", "sip"))
+	if err != nil {
+		return fmt.Errorf("sip: %w", err)
+	}
+	return nil
+}
+
+// incoming hands calls of the SIP server to the switchboard.
+type incoming struct{ board *call.Switchboard }
+
+func (h incoming) Incoming(c *sip.Call) { h.board.Incoming(c) }
+
+func (s *Service) newAPI() error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(s.collectors()...)
+	server, err := api.New(api.Config{
+		Listen:       s.cfg.Process.HTTP.Listen,
+		SecureCookie: s.cfg.Process.HTTP.SecureCookies,
+	}, api.Deps{
+		People: s.store, Calls: s.store, Headsets: s.store, Sessions: s.store.Sessions(),
+		Passwords:   password.New(runtime.NumCPU()),
+		Switchboard: api.FromSwitchboard(s.board),
+		Bus:         s.bus,
+		Metrics:     registry,
+		Ready:       s.ready,
+		Pages:       web.Handler(),
+		Log:         s.log.With("component", "api"),
+	})
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	s.api = server
+	return nil
+}
+
+// ready says why calls cannot be taken, or nil.
+func (s *Service) ready(ctx context.Context) error {
+	if s.draining.Load() {
+		return errors.New("draining")
+	}
+	return s.store.Ping(ctx)
+}
+
+// Run serves until ctx ends, then drains: new calls are refused with 503, live ones may go
+// on for Process.Shutdown.Drain, and what is left is ended with that cause. It returns when
+// everything has stopped.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.Close()
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	g, work := errgroup.WithContext(work)
+	edge, stopEdge := context.WithCancel(work) // what outlives the switchboard by a moment
+	defer stopEdge()
+	core, stopCore := context.WithCancel(work)
+	defer stopCore()
+
+	g.Go(func() error { return s.pacer.Run(edge) })
+	g.Go(func() error { return s.sip.Run(edge) })
+	g.Go(func() error { return s.api.Run(edge) })
+	g.Go(func() error {
+		defer stopEdge()
+		return s.board.Run(core)
+	})
+	g.Go(func() error { return s.watchSite(core) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			s.drain(work)
+		case <-work.Done():
+		}
+		stopCore()
+		return nil
+	})
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) drain(ctx context.Context) {
+	s.draining.Store(true)
+	s.sip.Drain()
+	live := len(s.board.Calls())
+	s.log.Info("stopping", "live_calls", live, "drain", s.cfg.Process.Shutdown.Drain)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Process.Shutdown.Drain)
+	defer cancel()
+	if err := s.board.Drain(ctx); err != nil {
+		s.log.Info("calls still live are ended now", "live_calls", len(s.board.Calls()))
+	}
+}
+
+// Close gives back sockets and the store. Run does it by itself.
+func (s *Service) Close() {
+	if s.gateway != nil {
+		if err := s.gateway.Close(); err != nil {
+			s.log.Warn("close agents' gateway", "error", err)
+		}
+	}
+	s.bus.Close()
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Error("close the store", "error", err)
+		}
+	}
+}
+
+// Addrs are where the service can be reached; what is off is not valid.
+type Addrs struct {
+	HTTP           string // host:port
+	SIPUDP, SIPTCP netip.AddrPort
+	WebRTC         netip.AddrPort
+}
+
+// Addrs gives the addresses bound by New, which matters when a port was left to the system.
+func (s *Service) Addrs() Addrs {
+	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr()}
+	a.SIPUDP, a.SIPTCP = s.sip.Addrs()
+	return a
+}
+
+// EmptySite reports whether nobody can call and nobody can sign in yet.
+func (s *Service) EmptySite() bool {
+	return len(s.site.Trunks) == 0 && len(s.site.Queues) == 0 && len(s.site.Users) == 0
+}

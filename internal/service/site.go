@@ -1,0 +1,65 @@
+package service
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/sip"
+)
+
+// siteEvery is how often the stored site is compared with the one in force, so that
+// `headroom apply` takes effect in a running service.
+const siteEvery = 2 * time.Second
+
+// watchSite puts changes of the stored site into force.
+func (s *Service) watchSite(ctx context.Context) error {
+	tick := time.NewTicker(siteEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		site, err := s.store.Site(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("read the site; the one in force stays", "error", err)
+			}
+			continue
+		}
+		if reflect.DeepEqual(site, s.site) {
+			continue
+		}
+		if err := s.sip.SetTrunks(trunks(site)); err != nil {
+			s.log.Error("take up the trunks; the site in force stays", "error", err)
+			continue
+		}
+		s.site = site
+		s.board.SiteChanged(site)
+		s.verdicts.SetRules(site.Headset)
+		s.log.Info("site changed", "trunks", len(site.Trunks), "queues", len(site.Queues), "users", len(site.Users))
+	}
+}
+
+// trunks translates the site's trunks for the SIP server. Unknown codec names cannot
+// occur: internal/config refuses them.
+func trunks(site model.Site) []sip.Trunk {
+	out := make([]sip.Trunk, 0, len(site.Trunks))
+	for _, t := range site.Trunks {
+		trunk := sip.Trunk{ID: string(t.ID), Sources: t.Sources}
+		for _, name := range t.Codecs {
+			switch name {
+			case media.PCMU.String():
+				trunk.Codecs = append(trunk.Codecs, media.PCMU)
+			case media.PCMA.String():
+				trunk.Codecs = append(trunk.Codecs, media.PCMA)
+			}
+		}
+		out = append(out, trunk)
+	}
+	return out
+}

@@ -28,13 +28,16 @@ const (
 
 // grant says which roles have a permission in full, and which only for what is their own.
 // An admin has every role (model.User.Has).
-type grant struct{ full, own []model.Role }
+type grant struct {
+	everybody bool // who is signed in, whatever the role
+	full, own []model.Role
+}
 
 func (p permission) grant() grant {
 	const agent, supervisor, it, admin = model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin
 	switch p {
 	case mayKnowSelf:
-		return grant{full: []model.Role{agent, supervisor, it, admin}}
+		return grant{everybody: true}
 	case maySeeQueues, maySeeCalls:
 		return grant{full: []model.Role{supervisor, admin}}
 	case maySeeReadings:
@@ -67,7 +70,10 @@ func viewerOf(ctx context.Context) (viewer, bool) {
 }
 
 // may reports whether the viewer has the permission in full.
-func (v viewer) may(p permission) bool { return slices.ContainsFunc(p.grant().full, v.user.Has) }
+func (v viewer) may(p permission) bool {
+	g := p.grant()
+	return g.everybody || slices.ContainsFunc(g.full, v.user.Has)
+}
 
 // mayOwn reports whether the viewer has the permission at least for what is their own.
 func (v viewer) mayOwn(p permission) bool {
@@ -100,6 +106,9 @@ func require(api huma.API, p permission) func(huma.Context, func(huma.Context)) 
 // roleNames is how a permission reads in the OpenAPI document.
 func (p permission) roleNames() string {
 	g := p.grant()
+	if g.everybody {
+		return "everybody signed in"
+	}
 	var s string
 	add := func(r model.Role, suffix string) {
 		if s != "" {

@@ -18,10 +18,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// tuneSipgo lifts sipgo's 1300-byte limit on UDP, once per process: a response goes back
-// the way its request came whatever its size (RFC 3261 section 18.2.2), and sipgo keeps
-// the limit in a variable of its package.
-var tuneSipgo = sync.OnceFunc(func() { sip.UDPMTUSize = 65535 })
+// tuneSipgo sets, once per process, what sipgo keeps in variables of its package. A response
+// goes back the way its request came whatever its size (RFC 3261 section 18.2.2), so its
+// limit of 1300 bytes on UDP is lifted. Its log is turned off: it holds whole messages,
+// numbers and all; what matters is logged here by cause.
+var tuneSipgo = sync.OnceFunc(func() {
+	sip.UDPMTUSize = 65535
+	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+})
 
 // dialogID names a dialog as this side sees it (RFC 3261 section 12).
 type dialogID struct {
@@ -69,17 +73,14 @@ func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) *
 		peers:    make(map[netip.Addr]int),
 	}
 	_, _ = rand.Read(e.secret[:])
-	// sipgo logs whole messages, numbers and all; what matters is logged here by cause.
-	quiet := slog.New(slog.DiscardHandler)
-	opts := []sip.TransportLayerOption{sip.WithTransportLayerLogger(quiet)}
+	var opts []sip.TransportLayerOption
 	if filter != nil {
 		opts = append(opts, sip.WithTransportLayerReadFilter(filter))
 	}
 	e.tp = sip.NewTransportLayer(net.DefaultResolver, sip.NewParser(), nil, opts...)
 	// Before the transaction layer: its goroutines must find the To tag in place.
 	e.tp.OnMessage(e.tagInvite)
-	e.txl = sip.NewTransactionLayer(e.tp, sip.WithTransactionLayerLogger(quiet),
-		sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
+	e.txl = sip.NewTransactionLayer(e.tp, sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
 	e.txl.OnRequest(e.handle)
 	return e
 }
@@ -96,6 +97,11 @@ func (e *endpoint) listen(ctx context.Context) error {
 			return fmt.Errorf("sip: listen: %w", err)
 		}
 		e.udp = conn
+		// sipgo enters the socket only once it reads from it; a call placed before that
+		// must go out by the same one.
+		e.tp.Pool("udp").Add(conn.LocalAddr().String(), &sip.UDPConnection{
+			PacketConn: conn, PacketAddr: conn.LocalAddr().String(), Listener: true,
+		})
 	}
 	if e.cfg.TCP != "" {
 		l, err := lc.Listen(ctx, "tcp", e.cfg.TCP)
@@ -156,11 +162,12 @@ func (e *endpoint) stop() {
 	}
 }
 
-// tagInvite gives an INVITE that opens a dialog the To tag of this side. It runs on the
-// transport's reader, before sipgo starts a goroutine on the message.
+// tagInvite gives an INVITE that opens a dialog the To tag of this side, and its CANCEL the
+// same (RFC 3261 section 9.2). It runs on the transport's reader, before sipgo starts a
+// goroutine on the message.
 func (e *endpoint) tagInvite(msg sip.Message) {
 	req, ok := msg.(*sip.Request)
-	if !ok || req.Method != sip.INVITE {
+	if !ok || (req.Method != sip.INVITE && req.Method != sip.CANCEL) {
 		return
 	}
 	if to := req.To(); to != nil && !to.Params.Has("tag") {

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,7 +18,7 @@ const (
 	maxSDPBytes   = 16 << 10
 	maxSDPStreams = 16
 	maxSDPFormats = 64
-	maxSDPAttrs   = 256
+	maxSDPLines   = 512
 )
 
 // The packet times this side speaks (ptime, RFC 4566 section 6).
@@ -66,9 +65,8 @@ func (d direction) reverse() direction {
 
 // stream is the audio one party described: where it listens and in what.
 type stream struct {
-	index        int      // of its m-line
-	mlines       []mline  // every m-line of the description, to mirror in the answer
-	proto        []string // of the audio line, "RTP/AVP"
+	index        int     // of its m-line
+	mlines       []mline // every m-line of the description, to mirror in the answer
 	remote       netip.AddrPort
 	codec        media.Codec
 	payloadType  uint8
@@ -81,9 +79,7 @@ type stream struct {
 }
 
 type mline struct {
-	media   string
-	protos  []string
-	formats []string
+	media, proto, format string // the first format
 }
 
 // held says that the party put this side on hold: it does not listen.
@@ -98,48 +94,75 @@ func parseStream(body []byte, allowed []media.Codec) (*stream, error) {
 	if len(body) == 0 || len(body) > maxSDPBytes {
 		return nil, fmt.Errorf("%w: %d bytes", errSDP, len(body))
 	}
-	// Some phones leave the last line without its newline.
-	body = append(bytes.TrimRight(body, "\r\n\x00 "), '\r', '\n')
+	audio, all, indexes, err := splitMedia(string(body))
+	if err != nil {
+		return nil, err
+	}
 	var d sdp.SessionDescription
-	if err := d.Unmarshal(body); err != nil {
+	if err := d.UnmarshalString(audio); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSDP, err)
 	}
-	if n := len(d.MediaDescriptions); n == 0 || n > maxSDPStreams {
-		return nil, fmt.Errorf("%w: %d media lines", errSDP, n)
+	if len(d.MediaDescriptions) != len(indexes) {
+		return nil, errSDP
 	}
-	all := make([]mline, len(d.MediaDescriptions))
-	for i, m := range d.MediaDescriptions {
-		if len(m.MediaName.Formats) > maxSDPFormats || len(m.Attributes) > maxSDPAttrs {
-			return nil, fmt.Errorf("%w: too many formats", errSDP)
-		}
-		all[i] = mline{m.MediaName.Media, m.MediaName.Protos, m.MediaName.Formats}
-	}
-	var firstErr error
+	firstErr := errNoCodec
 	for i, m := range d.MediaDescriptions {
 		s, err := audioStream(&d, m, allowed)
 		if err == nil {
-			s.index, s.mlines = i, all
+			s.index, s.mlines = indexes[i], all
 			return s, nil
 		}
-		if firstErr == nil || errors.Is(firstErr, errNoCodec) {
+		if errors.Is(firstErr, errNoCodec) {
 			firstErr = err
 		}
 	}
 	return nil, firstErr
 }
 
+// splitMedia lists every media line and leaves only the session part and the plain RTP
+// audio in the text: the parser knows neither T.38 nor whatever comes next, and the answer
+// refuses it by its m-line alone. indexes are the places of the audio lines among all.
+func splitMedia(body string) (audio string, all []mline, indexes []int, err error) {
+	var b strings.Builder
+	keep, attrs := true, 0
+	for line := range strings.Lines(strings.TrimRight(body, "\r\n\x00 ")) { // some leave the last line without its newline
+		line = strings.TrimRight(line, "\r\n")
+		if text, ok := strings.CutPrefix(line, "m="); ok {
+			f := strings.Fields(text)
+			if len(f) < 4 || len(f) > 3+maxSDPFormats || len(all) == maxSDPStreams {
+				return "", nil, nil, fmt.Errorf("%w: media line", errSDP)
+			}
+			m := mline{media: f[0], proto: f[2], format: f[3]}
+			if keep = m.media == "audio" && (m.proto == "RTP/AVP" || m.proto == "RTP/AVPF"); keep {
+				indexes = append(indexes, len(all))
+			}
+			all = append(all, m)
+		}
+		if attrs++; attrs > maxSDPLines {
+			return "", nil, nil, fmt.Errorf("%w: too many lines", errSDP)
+		}
+		if keep {
+			b.WriteString(line)
+			b.WriteString("\r\n")
+		}
+	}
+	if len(all) == 0 {
+		return "", nil, nil, fmt.Errorf("%w: no media line", errSDP)
+	}
+	return b.String(), all, indexes, nil
+}
+
 func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, allowed []media.Codec) (*stream, error) {
-	proto := strings.Join(m.MediaName.Protos, "/")
-	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 || (proto != "RTP/AVP" && proto != "RTP/AVPF") {
+	if m.MediaName.Port.Value == 0 {
 		return nil, errNoCodec
 	}
-	s := &stream{proto: m.MediaName.Protos, dir: streamDirection(d, m), packetTime: streamPacketTime(m)}
+	s := &stream{dir: streamDirection(d, m), packetTime: streamPacketTime(m)}
 	addr, err := streamAddress(d, m)
 	if err != nil {
 		return nil, err
 	}
 	port := m.MediaName.Port.Value
-	if port < 1 || port > 65535 {
+	if port < 0 || port > 65535 {
 		return nil, fmt.Errorf("%w: port %d", errSDP, port)
 	}
 	s.remote, s.zeroAddress = netip.AddrPortFrom(addr, uint16(port)), addr.IsUnspecified()
@@ -273,14 +296,10 @@ func (l *local) answer(s *stream) []byte {
 	var b strings.Builder
 	for i, m := range s.mlines {
 		if i != s.index {
-			formats := m.formats
-			if len(formats) == 0 {
-				formats = []string{"0"}
-			}
-			fmt.Fprintf(&b, "m=%s 0 %s %s\r\n", m.media, strings.Join(m.protos, "/"), formats[0])
+			fmt.Fprintf(&b, "m=%s 0 %s %s\r\n", m.media, m.proto, m.format)
 			continue
 		}
-		fmt.Fprintf(&b, "m=audio %d %s %d", l.port, strings.Join(s.proto, "/"), s.payloadType)
+		fmt.Fprintf(&b, "m=audio %d %s %d", l.port, m.proto, s.payloadType)
 		if s.event {
 			fmt.Fprintf(&b, " %d", s.eventType)
 		}

@@ -7,9 +7,9 @@ import (
 
 // Filter design: half-width in samples of the lower rate, and the Kaiser window's shape.
 const (
-	zeroCrossings = 18.0 // on either side of the centre
+	zeroCrossings = 20.0 // on either side of the centre
 	kaiserBeta    = 6.0  // about 63 dB stop band
-	cutoff        = 0.985
+	cutoff        = 1.0
 	block         = 512 // input samples taken at a time
 )
 
@@ -98,15 +98,16 @@ func (r *Resampler) drain(dst []float32) []float32 {
 	return dst
 }
 
-// dot is unrolled by four: with one accumulator the additions wait for each other.
+// dot multiplies two slices of one length, a multiple of four. It is unrolled, since
+// with one accumulator each addition waits for the one before.
 func dot(x, h []float32) float32 {
 	var a, b, c, d float32
-	h = h[:len(x)]
-	for len(x) >= 4 {
-		a += x[0] * h[0]
-		b += x[1] * h[1]
-		c += x[2] * h[2]
-		d += x[3] * h[3]
+	for len(x) >= 4 && len(h) >= 4 {
+		p, q := (*[4]float32)(x), (*[4]float32)(h)
+		a += p[0] * q[0]
+		b += p[1] * q[1]
+		c += p[2] * q[2]
+		d += p[3] * q[3]
 		x, h = x[4:], h[4:]
 	}
 	return (a + c) + (b + d)

@@ -1,0 +1,87 @@
+package vad
+
+import "math"
+
+// order of the linear prediction: two sines are predicted exactly by four samples.
+const order = 4
+
+// toneFinder predicts each sample from the four before it (covariance method): of a
+// tone, or of two, next to nothing is left. It works at about 8 kHz, since at a higher
+// rate speech is as predictable.
+type toneFinder struct {
+	n    int
+	x    [order + 1]float64 // the newest samples, x[0] the newest
+	head [order]float64     // the first samples of the frame
+	corr [order + 1]float64 // sum of x[n]x[n-k] over n >= order
+}
+
+func (t *toneFinder) start() { *t = toneFinder{} }
+
+func (t *toneFinder) add(v float64) {
+	x := &t.x
+	x[4], x[3], x[2], x[1], x[0] = x[3], x[2], x[1], x[0], v
+	if t.n < order {
+		t.head[t.n] = v
+	} else {
+		t.corr[0] += v * v
+		t.corr[1] += v * x[1]
+		t.corr[2] += v * x[2]
+		t.corr[3] += v * x[3]
+		t.corr[4] += v * x[4]
+	}
+	t.n++
+}
+
+// gain is the prediction gain in dB.
+func (t *toneFinder) gain() float64 {
+	if t.n <= 4*order || t.corr[0] < 1e-9*float64(t.n) {
+		return 0
+	}
+	// phi[i][j] = sum over n of x[n-i]x[n-j]; each diagonal follows from its first
+	// element by adding the sample before the range and dropping the last one of it.
+	var phi [order + 1][order + 1]float64
+	for k := 0; k <= order; k++ {
+		phi[0][k] = t.corr[k]
+		for i := 1; i+k <= order; i++ {
+			phi[i][i+k] = phi[i-1][i-1+k] + t.head[order-i]*t.early(order-i-k) - t.x[i-1]*t.x[i-1+k]
+		}
+	}
+	return -10 * math.Log10(max(1e-12, remainder(&phi)/phi[0][0]))
+}
+
+// early gives sample i of the frame, 0 before its start.
+func (t *toneFinder) early(i int) float64 {
+	if i < 0 {
+		return 0
+	}
+	return t.head[i]
+}
+
+// remainder gives the energy that the best prediction leaves, by elimination on the
+// normal equations (symmetric; only the upper triangle of phi is filled).
+func remainder(phi *[order + 1][order + 1]float64) float64 {
+	var a [order][order]float64
+	var b [order]float64
+	left := phi[0][0]
+	for i := range order {
+		b[i] = phi[0][i+1]
+		for j := range order {
+			a[i][j] = phi[min(i, j)+1][max(i, j)+1]
+		}
+		a[i][i] *= 1 + 1e-9 // a single sine leaves the matrix singular
+	}
+	for k := range order { // LDL^T: each pivot explains its share of the energy
+		if a[k][k] <= 0 {
+			break
+		}
+		left -= b[k] * b[k] / a[k][k]
+		for i := k + 1; i < order; i++ {
+			f := a[i][k] / a[k][k]
+			b[i] -= f * b[k]
+			for j := k + 1; j < order; j++ {
+				a[i][j] -= f * a[k][j]
+			}
+		}
+	}
+	return left
+}

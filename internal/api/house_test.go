@@ -468,3 +468,11 @@ func problem(t *testing.T, res response) Problem {
 }
 
 var errSecret = errors.New("disk /var/secret on fire")
+
+// Short names of what the interfaces speak, for fakes that break on purpose.
+type (
+	callFilter = store.CallFilter
+	callStory  = store.CallStory
+	callOut    = model.Call
+	callID     = model.CallID
+)

@@ -39,7 +39,8 @@ type Agent struct {
 	muted  atomic.Bool
 
 	headset    model.HeadsetInfo
-	link       Link // nil during an outage
+	verdict    model.Verdict // on it
+	link       Link          // nil during an outage
 	outage     alarm
 	state      protocol.State
 	settling   bool // a break or ready of our own making is on its way to acd
@@ -142,7 +143,7 @@ func (s *Switchboard) SignIn(ctx context.Context, user model.User, hello protoco
 		return nil, protocol.Welcome{}, ErrStopped
 	}
 	verdict := s.seen(ctx, user.ID, info)
-	a := newAgent(s, user, info, verdict.State)
+	a := newAgent(s, user, info, verdict)
 	if !s.floor.signIn(a, user, verdict.State) {
 		return nil, protocol.Welcome{}, ErrStopped
 	}
@@ -182,13 +183,13 @@ func (s *Switchboard) seen(ctx context.Context, agent model.AgentID, info model.
 	return v
 }
 
-func newAgent(s *Switchboard, user model.User, info model.HeadsetInfo, verdict model.VerdictState) *Agent {
+func newAgent(s *Switchboard, user model.User, info model.HeadsetInfo, verdict model.Verdict) *Agent {
 	a := &Agent{
 		sb: s, id: user.ID, name: user.Title, token: newToken(), log: s.log.With("agent", user.ID),
-		box: newMailbox(), done: make(chan struct{}), headset: info,
+		box: newMailbox(), done: make(chan struct{}), headset: info, verdict: verdict,
 		state: protocol.State{State: string(model.Offline), Since: time.Now()}, answers: newAnswers(),
 	}
-	a.device.Store(&device{info: info, verdict: verdict})
+	a.device.Store(&device{info: info, verdict: verdict.State})
 	return a
 }
 
@@ -286,6 +287,10 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 			w.Call = &c
 		}
 		ready <- w
+		a.sb.floor.touch(a.id)
+		if a.headset.ID() != "" {
+			a.send("", protocol.Verdict{State: string(a.verdict.State), Text: a.verdict.Text})
+		}
 		if a.offer != nil {
 			a.send("", *a.offer)
 		}
@@ -317,6 +322,7 @@ func (a *Agent) LinkLost(link Link) {
 		a.linked.Store(false)
 		a.mic.Store(nil)
 		a.outage.set(a.sb.cfg.OutageGrace)
+		a.sb.floor.touch(a.id)
 		a.log.Info("client link lost", "grace", a.sb.cfg.OutageGrace)
 	})
 }
@@ -448,9 +454,15 @@ func (a *Agent) judged(v model.Verdict) {
 		if a.headset.ID() != v.Headset {
 			return
 		}
-		a.device.Store(&device{info: a.headset, verdict: v.State})
-		a.send("", protocol.Verdict{State: string(v.State), Text: v.Text})
+		a.know(v)
 	})
+}
+
+// know takes over what is thought of the headset and tells the client.
+func (a *Agent) know(v model.Verdict) {
+	a.verdict = v
+	a.device.Store(&device{info: a.headset, verdict: v.State})
+	a.send("", protocol.Verdict{State: string(v.State), Text: v.Text})
 }
 
 // told is a call as an agent is told of it.

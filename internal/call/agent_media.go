@@ -76,6 +76,7 @@ func (a *Agent) mediaUp() {
 	a.nextBy.clear()
 	a.mediaLost.clear()
 	a.wired.Store(true)
+	a.sb.floor.touch(a.id)
 	a.log.Info("media connected", "replaced", old != nil)
 	if a.leg != nil {
 		a.continueOn(model.CauseMediaReplaced)
@@ -100,6 +101,7 @@ func (a *Agent) mediaDown() {
 	a.closePeer(a.peer)
 	a.peer = nil
 	a.wired.Store(false)
+	a.sb.floor.touch(a.id)
 	if a.leg != nil {
 		a.mediaLost.set(a.sb.cfg.MediaGrace)
 	}

@@ -114,7 +114,7 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 		a.muted.Store(m.On)
 		return protocol.Ack{}
 	case protocol.MicReading:
-		return a.micReading(m)
+		return a.micReading(id, m)
 	case protocol.MicReport:
 		return a.micReport(id, m)
 	case protocol.HeadsetChanged:
@@ -163,9 +163,12 @@ func (a *Agent) accept(id model.CallID) protocol.Message {
 }
 
 // micReading takes one second at the microphone.
-func (a *Agent) micReading(m protocol.MicReading) protocol.Message {
+func (a *Agent) micReading(id string, m protocol.MicReading) protocol.Message {
 	if !a.micLimit.allow(time.Now()) {
 		a.sb.count.readingsShed.Add(1)
+		if id == "" {
+			return protocol.Ack{} // counted; a flood is not answered with another
+		}
 		return refuse(protocol.CodeBadMessage, "Readings come faster than one a second.")
 	}
 	a.sb.count.readingsMic.Add(1)
@@ -251,6 +254,7 @@ func (a *Agent) wear(info model.HeadsetInfo) {
 		return
 	}
 	a.headset = info
+	a.verdict = model.Verdict{Headset: info.ID(), State: model.VerdictUnknown}
 	a.device.Store(&device{info: info, verdict: model.VerdictUnknown})
 	a.mic.Store(nil)
 	a.sb.floor.headsetChanged(a, info.ID(), model.VerdictUnknown)
@@ -264,9 +268,8 @@ func (a *Agent) wear(info model.HeadsetInfo) {
 			if a.headset != info {
 				return
 			}
-			a.device.Store(&device{info: info, verdict: v.State})
+			a.know(v)
 			a.sb.floor.headsetChanged(a, info.ID(), v.State)
-			a.send("", protocol.Verdict{State: string(v.State), Text: v.Text})
 		})
 	})
 }

@@ -19,7 +19,11 @@ func callerCause(ended string, talking bool) model.Cause {
 		return model.CauseAbandoned
 	case "media_timeout":
 		return model.CauseMediaTimeout
-	default: // ack_timeout and whatever else the dialog died of
+	case "shutdown": // the trunks are stopped together with us
+		return model.CauseDrained
+	case "no_ports":
+		return model.CauseInternalError
+	default: // ack_timeout, bad_answer, transport and whatever else a dialog dies of
 		return model.CauseSignalling
 	}
 }

@@ -23,7 +23,6 @@ type floor struct {
 	done chan struct{} // closed when the floor has ended
 
 	state    *acd.State
-	site     model.Site
 	calls    map[model.CallID]*call
 	agents   map[model.AgentID]*seat
 	books    map[model.AgentID]*legBook // survives the session, so that a late report finds its leg
@@ -34,6 +33,7 @@ type floor struct {
 	ending   bool // no call may go on
 
 	dirty     bool
+	touched   map[model.AgentID]bool // agents of whom something outside of acd changed
 	deadline  alarm
 	publish   alarm
 	published time.Time
@@ -51,7 +51,7 @@ func newFloor(s *Switchboard) *floor {
 	return &floor{
 		sb: s, box: newMailbox(), done: make(chan struct{}), state: acd.New(),
 		calls: map[model.CallID]*call{}, agents: map[model.AgentID]*seat{}, books: map[model.AgentID]*legBook{},
-		offered: map[model.CallID]model.AgentID{}, verdicts: map[model.HeadsetID]model.Verdict{},
+		touched: map[model.AgentID]bool{}, offered: map[model.CallID]model.AgentID{}, verdicts: map[model.HeadsetID]model.Verdict{},
 	}
 }
 
@@ -98,6 +98,7 @@ func (f *floor) schedule() {
 // show publishes the picture and tells the bus of every queue and agent that changed.
 func (f *floor) show(now time.Time) {
 	f.dirty, f.published = false, now
+	defer clear(f.touched)
 	before := f.sb.snapshot.Load()
 	snap := f.state.Snapshot(now)
 	f.sb.snapshot.Store(&snap)
@@ -111,7 +112,7 @@ func (f *floor) show(now time.Time) {
 		was[a.ID] = a
 	}
 	for _, a := range snap.Agents {
-		if b, ok := was[a.ID]; !ok || !reflect.DeepEqual(a, b) {
+		if b, ok := was[a.ID]; !ok || f.touched[a.ID] || !reflect.DeepEqual(a, b) {
 			f.sb.publish(EventAgent, a)
 		}
 		delete(was, a.ID)
@@ -119,6 +120,11 @@ func (f *floor) show(now time.Time) {
 	for id := range was {
 		f.sb.publish(EventAgent, acd.AgentView{ID: id, State: model.Offline, Since: now, Queues: []model.QueueID{}})
 	}
+}
+
+// touch says that something of an agent changed that acd does not know: link, media, headset.
+func (f *floor) touch(id model.AgentID) {
+	f.box.post(func() { f.dirty, f.touched[id] = true, true })
 }
 
 // tell applies an event in a step of its own.
@@ -189,7 +195,7 @@ func (f *floor) connect(a acd.Connect) {
 	f.attempt++
 	c, s := f.calls[a.Call], f.agents[a.Agent]
 	if c == nil || s == nil || !c.connecting(a.Agent, f.attempt) || !s.agent.connect(c, f.attempt) {
-		f.tell(acd.ConnectFailed{Agent: a.Agent, Call: a.Call})
+		f.tell(acd.ConnectFailed(a))
 	}
 }
 
@@ -322,7 +328,7 @@ func (f *floor) headsetChanged(a *Agent, id model.HeadsetID, v model.VerdictStat
 		if s == nil || s.agent != a {
 			return
 		}
-		s.headset, s.verdict = id, v
+		s.headset, s.verdict, f.touched[a.id] = id, v, true
 		f.apply(acd.HeadsetJudged{Agent: a.id, Verdict: v})
 	})
 }

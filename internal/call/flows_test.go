@@ -274,7 +274,7 @@ func TestWrapUpIsCutShortByNobodyButTheAgent(t *testing.T) {
 		if err := kim.signIn(kim.welcome.Resume); err != nil {
 			t.Fatal(err)
 		}
-		kim.peer(0).Close()
+		kim.peer(0).dies()
 		w.wantState("kim", model.WrapUp, "")
 		kim.connect()
 		w.wantState("kim", model.WrapUp, "")

@@ -11,11 +11,10 @@ import (
 
 // Back-off of a journal whose line was refused, and when it gives a line up.
 const (
-	writeTimeout  = 10 * time.Second
-	firstRetry    = 100 * time.Millisecond
-	lastRetry     = 5 * time.Second
-	badLineTries  = 12 // about 35 s of trying
-	badLineWrites = 3  // writes of others that succeeded meanwhile
+	writeTimeout = 10 * time.Second
+	firstRetry   = 100 * time.Millisecond
+	lastRetry    = 5 * time.Second
+	badLineTries = 10 // refused so often while the store took other lines in between
 )
 
 // journal writes the lines of one call in the order they were added. It has a goroutine
@@ -121,7 +120,7 @@ func (j *journal) write() {
 // the process ends (false).
 func (j *journal) writeLine(l line) bool {
 	c := &j.sb.count
-	others := c.journalWrites.Load()
+	others, suspect := c.journalWrites.Load(), 0
 	wait := firstRetry
 	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(j.sb.paper, writeTimeout)
@@ -140,7 +139,11 @@ func (j *journal) writeLine(l line) bool {
 		if try == 1 {
 			j.log.Warn("line of the call record not stored yet", "line", l.what, "err", err)
 		}
-		if try >= badLineTries && c.journalWrites.Load()-others >= badLineWrites {
+		if n := c.journalWrites.Load(); n > others {
+			others = n
+			suspect++ // this line's fault, unless the store was up only while we waited
+		}
+		if suspect >= badLineTries {
 			j.log.Error("line of the call record set aside: the store takes others but not this", "line", l.what, "err", err)
 			c.journalLost.Add(1)
 			return true

@@ -262,7 +262,7 @@ func TestCallMovesToANewMediaConnection(t *testing.T) {
 		kim.starts()
 		c := w.rings(newCaller(number))
 		kim.accepts()
-		kim.peer(0).Close()
+		kim.peer(0).dies()
 		w.pass(3 * time.Second)
 		if e, _ := last[protocol.Error](kim); e.Code != protocol.CodeMedia {
 			t.Errorf("the client is not asked to connect again: %+v", e)
@@ -283,7 +283,7 @@ func TestCallerIsNotLeftWithAnAgentWithoutAudio(t *testing.T) {
 		kim.starts()
 		c := w.rings(newCaller(number))
 		kim.accepts()
-		kim.peer(0).Close()
+		kim.peer(0).dies()
 		w.pass(9 * time.Second)
 		if !w.music.plays(c.leg) || c.Ended() != "" {
 			t.Error("the caller does not wait for the next agent")
@@ -298,7 +298,7 @@ func TestReadyAgentWhoseAudioIsLostIsReadyAgainWithNewAudio(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
 		kim := w.desk("kim")
 		kim.starts()
-		kim.peer(0).Close()
+		kim.peer(0).dies()
 		synctest.Wait()
 		w.wantState("kim", model.Break, call.ReasonReconnecting)
 		w.pass(time.Minute)
@@ -306,7 +306,7 @@ func TestReadyAgentWhoseAudioIsLostIsReadyAgainWithNewAudio(t *testing.T) {
 		w.wantState("kim", model.Ready, "")
 		// A break of their own is theirs to end.
 		kim.say("", protocol.SetState{State: "break", Reason: "lunch"})
-		kim.peer(1).Close()
+		kim.peer(1).dies()
 		synctest.Wait()
 		kim.connect()
 		w.wantState("kim", model.Break, "lunch")
@@ -365,7 +365,7 @@ func TestSilentClientCannotHoldACallItAccepted(t *testing.T) {
 		c := w.rings(newCaller(number))
 		id := kim.ringing()
 		p := kim.peer(0)
-		go p.Close()
+		go p.dies()
 		_, _ = kim.agent.Handle(w.ctx, "", protocol.Accept{CallID: id})
 		w.pass(20 * time.Second)
 		if a := w.state("kim"); a.State == model.OnCall || a.State == model.Ready {

@@ -129,6 +129,9 @@ func (p *peer) Close() error {
 	return nil
 }
 
+// dies is the network taking the connection away.
+func (p *peer) dies() { _ = p.Close() }
+
 // desk is an agent at work: user, client and headset. It is the Link and the far end of
 // the media connection, and it keeps what the service said.
 type desk struct {
@@ -276,8 +279,8 @@ func (d *desk) peer(i int) *peer {
 // record is a working call.Journal, Evidence and Headsets in memory, which can fail.
 type record struct {
 	mu       sync.Mutex
-	down     error                     // every write fails
-	refuse   func(what string) error   // some writes fail
+	down     error                   // every write fails
+	refuse   func(what string) error // some writes fail
 	verdict  map[model.HeadsetID]model.VerdictState
 	calls    map[model.CallID]model.Call
 	legs     map[model.LegID]model.Leg
@@ -536,24 +539,29 @@ func (w *world) close() {
 // checkRecord holds every record to what must always be true of one.
 func (w *world) checkRecord() {
 	w.t.Helper()
-	w.rec.mu.Lock()
-	defer w.rec.mu.Unlock()
-	for id, c := range w.rec.calls {
-		if c.EndedAt == nil || c.Cause == "" {
-			w.t.Errorf("call %s has no end in the record: %+v", id, c)
-		}
-		if n := w.rec.causes[string(id)]; n != 1 {
-			w.t.Errorf("call %s: %d causes recorded, wanted one", id, n)
+	for _, fault := range w.rec.faults() {
+		w.t.Error(fault)
+	}
+}
+
+// faults is what is wrong with the record once everything is over.
+func (r *record) faults() (out []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, c := range r.calls {
+		if c.EndedAt == nil || c.Cause == "" || r.causes[string(id)] != 1 {
+			out = append(out, fmt.Sprintf("call %s: ended %v, cause %q, written %d times", id, c.EndedAt, c.Cause, r.causes[string(id)]))
 		}
 	}
-	for id, l := range w.rec.legs {
-		if l.EndedAt == nil || l.Cause == "" || w.rec.causes[string(id)] != 1 {
-			w.t.Errorf("leg %s: ended %v, cause %q, written %d times", id, l.EndedAt, l.Cause, w.rec.causes[string(id)])
+	for id, l := range r.legs {
+		if l.EndedAt == nil || l.Cause == "" || r.causes[string(id)] != 1 {
+			out = append(out, fmt.Sprintf("leg %s: ended %v, cause %q, written %d times", id, l.EndedAt, l.Cause, r.causes[string(id)]))
 		}
-		if _, ok := w.rec.calls[l.Call]; !ok {
-			w.t.Errorf("leg %s of a call that is not recorded", id)
+		if _, ok := r.calls[l.Call]; !ok {
+			out = append(out, fmt.Sprintf("leg %s of a call that is not recorded", id))
 		}
 	}
+	return out
 }
 
 func (w *world) desk(name string) *desk {

@@ -46,7 +46,7 @@ func list[T any](ctx context.Context, q querier, query string, args []any, scan 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what went wrong is in rows.Err
 	out := []T{}
 	for rows.Next() {
 		v, err := scan(rows)

@@ -74,9 +74,7 @@ func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
 	if err := s.prepare(ctx); err != nil {
-		s.read.Close()
-		s.write.Close()
-		return nil, fmt.Errorf("store: open: %w", err)
+		return nil, fmt.Errorf("store: open: %w", errors.Join(err, s.read.Close(), s.write.Close()))
 	}
 	limit := time.Duration(0)
 	if s.dialect == postgres {
@@ -111,7 +109,7 @@ func (s *Store) openSQLite(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Sync(), f.Close(), syncFolder(filepath.Dir(path)), syncFolder(filepath.Dir(filepath.Dir(path)))); err != nil {
 		return err
 	}
 	if s.write, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate")); err != nil {
@@ -119,12 +117,20 @@ func (s *Store) openSQLite(path string) error {
 	}
 	s.write.SetMaxOpenConns(1)
 	if s.read, err = sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)")); err != nil {
-		s.write.Close()
-		return err
+		return errors.Join(err, s.write.Close())
 	}
 	s.read.SetMaxOpenConns(readConnections)
 	s.read.SetMaxIdleConns(readConnections)
 	return nil
+}
+
+// syncFolder makes a new entry of a folder survive a power cut.
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // sqliteDSN is the URI of a database file with the pragmas that every connection needs.

@@ -174,6 +174,9 @@ func (w *writer) transact(changes []*change) (failed int, err error) {
 	for i, c := range changes {
 		if err := c.run(&tx{ctx: ctx, tx: t}); err != nil {
 			_ = t.Rollback() // the error that matters is the change's
+			if ctx.Err() != nil {
+				return -1, fmt.Errorf("no answer from the database in %v: %w", w.limit, err)
+			}
 			return i, err
 		}
 	}

@@ -48,9 +48,9 @@ func TestToneKeepsItsLevelThroughEveryCodec(t *testing.T) {
 		{media.PCMU, 8000, 8000}, {media.PCMA, 8000, 8000},
 		{media.Opus, 16000, 8000}, {media.Opus, 16000, 16000}, {media.Opus, 48000, 48000},
 	} {
-		for _, level := range []float64{-10, -20, -30} {
-			for _, hz := range []float64{440, 1000} {
-				out := through(t, c.codec, c.encode, c.decode, mediatest.Tone(c.encode, hz, level, 2*c.encode))
+		for _, level := range []float64{-10, -30} {
+			for _, hz := range []float64{1000} {
+				out := through(t, c.codec, c.encode, c.decode, mediatest.Tone(c.encode, hz, level, c.encode))
 				got, gotLevel := mediatest.FindTone(out[c.decode/2:], c.decode)
 				if math.Abs(got-hz) > 1 || math.Abs(gotLevel-level) > 0.5 {
 					t.Errorf("%v %d→%d: %v Hz at %v dBov came out as %.1f Hz at %.2f dBov",
@@ -195,11 +195,12 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 }
 
 // FuzzDecode: whatever comes, the length is what Samples says or the error is one of
-// ours, and no sample is outside what a float may be.
+// ours, and no sample is beyond full scale.
 func FuzzDecode(f *testing.F) {
 	f.Add(byte(1), []byte{0xff, 0x7f})
 	f.Add(byte(3), []byte{0x78, 1, 2, 3})
 	f.Add(byte(3), []byte{0xff, 0x06})
+	f.Add(byte(3), []byte("\x88\xc90ZU\x1200")) // decodes to twelve times full scale
 	pcm := make([]float32, codec.MaxFrame*16)
 	f.Fuzz(func(t *testing.T, which byte, payload []byte) {
 		c, rate := media.Codec(which%4), 8000
@@ -222,7 +223,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		n += dec.Conceal(pcm[n:])
 		for i, x := range pcm[:n] {
-			if math.IsNaN(float64(x)) || math.Abs(float64(x)) > 10 {
+			if math.IsNaN(float64(x)) || math.Abs(float64(x)) > 1 {
 				t.Fatalf("%v: sample %d is %v", c, i, x)
 			}
 		}

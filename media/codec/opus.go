@@ -44,7 +44,19 @@ func (d *opusDecoder) Decode(payload []byte, pcm []float32) (int, error) {
 	if err != nil {
 		return 0, ErrMalformed
 	}
+	limit(pcm[:n])
 	return n, nil
+}
+
+// limit keeps samples within full scale, which an Opus packet need not.
+func limit(pcm []float32) {
+	for i, x := range pcm {
+		if x > 1 {
+			pcm[i] = 1
+		} else if x < -1 {
+			pcm[i] = -1
+		}
+	}
 }
 
 // Conceal asks libopus for frames of 20 ms; what is no multiple of 2.5 ms at the end
@@ -60,6 +72,7 @@ func (d *opusDecoder) Conceal(pcm []float32) int {
 		copy(rest[:n], frame)
 		rest = rest[n:]
 	}
+	limit(pcm)
 	return len(pcm)
 }
 
@@ -75,6 +88,7 @@ func (d *opusDecoder) Recover(next []byte, pcm []float32) int {
 	if err := d.dec.DecodeFECFloat32(next, tail[:n:n]); err != nil {
 		d.Conceal(tail)
 	}
+	limit(tail)
 	return len(pcm)
 }
 

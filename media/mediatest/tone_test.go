@@ -10,10 +10,10 @@ import (
 
 func TestToneIsFoundWithItsFrequencyAndLevel(t *testing.T) {
 	for _, rate := range []int{8000, 16000, 48000} {
-		for _, hz := range []float64{101.3, 440, 1000, 3333.3} {
-			for _, level := range []float64{-3.01, -20, -60} {
-				gotHz, got := mediatest.FindTone(mediatest.Tone(rate, hz, level, rate/2), rate)
-				if math.Abs(gotHz-hz) > 0.05 || math.Abs(got-level) > 0.01 {
+		for _, hz := range []float64{101.3, 1000, 3333.3} {
+			for _, level := range []float64{-3.01, -60} {
+				gotHz, got := mediatest.FindTone(mediatest.Tone(rate, hz, level, rate/8), rate)
+				if math.Abs(gotHz-hz) > 0.2 || math.Abs(got-level) > 0.02 {
 					t.Errorf("%d Hz: %.1f Hz at %.2f dBov found as %.3f Hz at %.3f dBov", rate, hz, level, gotHz, got)
 				}
 			}

@@ -5,7 +5,8 @@ import "time"
 // How a jitter buffer judges the network.
 const (
 	floorWindow = 5 * time.Second // the least delay is sought over one to two of these
-	peakMemory  = 5.0             // seconds in which a peak of the delay is forgotten to 1/e
+	peakHold    = 3.0             // seconds a peak of the delay stands before it fades
+	peakMemory  = 5.0             // seconds in which it then fades to 1/e
 )
 
 // delayMeter measures how unevenly packets arrive. A packet's excess is how much later
@@ -18,12 +19,13 @@ type delayMeter struct {
 	floor     float64 // least delay of this window, seconds
 	floorOld  float64 // of the window before
 	peak      float64 // seconds
+	hold      float64 // seconds the peak still stands
 }
 
 // arrived takes one packet: its timestamp and duration in seconds. It returns its excess.
 func (d *delayMeter) arrived(at time.Time, timestamp, duration float64) float64 {
 	if !d.began {
-		*d = delayMeter{began: true, epoch: at, windowEnd: at.Add(floorWindow), peak: d.peak}
+		*d = delayMeter{began: true, epoch: at, windowEnd: at.Add(floorWindow), peak: d.peak, hold: d.hold}
 		d.floor = -timestamp
 		d.floorOld = d.floor
 	}
@@ -34,9 +36,13 @@ func (d *delayMeter) arrived(at time.Time, timestamp, duration float64) float64 
 	}
 	d.floor = min(d.floor, delay)
 	excess := delay - min(d.floor, d.floorOld)
-	if excess >= d.peak {
-		d.peak = excess
-	} else {
+	d.hold -= duration
+	switch {
+	case excess >= d.peak:
+		d.peak, d.hold = excess, peakHold
+	case excess > 0.8*d.peak: // as good as the peak again
+		d.hold = peakHold
+	case d.hold <= 0:
 		d.peak -= (d.peak - excess) * min(duration/peakMemory, 1)
 	}
 	return excess

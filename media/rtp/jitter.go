@@ -15,7 +15,7 @@ import (
 const (
 	jitterSlots = 128   // packets a JitterBuffer can hold
 	guard       = 0.005 // seconds of delay beyond what the jitter asks for
-	hysteresis  = 0.015 // seconds the delay may be off before samples are stretched
+	slack       = 0.015 // seconds the delay may be too long before samples are cut
 	hurry       = 0.100 // seconds off from which on it shows how they are stretched
 	maxGuess    = 0.100 // seconds made up when nothing arrives, before it is a pause
 )
@@ -305,7 +305,7 @@ func (j *JitterBuffer) play(slot *jitterSlot) {
 
 func (j *JitterBuffer) stretch() {
 	off := j.delay - j.wanted()
-	if off < hysteresis && off > -hysteresis {
+	if off < slack && off > -guard { // too short loses packets, too long only waits
 		return
 	}
 	lag := mergeLag(j.out, j.rate, off > hurry || off < -hurry)

@@ -84,7 +84,7 @@ func (p *Ports) bind(port int) (rtpConn, rtcpConn *net.UDPConn, err error) {
 	}
 	rtcpConn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, uint16(port+1))))
 	if err != nil {
-		rtpConn.Close()
+		_ = rtpConn.Close()
 		return nil, nil, err
 	}
 	return rtpConn, rtcpConn, nil

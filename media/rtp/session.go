@@ -170,9 +170,9 @@ func (s *Session) OnDigit(digit func(rune)) { s.onDigit = digit }
 // Run receives until ctx ends or the session is closed, then closes the sockets and
 // gives the ports back.
 func (s *Session) Run(ctx context.Context) error {
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	group, ctx := errgroup.WithContext(ctx)
-	stop := context.AfterFunc(ctx, func() { s.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	group.Go(s.readRTP)
 	group.Go(s.runRTCP)
@@ -182,8 +182,8 @@ func (s *Session) Run(ctx context.Context) error {
 // Close closes the sockets and gives the ports back. Closing again does nothing.
 func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
-		s.rtpConn.Close()
-		s.rtcpConn.Close()
+		_ = s.rtpConn.Close()
+		_ = s.rtcpConn.Close()
 		s.ports.release(s.port)
 	})
 	return nil

@@ -66,10 +66,10 @@ type Call struct {
 	cancelled chan struct{}
 	offered   *stream // what the other side described last; nil before a late offer's answer
 	local     local
-	unacked   *unacked   // a 200 to an INVITE that waits for its ACK
-	late      chan reply // an Answer that waits for the answer in an ACK
-	lateOffer bool       // the unacked 200 carried our offer
-	media     chan error // yields when the session has ended
+	unacked   *unacked      // a 200 to an INVITE that waits for its ACK
+	late      chan reply    // an Answer that waits for the answer in an ACK
+	lateOffer bool          // the unacked 200 carried our offer
+	media     chan struct{} // closed when the session has ended
 	stopMedia context.CancelFunc
 	timeout   *time.Timer // of media
 	talkSince time.Time   // when the media clock last started: answer or unhold
@@ -353,12 +353,14 @@ func (c *Call) openMedia() (*rtp.Session, error) {
 // runMedia starts receiving.
 func (c *Call) runMedia(s *rtp.Session) {
 	ctx, cancel := context.WithCancel(context.Background())
-	c.stopMedia, c.media = cancel, make(chan error, 1)
+	c.stopMedia, c.media = cancel, make(chan struct{})
 	ended := c.media
 	c.leg.Store(&leg{Session: s})
 	c.ep.wg.Go(func() {
-		ended <- s.Run(ctx)
-		close(ended)
+		defer close(ended)
+		if err := s.Run(ctx); err != nil && ctx.Err() == nil {
+			c.log.Warn("media ended", "error", err)
+		}
 	})
 }
 

@@ -107,7 +107,7 @@ func (e *endpoint) listen(ctx context.Context) error {
 		l, err := lc.Listen(ctx, "tcp", e.cfg.TCP)
 		if err != nil {
 			if e.udp != nil {
-				e.udp.Close()
+				_ = e.udp.Close()
 				e.udp = nil
 			}
 			return fmt.Errorf("sip: listen: %w", err)
@@ -141,10 +141,10 @@ func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listen
 	e.stop()
 	e.wg.Wait()
 	if e.udp != nil {
-		e.udp.Close()
+		_ = e.udp.Close()
 	}
 	if e.tcp != nil {
-		e.tcp.Close()
+		_ = e.tcp.Close()
 	}
 	_ = g.Wait()
 	e.txl.Close()

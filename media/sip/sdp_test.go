@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emiago/sipgo/sip"
+
 	"github.com/headroom-voice/headroom/media"
 )
 
@@ -144,7 +146,7 @@ func FuzzStranger(f *testing.F) {
 		if res == nil {
 			return
 		}
-		if res.StatusCode != 403 || res.Destination() != "198.51.100.7:5060" {
+		if res.StatusCode != sip.StatusForbidden || res.Destination() != "198.51.100.7:5060" {
 			t.Fatalf("%d to %s", res.StatusCode, res.Destination())
 		}
 		if n := len(res.String()); n > 2*len(packet)+400 {

@@ -82,6 +82,7 @@ func TestAFloodOfSignInsWaitsInLineAndLeavesWhenTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var group sync.WaitGroup
 	var through, left atomic.Int64
 	for range 64 {

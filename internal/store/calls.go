@@ -97,7 +97,8 @@ func (s *Store) putLeg(ctx context.Context, l model.Leg) error {
 	})
 }
 
-// AddEvent adds a line to a call's story.
+// AddEvent adds a line to a call's story. The same line again, down to the microsecond, is
+// the same event.
 func (s *Store) AddEvent(ctx context.Context, e model.CallEvent) error {
 	detail, err := toJSON(e.Detail)
 	if err != nil {
@@ -109,7 +110,8 @@ func (s *Store) AddEvent(ctx context.Context, e model.CallEvent) error {
 }
 
 func insertEvent(t *tx, call model.CallID, at time.Time, kind string, agent model.AgentID, detail string) error {
-	_, err := t.exec("INSERT INTO call_events (call_id, at, kind, agent, detail) VALUES ($1, $2, $3, $4, $5)", call, at, kind, agent, detail)
+	_, err := t.exec(`INSERT INTO call_events (call_id, at, kind, agent, detail, digest) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (call_id, at, digest) DO NOTHING`, call, at, kind, agent, detail, digest(kind, string(agent), detail))
 	return err
 }
 

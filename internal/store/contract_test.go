@@ -31,6 +31,7 @@ func TestContract(t *testing.T) {
 		"a row of an unknown call is refused":                     unknownCall,
 		"odd bytes from a trunk do not stop the record":           oddBytes,
 		"calls are listed newest first, by page, queue and agent": callList,
+		"a line sent twice is there once":                         sentTwice,
 		"readings come back for each leg and tap":                 readingsRoundTrip,
 		"dead calls are closed at the last thing known":           deadCalls,
 		"many dead calls are all closed":                          manyDeadCalls,
@@ -354,6 +355,27 @@ func callList(t *testing.T, b backend) {
 	equal(t, "queue", ids(CallFilter{Queue: "b", Limit: 2, Before: *after(4 * time.Second)}), "c7 c5")
 	equal(t, "agent", ids(CallFilter{Agent: "zoe"}), "c5 c3")
 	equal(t, "nobody", ids(CallFilter{Agent: "nobody"}), "")
+}
+
+func sentTwice(t *testing.T, b backend) {
+	s, ctx := b.open(t), t.Context()
+	digit := model.CallEvent{Call: "c1", At: noon(), Kind: "dtmf", Detail: map[string]string{"digit": "1", "leg": "l1"}}
+	other := digit
+	other.Detail = map[string]string{"digit": "2"}
+	run := model.ReadingChunk{Call: "c1", Leg: "l1", Tap: headset.TapMic, Readings: []headset.Reading{{At: 1, Level: -20}}}
+	for range 2 { // an acknowledgement was lost, so its sender starts again
+		must(t, s.CallStarted(ctx, model.Call{ID: "c1", StartedAt: noon()}), s.LegStarted(ctx, model.Leg{ID: "l1", Call: "c1", StartedAt: noon()}))
+		must(t, s.AddEvent(ctx, digit), s.AddEvent(ctx, other), s.AddReadings(ctx, run))
+	}
+	story, err := s.Call(ctx, "c1")
+	must(t, err)
+	if len(story.Legs) != 1 {
+		t.Errorf("legs: %+v", story.Legs)
+	}
+	equal(t, "events", story.Events, []model.CallEvent{digit, other})
+	readings, err := s.Readings(ctx, "c1")
+	must(t, err)
+	equal(t, "readings", readings, []model.ReadingChunk{run})
 }
 
 func readingsRoundTrip(t *testing.T, b backend) {

@@ -15,6 +15,6 @@
 //
 // Times are kept as microseconds since 1970 UTC and come back in UTC, cut to that
 // resolution. Methods may be called from any goroutine. A write whose context ends while
-// it waits returns at once; it may still be recorded, as with any lost answer, and every
-// write but AddEvent and AddReadings may safely be repeated.
+// it waits returns at once; it may still be recorded, as with any lost answer, so every
+// write may be repeated: the second time changes nothing.
 package store

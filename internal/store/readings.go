@@ -194,6 +194,7 @@ const readingRowsLimit = 20_000
 
 // AddReadings keeps a run of readings of one call, leg and tap. Levels are rounded to
 // 0.01 dB, the clipped share to 1/30,000, other shares to 1/1000, times to the millisecond.
+// The same run again is the same run.
 func (s *Store) AddReadings(ctx context.Context, chunk model.ReadingChunk) error {
 	var blobs [][]byte
 	for rest := chunk.Readings; len(rest) > 0; {
@@ -210,8 +211,8 @@ func (s *Store) AddReadings(ctx context.Context, chunk model.ReadingChunk) error
 	call, leg, tap, now := chunk.Call, chunk.Leg, chunk.Tap, s.now()
 	return s.change(ctx, "readings of call", string(call), func(t *tx) error {
 		for _, blob := range blobs {
-			if _, err := t.exec("INSERT INTO readings (call_id, leg_id, tap, recorded_at, data) VALUES ($1, $2, $3, $4, $5)",
-				call, leg, tap, now, blob); err != nil {
+			if _, err := t.exec(`INSERT INTO readings (call_id, leg_id, tap, recorded_at, data, digest) VALUES ($1, $2, $3, $4, $5, $6)
+				ON CONFLICT (call_id, leg_id, tap, digest) DO NOTHING`, call, leg, tap, now, blob, digest(string(blob))); err != nil {
 				return err
 			}
 		}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -134,6 +136,15 @@ func (d document) Scan(src any) error {
 func toJSON(v any) (string, error) {
 	b, err := json.Marshal(v)
 	return string(b), err
+}
+
+// digest tells rows apart that are not the same row sent twice.
+func digest(parts ...string) int64 {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
 }
 
 // named gives the sentinel for what the databases say in their own ways: no such row, or

@@ -59,9 +59,10 @@ CREATE TABLE call_events (
     at      BIGINT  NOT NULL,
     kind    TEXT    NOT NULL,
     agent   TEXT    NOT NULL,
-    detail  TEXT    NOT NULL -- object of strings, or null
+    detail  TEXT    NOT NULL, -- object of strings, or null
+    digest  BIGINT  NOT NULL, -- of kind, agent and detail: the same line sent twice is one
+    UNIQUE (call_id, at, digest)
 );
-CREATE INDEX call_events_by_call ON call_events (call_id, at, seq);
 
 CREATE TABLE readings (
     seq         BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -69,7 +70,9 @@ CREATE TABLE readings (
     leg_id      TEXT    NOT NULL,
     tap         TEXT    NOT NULL,
     recorded_at BIGINT  NOT NULL,
-    data        BYTEA   NOT NULL -- see internal/store/readings.go
+    data        BYTEA   NOT NULL, -- see internal/store/readings.go
+    digest      BIGINT  NOT NULL, -- of data: the same run sent twice is one
+    UNIQUE (call_id, leg_id, tap, digest)
 );
 CREATE INDEX readings_by_call ON readings (call_id, seq);
 

@@ -59,9 +59,10 @@ CREATE TABLE call_events (
     at      INTEGER NOT NULL,
     kind    TEXT    NOT NULL,
     agent   TEXT    NOT NULL,
-    detail  TEXT    NOT NULL -- object of strings, or null
+    detail  TEXT    NOT NULL, -- object of strings, or null
+    digest  INTEGER NOT NULL, -- of kind, agent and detail: the same line sent twice is one
+    UNIQUE (call_id, at, digest)
 ) STRICT;
-CREATE INDEX call_events_by_call ON call_events (call_id, at, seq);
 
 CREATE TABLE readings (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -69,7 +70,9 @@ CREATE TABLE readings (
     leg_id      TEXT    NOT NULL,
     tap         TEXT    NOT NULL,
     recorded_at INTEGER NOT NULL,
-    data        BLOB    NOT NULL -- see internal/store/readings.go
+    data        BLOB    NOT NULL, -- see internal/store/readings.go
+    digest      INTEGER NOT NULL, -- of data: the same run sent twice is one
+    UNIQUE (call_id, leg_id, tap, digest)
 ) STRICT;
 CREATE INDEX readings_by_call ON readings (call_id, seq);
 

@@ -1,0 +1,159 @@
+package tap_test
+
+import (
+	"context"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/mediatest"
+	"github.com/headroom-voice/headroom/media/tap"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newMeter(t *testing.T, rate int, onReading func(headset.Reading)) *tap.Meter {
+	t.Helper()
+	m, err := tap.New(headset.Config{SampleRate: rate, Tap: headset.TapWire, Limits: headset.DefaultLimits()}, onReading)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// offer gives pcm in frames of 20 ms.
+func offer(ear media.Tap, pcm []float32, rate int, mark dsp.Mark, each func()) {
+	for size := rate / 50; len(pcm) >= size; pcm = pcm[size:] {
+		ear.Offer(pcm[:size], rate, mark)
+		each()
+	}
+}
+
+// TestAToneIsReadAtItsLevelWhateverItsRate also drains in between, as a meter that
+// keeps up does.
+func TestAToneIsReadAtItsLevelWhateverItsRate(t *testing.T) {
+	for _, c := range []struct{ offered, rate int }{{16000, 16000}, {8000, 16000}, {48000, 16000}, {8000, 8000}} {
+		var readings []headset.Reading
+		m := newMeter(t, c.rate, func(r headset.Reading) { readings = append(readings, r) })
+		n := 0
+		offer(m.Near(), mediatest.Tone(c.offered, 1000, -20, 5*c.offered), c.offered, 0, func() {
+			if n++; n%10 == 0 {
+				m.Finish()
+			}
+		})
+		report := m.Finish()
+		if math.Abs(report.Duration-5) > 0.01 || len(readings) != 5 {
+			t.Errorf("%d→%d Hz: 5 s were measured as %.3f s in %d readings", c.offered, c.rate, report.Duration, len(readings))
+		}
+		for i, r := range readings[min(1, len(readings)):] {
+			if math.Abs(float64(r.Level)+20) > 0.2 || r.Scored != 1 {
+				t.Errorf("%d→%d Hz: second %d reads %.2f dBov, scored %.2f", c.offered, c.rate, i+1, r.Level, r.Scored)
+			}
+		}
+		if m.Shed() != 0 {
+			t.Errorf("%d frames were shed", m.Shed())
+		}
+	}
+}
+
+func TestASlowMeterShedsTheOldestAndItsTimeGoesOn(t *testing.T) {
+	m := newMeter(t, 16000, nil)
+	offer(m.Near(), mediatest.Tone(16000, 1000, -20, 10*16000), 16000, 0, func() {})
+	if got := m.Shed(); got < 400 || got > 490 {
+		t.Errorf("%d of 500 frames were shed, want all but about a second", got)
+	}
+	report := m.Finish()
+	if math.Abs(report.Duration-10) > 0.001 {
+		t.Errorf("10 s were measured as %.2f s", report.Duration)
+	}
+}
+
+func TestOfferNeverWaitsForTheMeter(t *testing.T) {
+	blocked := make(chan struct{})
+	entered := sync.OnceFunc(func() { close(blocked) })
+	release := make(chan struct{})
+	m := newMeter(t, 8000, func(headset.Reading) {
+		entered()
+		<-release
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- m.Run(ctx) }()
+	tone := mediatest.Tone(8000, 1000, -20, 80)
+	deadline := time.After(20 * time.Second)
+	// More than a second of frames, fed as fast as the meter takes them, blocks it in
+	// its first reading.
+	for isBlocked := false; !isBlocked; {
+		m.Near().Offer(tone, 8000, 0)
+		select {
+		case <-blocked:
+			isBlocked = true
+		case <-deadline:
+			t.Fatal("the meter never read a second")
+		default:
+		}
+	}
+	for range 1000 { // returns although nobody listens
+		m.Near().Offer(tone, 8000, 0)
+		m.Far().Offer(tone, 8000, 0)
+	}
+	if m.Shed() == 0 {
+		t.Error("nothing was shed while the meter was blocked")
+	}
+	close(release)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	m.Finish()
+}
+
+func TestRunDrainsWhatIsQueuedAtItsEnd(t *testing.T) {
+	m := newMeter(t, 16000, nil)
+	offer(m.Near(), mediatest.Tone(16000, 1000, -20, 16000), 16000, 0, func() {})
+	offer(m.Near(), mediatest.Tone(16000, 1000, -20, 1600), 16000, dsp.Lost, func() {})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if got := m.Finish().Duration; math.Abs(got-1.1) > 0.001 {
+		t.Errorf("%.3f s were measured, 1.1 s were offered", got)
+	}
+}
+
+func TestOfferAllocatesNothing(t *testing.T) {
+	m := newMeter(t, 16000, nil)
+	near, frame := m.Near(), mediatest.Tone(16000, 300, -20, 320)
+	if n := testing.AllocsPerRun(300, func() { near.Offer(frame, 16000, 0) }); n != 0 {
+		t.Errorf("%v allocations a frame", n)
+	}
+}
+
+func TestAWrongRateIsRefused(t *testing.T) {
+	if _, err := tap.New(headset.Config{SampleRate: 12345}, nil); err == nil {
+		t.Error("a meter at 12345 Hz was made")
+	}
+	m := newMeter(t, 16000, nil)
+	m.Near().Offer(make([]float32, 100), 12345, 0)
+	if got := m.Finish().Duration; got != 0 {
+		t.Errorf("%v s measured of a rate nobody has", got)
+	}
+}
+
+func BenchmarkOffer(b *testing.B) {
+	m, err := tap.New(headset.Config{SampleRate: 16000, Tap: headset.TapWire}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	near, frame := m.Near(), make([]float32, 320)
+	for b.Loop() {
+		near.Offer(frame, 16000, 0)
+	}
+}

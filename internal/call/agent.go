@@ -139,7 +139,7 @@ func (s *Switchboard) SignIn(ctx context.Context, user model.User, hello protoco
 			}
 		}
 	}
-	if !s.isRunning() {
+	if !s.Running() {
 		return nil, protocol.Welcome{}, ErrStopped
 	}
 	verdict := s.seen(ctx, user.ID, info)
@@ -148,7 +148,7 @@ func (s *Switchboard) SignIn(ctx context.Context, user model.User, hello protoco
 		return nil, protocol.Welcome{}, ErrStopped
 	}
 	w, err := a.attach(ctx, link, info, false)
-	if errors.Is(err, ErrEnded) && !s.isRunning() {
+	if errors.Is(err, ErrEnded) && !s.Running() {
 		err = ErrStopped
 	}
 	if err != nil {

@@ -45,7 +45,6 @@ type call struct {
 	info      model.Call
 	trunk     model.Leg
 	leg       media.Leg // nil until answered
-	queued    bool      // acd knows the call
 	waitUntil time.Time
 	deadline  alarm
 	stopMusic func() // nil while there is none
@@ -160,7 +159,6 @@ func (c *call) answered(leg media.Leg, err error) {
 	c.journal.add("trunk leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegStarted(ctx, trunk) })
 	c.story("queued", "", map[string]string{"queue": string(c.info.Queue)})
 	c.wait()
-	c.queued = true
 	c.sb.floor.tell(acd.CallQueued{Call: c.id, Queue: c.info.Queue})
 }
 

@@ -2,6 +2,7 @@ package call
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -58,7 +59,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate refuses what cannot work.
+// validate refuses what cannot work, defaults filled in.
 func (c Config) validate() error {
 	for _, d := range []time.Duration{c.AnswerTimeout, c.MaxWait, c.ConnectTimeout, c.OutageGrace, c.MediaGrace,
 		c.MediaSetup, c.HangupTimeout, c.ReportTimeout, c.FlushTimeout, c.RetryAfter} {
@@ -66,8 +67,12 @@ func (c Config) validate() error {
 			return errors.New("call: a deadline is negative")
 		}
 	}
-	if c.MaxBacklog < 0 || c.MaxChunks < 0 || c.MeterRate < 0 {
+	if c.MaxBacklog < 0 || c.MaxChunks < 0 {
 		return errors.New("call: a bound is negative")
+	}
+	meter := headset.Config{SampleRate: c.MeterRate, Tap: headset.TapWire, Limits: c.MeterLimits}
+	if _, err := headset.New(meter); err != nil {
+		return fmt.Errorf("call: wire meter: %w", err)
 	}
 	return nil
 }

@@ -34,6 +34,23 @@
 // Config.HangupTimeout. Talking waits for nobody: the caller's silence ends it (the trunk
 // leg's media time-out), and so does the loss of the agent's client.
 //
+// # The story
+//
+// Each line is a model.CallEvent, on the bus (EventCall) as it happens and in the record:
+//
+//	arrived          trunk, to, sip_call_id
+//	queued           queue
+//	offered          agent; headset, verdict, last_resort: what was known when it was offered
+//	offer_expired    agent (ring, no answer)
+//	offer_withdrawn  agent; why
+//	declined         agent
+//	accepted         agent
+//	connected        agent; headset
+//	rejoined         agent; why (media_replaced, new_headset), headset
+//	requeued         agent; why
+//	dtmf             count: how many keys, never which, since they may be a card's
+//	ended            cause; sip_status of a refusal
+//
 // # Durability
 //
 // The journal is asynchronous, so that a slow store never delays a person. A line that

@@ -220,7 +220,8 @@ func (f *floor) answer(agent model.AgentID, id model.CallID, accepted bool) {
 func (f *floor) callBegan(c *call) {
 	f.box.post(func() {
 		f.calls[c.id] = c
-		f.listCalls()
+		list := append(slices.Clone(*f.sb.calls.Load()), c) // readers may hold the old one
+		f.sb.calls.Store(&list)
 		if f.ending {
 			c.drained()
 		}
@@ -233,18 +234,10 @@ func (f *floor) callOver(c *call) {
 		f.apply(acd.CallGone{Call: c.id})
 		delete(f.calls, c.id)
 		delete(f.offered, c.id)
-		f.listCalls()
+		list := slices.DeleteFunc(slices.Clone(*f.sb.calls.Load()), func(other *call) bool { return other == c })
+		f.sb.calls.Store(&list)
 		f.checkEmpty()
 	})
-}
-
-func (f *floor) listCalls() {
-	list := make([]*call, 0, len(f.calls))
-	for _, c := range f.calls {
-		list = append(list, c)
-	}
-	slices.SortFunc(list, func(a, b *call) int { return cmp.Compare(a.id, b.id) })
-	f.sb.calls.Store(&list)
 }
 
 func (f *floor) listAgents() {

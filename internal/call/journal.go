@@ -11,7 +11,7 @@ import (
 
 // Back-off of a journal whose line was refused, and when it gives a line up.
 const (
-	writeTimeout = 10 * time.Second
+	writeTimeout = 30 * time.Second
 	firstRetry   = 100 * time.Millisecond
 	lastRetry    = 5 * time.Second
 	badLineTries = 10 // refused so often while the store took other lines in between

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
+	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
 )
@@ -375,5 +376,38 @@ func TestSilentClientCannotHoldACallItAccepted(t *testing.T) {
 			t.Error("the caller does not wait any more")
 		}
 		c.leaves()
+	})
+}
+
+func TestScreensLearnThatAClientIsAway(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim := w.desk("kim")
+		kim.starts()
+		kim.say("", protocol.SetState{State: "break", Reason: "lunch"})
+		w.pass(time.Second)
+		sub := w.bus.Subscribe(100)
+		defer sub.Close()
+		kim.agent.LinkLost(kim.link)
+		w.pass(time.Second)
+		if w.sb.Live()[0].Connected {
+			t.Error("shown as connected")
+		}
+		if len(sub.C) != 1 {
+			t.Fatalf("%d events, wanted one", len(sub.C))
+		}
+		if a, ok := (<-sub.C).Data.(acd.AgentView); !ok || a.ID != "kim" || a.Reason != "lunch" {
+			t.Errorf("event %+v", a)
+		}
+	})
+}
+
+func TestAgentLearnsAtSignInWhatIsKnownOfTheHeadset(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim := w.desk("kim")
+		w.rec.verdict["H1/kim"] = model.VerdictWatch
+		kim.starts()
+		if v, _ := last[protocol.Verdict](kim); v.State != "watch" || v.Text == "" {
+			t.Errorf("told %+v", v)
+		}
 	})
 }

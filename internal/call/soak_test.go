@@ -84,21 +84,15 @@ func TestTwoHundredCallsLeaveNothingBehind(t *testing.T) {
 	running := make(chan error, 1)
 	house.Go(func() { _ = pacer.Run(ctx) })
 	go func() { running <- sb.Run(ctx) }()
+	waitUntil(ctx, t, "the switchboard", sb.Running)
 	sb.SiteChanged(site())
 
 	for _, id := range []model.AgentID{"a", "b", "c", "d", "e"} {
 		c := &clerk{id: id, said: make(chan protocol.Message, 4096)}
 		user := model.User{ID: id, Roles: []model.Role{model.RoleAgent}, Queues: []model.QueueID{"sales"}}
-		for {
-			c.agent, _, err = sb.SignIn(ctx, user, protocol.Hello{Version: protocol.Version, Headset: protocol.Headset{Model: "H1", Serial: string(id)}}, c)
-			if err == nil {
-				break
-			}
-			select { // Run is about to start
-			case <-time.After(time.Millisecond):
-			case <-ctx.Done():
-				t.Fatal(err)
-			}
+		hello := protocol.Hello{Version: protocol.Version, Headset: protocol.Headset{Model: "H1", Serial: string(id)}}
+		if c.agent, _, err = sb.SignIn(ctx, user, hello, c); err != nil {
+			t.Fatal(err)
 		}
 		house.Go(func() { c.work(ctx) })
 	}

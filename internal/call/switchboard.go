@@ -41,10 +41,11 @@ func New(cfg Config, deps Deps) (*Switchboard, error) {
 	if err := deps.validate(); err != nil {
 		return nil, err
 	}
+	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Switchboard{cfg: cfg.withDefaults(), deps: deps, log: deps.Log}
+	s := &Switchboard{cfg: cfg, deps: deps, log: deps.Log}
 	s.numbers.Store(&map[string]model.QueueID{})
 	s.snapshot.Store(&acd.Snapshot{At: time.Now(), Queues: []acd.QueueView{}, Agents: []acd.AgentView{}})
 	s.agents.Store(&[]*Agent{})
@@ -100,7 +101,8 @@ func (s *Switchboard) enter(owner func()) bool {
 	return true
 }
 
-func (s *Switchboard) isRunning() bool {
+// Running reports whether callers and agents are taken: between Run and the end of its context.
+func (s *Switchboard) Running() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.running

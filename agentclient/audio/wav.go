@@ -3,6 +3,7 @@ package audio
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -44,33 +45,90 @@ func OpenWAV(path string) (*WAVSource, error) {
 	return s, nil
 }
 
-func readWAV(data []byte) (*WAVSource, error) {
-	d := wav.NewDecoder(bytes.NewReader(data))
-	if !d.IsValidFile() {
+// Encodings of the format chunk.
+const (
+	integerPCM = 1
+	extensible = 0xfffe // the real one stands in the extension
+)
+
+// maxChannels that are averaged.
+const maxChannels = 8
+
+// canonical finds the format and the samples among a file's chunks and gives the plainest
+// file that says the same. The decoder believes what a header says, without an end in
+// some cases; so it only ever sees headers written here.
+func canonical(data []byte) ([]byte, error) {
+	if len(data) < 12 || string(data[:4]) != "RIFF" || string(data[8:12]) != "WAVE" {
 		return nil, errors.New("not a WAV file")
 	}
-	const integer, extensible = 1, 0xfffe
-	if d.WavAudioFormat != integer && d.WavAudioFormat != extensible {
-		return nil, fmt.Errorf("encoding %d; only integer PCM is read", d.WavAudioFormat)
+	var format []byte
+	for rest := data[12:]; len(rest) >= 8; {
+		name, size := string(rest[:4]), int64(binary.LittleEndian.Uint32(rest[4:8]))
+		if rest = rest[8:]; size > int64(len(rest)) {
+			return nil, fmt.Errorf("chunk %q is cut short: %d of %d bytes", name, len(rest), size)
+		}
+		switch {
+		case name == "fmt " && size >= 16:
+			format = rest[:size]
+		case name == "data" && format == nil:
+			return nil, errors.New("no format before the samples")
+		case name == "data":
+			return plainFile(format, rest[:size])
+		}
+		rest = rest[min(size+size&1, int64(len(rest))):] // chunks are padded to even sizes
 	}
-	switch d.BitDepth {
-	case 8, 16, 24, 32:
-	default:
-		return nil, fmt.Errorf("%d bits per sample; 8, 16, 24 and 32 are read", d.BitDepth)
+	return nil, errors.New("no samples in it")
+}
+
+func plainFile(format, samples []byte) ([]byte, error) {
+	field := func(at int) int { return int(binary.LittleEndian.Uint16(format[at:])) }
+	encoding, channels, rate, bits := field(0), field(2), int(binary.LittleEndian.Uint32(format[4:])), field(14)
+	if encoding == extensible && len(format) >= 26 {
+		encoding = field(24)
 	}
-	rate, channels := int(d.SampleRate), int(d.NumChans)
-	if !slices.Contains(resample.Rates(), rate) {
+	switch {
+	case encoding != integerPCM:
+		return nil, fmt.Errorf("encoding %d; only integer PCM is read", encoding)
+	case bits != 8 && bits != 16 && bits != 24 && bits != 32:
+		return nil, fmt.Errorf("%d bits per sample; 8, 16, 24 and 32 are read", bits)
+	case channels < 1 || channels > maxChannels:
+		return nil, fmt.Errorf("%d channels; 1 to %d are read", channels, maxChannels)
+	case !slices.Contains(resample.Rates(), rate):
 		return nil, fmt.Errorf("%d Hz; one of %v is needed", rate, resample.Rates())
 	}
+	block := channels * bits / 8
+	samples = samples[:len(samples)/block*block]
+	if len(samples) == 0 {
+		return nil, errors.New("no samples in it")
+	}
+	out := make([]byte, 0, 44+len(samples))
+	out = append(out, "RIFF"...)
+	out = binary.LittleEndian.AppendUint32(out, uint32(36+len(samples)))
+	out = append(out, "WAVEfmt "...)
+	out = binary.LittleEndian.AppendUint32(out, 16)
+	out = binary.LittleEndian.AppendUint16(out, integerPCM)
+	out = binary.LittleEndian.AppendUint16(out, uint16(channels))
+	out = binary.LittleEndian.AppendUint32(out, uint32(rate))
+	out = binary.LittleEndian.AppendUint32(out, uint32(rate*block))
+	out = binary.LittleEndian.AppendUint16(out, uint16(block))
+	out = binary.LittleEndian.AppendUint16(out, uint16(bits))
+	out = append(out, "data"...)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(samples)))
+	return append(out, samples...), nil
+}
+
+func readWAV(data []byte) (*WAVSource, error) {
+	plain, err := canonical(data)
+	if err != nil {
+		return nil, err
+	}
+	d := wav.NewDecoder(bytes.NewReader(plain))
 	buf, err := d.FullPCMBuffer()
 	if err != nil {
 		return nil, err
 	}
-	frames := len(buf.Data) / channels // IsValidFile has seen at least one channel
-	if frames == 0 {
-		return nil, errors.New("no samples in it")
-	}
-	pcm := make([]float32, frames)
+	channels := int(d.NumChans)
+	pcm := make([]float32, len(buf.Data)/channels)
 	scale := 1 / float64(int64(1)<<(d.BitDepth-1)) / float64(channels)
 	for i := range pcm {
 		sum := 0
@@ -82,7 +140,7 @@ func readWAV(data []byte) (*WAVSource, error) {
 		}
 		pcm[i] = float32(float64(sum) * scale)
 	}
-	return &WAVSource{rate: rate, pcm: pcm}, nil
+	return &WAVSource{rate: int(d.SampleRate), pcm: pcm}, nil
 }
 
 // Rate is the file's.

@@ -17,6 +17,7 @@ const (
 	guard       = 0.005 // seconds of delay beyond what the jitter asks for
 	slack       = 0.015 // seconds the delay may be too long before samples are cut
 	hurry       = 0.100 // seconds off from which on it shows how they are stretched
+	longPause   = 5     // seconds of pause after which the network is measured anew
 	maxGuess    = 0.100 // seconds made up when nothing arrives, before it is a pause
 )
 
@@ -121,6 +122,10 @@ func (j *JitterBuffer) Push(p *media.Packet, arrival time.Time) {
 		j.start(p)
 	}
 	clock := float64(p.Codec.ClockRate())
+	if j.held == 0 && int64(p.Timestamp-j.endTS) > longPause*int64(p.Codec.ClockRate()) {
+		j.firstTS = p.Timestamp // meanwhile the clocks may have drifted apart
+		j.meter.restart()
+	}
 	excess := j.meter.arrived(arrival, float64(int64(p.Timestamp-j.firstTS))/clock, float64(ticks)/clock)
 	if p.Seq < j.next {
 		j.late++

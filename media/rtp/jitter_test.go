@@ -246,6 +246,30 @@ func TestAPauseInWhichNothingIsSentIsSilence(t *testing.T) {
 	}
 }
 
+func TestAfterALongPauseClockDriftIsNoJitter(t *testing.T) {
+	j, err := rtp.NewJitterBuffer(rtp.JitterConfig{Rate: 8000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := make([]float32, 160)
+	const hour = 3600 * time.Second
+	for talk := range 2 {
+		for i := range 100 {
+			n := uint64(talk*100 + i)
+			sent := time.Duration(talk)*hour + time.Duration(i)*20*ms
+			j.Push(&media.Packet{Source: 1, Seq: 9 + n, Timestamp: uint64(sent/ms) * 8, Codec: media.PCMU, Payload: payload20},
+				start.Add(sent+time.Duration(talk)*hour/5000)) // 200 ppm
+			j.Pull(frame)
+		}
+		for range 50 {
+			j.Pull(frame) // the pause begins
+		}
+		if d := j.Delay(); d > 60*ms {
+			t.Errorf("talk %d: delay %v on a network without jitter", talk, d)
+		}
+	}
+}
+
 func TestANewSourceIsHeardWhatItsNumbers(t *testing.T) {
 	j, err := rtp.NewJitterBuffer(rtp.JitterConfig{Rate: 16000})
 	if err != nil {

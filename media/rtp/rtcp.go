@@ -23,7 +23,7 @@ func (s *Session) runRTCP() error {
 	var buf [2048]byte
 	// What identifies us says nothing of us (RFC 7022 section 4.2).
 	name := strconv.FormatUint(rand.Uint64(), 36)
-	due := time.Now().Add(rtcpInterval / 2)
+	due := time.Now().Add(s.rtcpEvery / 2)
 	for {
 		if err := s.rtcpConn.SetReadDeadline(due); err != nil {
 			return nil // closed
@@ -34,7 +34,7 @@ func (s *Session) runRTCP() error {
 			s.incomingRTCP(buf[:n], unmap(from), time.Now())
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.report(name, time.Now())
-			due = time.Now().Add(rtcpInterval/2 + rand.N(rtcpInterval))
+			due = time.Now().Add(s.rtcpEvery/2 + rand.N(s.rtcpEvery))
 		case errors.Is(err, net.ErrClosed):
 			return nil
 		default:

@@ -48,6 +48,7 @@ type Session struct {
 	rtpConn   *net.UDPConn
 	rtcpConn  *net.UDPConn
 	closeOnce sync.Once
+	rtcpEvery time.Duration // rtcpInterval, but in tests
 
 	agreed   atomic.Pointer[agreed]
 	sink     atomic.Pointer[media.Sink]
@@ -86,7 +87,7 @@ func Open(ports *Ports) (*Session, error) {
 	}
 	s := &Session{
 		ports: ports, port: port, rtpConn: rtpConn, rtcpConn: rtcpConn,
-		sender: NewSender(rand.Uint32()),
+		rtcpEvery: rtcpInterval, sender: NewSender(rand.Uint32()),
 	}
 	a, err := agree(Params{})
 	if err != nil {

@@ -274,6 +274,39 @@ func TestReportsMeasureTheRoundTrip(t *testing.T) {
 	}
 }
 
+func TestReportsAreSentAgainAndAgain(t *testing.T) {
+	s := still(t, 22300)
+	s.rtcpEvery = 10 * time.Millisecond
+	control, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback.AsSlice()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = control.Close() }()
+	at := control.LocalAddr().(*net.UDPAddr).AddrPort()
+	if err := s.Configure(Params{Remote: netip.AddrPortFrom(loopback, 9), RemoteRTCP: at}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	var buf [1500]byte
+	_ = control.SetReadDeadline(time.Now().Add(5 * time.Second))
+	for range 3 {
+		n, err := control.Read(buf[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if _, ok := packets[0].(*rtcp.ReceiverReport); err != nil || !ok {
+			t.Errorf("heard %v, %v; want a receiver report, nothing was sent", packets, err)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func payload() []byte { return make([]byte, 160) }
 
 func TestWrongParamsAreRefused(t *testing.T) {

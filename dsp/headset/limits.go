@@ -22,17 +22,21 @@ type Limits struct {
 	SNR Limit `yaml:"snr_db" json:"snr_db"`
 	// Clipping is the share of samples that stand at a ceiling, 0..1; higher is worse. [M]
 	Clipping Limit `yaml:"clipped_share" json:"clipped_share"`
-	// PeakFactor is the active peak factor in dB that shows clipping where a codec has
-	// rounded the flat tops away; lower is worse. Clean speech has 13.4 to 20.7, speech
-	// with 5 % of its samples clipped 11.1 to 12.7. [M]
+	// PeakFactor is the active peak factor in dB, lower is worse. With TopShare it shows
+	// clipping where a codec has rounded the flat tops away. Clean speech has 13.4 to
+	// 20.7 [M]; both must be beyond the limit for a finding.
 	PeakFactor Limit `yaml:"peak_factor_db" json:"peak_factor_db"`
+	// TopShare is the share of speech frames (20 ms) whose highest sample lies within
+	// 3 dB of the highest of all; higher is worse. Clean speech has 0.02 to 0.12, speech
+	// driven 12 dB into a ceiling 0.27 to 0.57, after Opus 0.15 to 0.46. [M]
+	TopShare Limit `yaml:"top_share" json:"top_share"`
 	// DC is the absolute mean in shares of full scale at the microphone; higher is worse. [A]
 	DC Limit `yaml:"dc_share" json:"dc_share"`
 	// DeadSeconds is how long digital silence or a frozen sample lasts before the
 	// microphone counts as dead.
 	DeadSeconds float64 `yaml:"dead_s" json:"dead_s"`
-	// UnansweredSeconds is how long the far end may speak, or wait, without any near
-	// speech before the microphone counts as dead.
+	// UnansweredSeconds is how long the far end, once it has spoken, may wait for the
+	// first word of the near end before the microphone counts as dead.
 	UnansweredSeconds float64 `yaml:"unanswered_s" json:"unanswered_s"`
 	// MinActive is the active speech in seconds below which level, noise and clipping
 	// are not judged.
@@ -49,7 +53,8 @@ func DefaultLimits() Limits {
 		Noise:             Limit{Watch: -50, Bad: -41},
 		SNR:               Limit{Watch: 25, Bad: 15},
 		Clipping:          Limit{Watch: 0.0001, Bad: 0.001},
-		PeakFactor:        Limit{Watch: 12, Bad: 11},
+		PeakFactor:        Limit{Watch: 15.5, Bad: 11},
+		TopShare:          Limit{Watch: 0.15, Bad: 0.3},
 		DC:                Limit{Watch: 0.005, Bad: 0.01},
 		DeadSeconds:       4,
 		UnansweredSeconds: 30,

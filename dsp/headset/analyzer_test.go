@@ -1,0 +1,324 @@
+package headset_test
+
+import (
+	"bytes"
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/go-audio/wav"
+	"pgregory.net/rapid"
+
+	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/dsptest"
+	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/dsp/resample"
+	"github.com/headroom-voice/headroom/testdata"
+)
+
+func analyzer(t testing.TB, rate int, tap headset.Tap) *headset.Analyzer {
+	t.Helper()
+	a, err := headset.New(headset.Config{SampleRate: rate, Tap: tap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func report(t testing.TB, rate int, tap headset.Tap, x []float32) headset.Report {
+	t.Helper()
+	a := analyzer(t, rate, tap)
+	a.Process(x, 0)
+	return a.Report()
+}
+
+// speech gives one of the project's recordings at a rate: about -22 dBov, floor -78.
+func speech(t testing.TB, name string, rate int) []float32 {
+	t.Helper()
+	b, err := testdata.Speech(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf, err := wav.NewDecoder(bytes.NewReader(b)).FullPCMBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, len(buf.Data))
+	for i, v := range buf.Data {
+		x[i] = float32(v) / 32768
+	}
+	r, err := resample.New(buf.Format.SampleRate, rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Process(nil, x)
+}
+
+// same compares reports; not-measured values are equal.
+func same(a, b headset.Report) bool {
+	return reflect.DeepEqual(plain(a), plain(b))
+}
+
+func plain(r headset.Report) headset.Report {
+	v := reflect.ValueOf(&r.Metrics).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Float64 && math.IsNaN(f.Float()) {
+			f.SetFloat(-999)
+		}
+	}
+	return r
+}
+
+func near(t *testing.T, what string, got dsp.Value, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(float64(got)-want) <= tolerance) {
+		t.Errorf("%s: %.3f, want %.3f ± %g", what, got, want, tolerance)
+	}
+}
+
+func TestReadingsGiveEachSecondItsLevels(t *testing.T) {
+	for _, rate := range []int{8000, 16000, 44100, 48000} {
+		a := analyzer(t, rate, headset.TapMic)
+		a.Process(dsptest.Tone(2*rate, rate, 1000, -20), 0)
+		a.Process(make([]float32, rate/2), dsp.Lost)
+		a.Process(dsptest.Tone(rate/2, rate, 1000, -30), 0)
+		a.Process(dsptest.Tone(rate, rate, 1000, -10), dsp.Muted)
+		var got []headset.Reading
+		for r, ok := a.Reading(); ok; r, ok = a.Reading() {
+			got = append(got, r)
+		}
+		if len(got) != 4 {
+			t.Fatalf("%d Hz: %d readings of 4 s", rate, len(got))
+		}
+		near(t, "level", got[0].Level, -20, 0.01)
+		near(t, "active level", got[1].ActiveLevel, -20, 0.1)
+		near(t, "level of a half scored second", got[2].Level, -30, 0.01)
+		near(t, "peak of a half scored second", got[2].Peak, -27, 0.1)
+		if got[2].Scored != 0.5 || got[3].Scored != 0 || got[0].Scored != 1 {
+			t.Errorf("scored shares %v %v %v", got[0].Scored, got[2].Scored, got[3].Scored)
+		}
+		if got[3].Level.Valid() || got[3].Peak.Valid() || got[3].Clipped.Valid() {
+			t.Errorf("a muted second was measured: %+v", got[3])
+		}
+		if got[3].At != 4 {
+			t.Errorf("the fourth second ends at %v", got[3].At)
+		}
+	}
+}
+
+func TestReadingsFollowSpeechNoiseAndClipping(t *testing.T) {
+	a := analyzer(t, 16000, headset.TapMic)
+	x := dsptest.Quantize(dsptest.Overdrive(dsptest.AddNoise(speech(t, "agent-anna", 16000), -52, 1), 12, 0.7))
+	a.Process(x, 0)
+	var last headset.Reading
+	var talk, clipped float64
+	for r, ok := a.Reading(); ok; r, ok = a.Reading() {
+		talk += r.Speech
+		clipped += float64(r.Clipped) * 16000
+		last = r
+	}
+	if talk < 12 || talk > 17 {
+		t.Errorf("%.1f s of speech", talk)
+	}
+	near(t, "noise floor of the last 10 s", last.NoiseFloor, -40, 0.7)
+	near(t, "samples clipped, second by second", dsp.Value(clipped), float64(a.Report().Metrics.ClippedShare)*float64(len(x)), 40)
+}
+
+func TestUnfetchedReadingsAreBounded(t *testing.T) {
+	a := analyzer(t, 8000, headset.TapWire)
+	second := make([]float32, 8000)
+	for range 650 {
+		a.Process(second, dsp.Held)
+	}
+	first, _ := a.Reading()
+	n := 1
+	for _, ok := a.Reading(); ok; _, ok = a.Reading() {
+		n++
+	}
+	if n != 600 || first.At != 51 {
+		t.Errorf("%d readings from second %v on", n, first.At)
+	}
+}
+
+func TestMarkedFramesNeverCount(t *testing.T) {
+	const rate = 16000
+	clean := speech(t, "agent-ben", rate)
+	want := report(t, rate, headset.TapMic, clean)
+	a := analyzer(t, rate, headset.TapMic)
+	junk := dsptest.Overdrive(dsptest.Noise(rate/5, 0, 1), 20, 1)
+	marks := []dsp.Mark{dsp.Lost, dsp.Concealed, dsp.ComfortNoise, dsp.Held, dsp.Muted, dsp.Lost | dsp.Held}
+	for i := 0; i < len(clean); i += rate {
+		a.Process(clean[i:min(len(clean), i+rate)], 0)
+		a.Process(junk, marks[i/rate%len(marks)])
+	}
+	got := a.Report()
+	if len(got.Findings) != 0 {
+		t.Errorf("findings %+v", got.Findings)
+	}
+	near(t, "active level", got.Metrics.ActiveLevel, float64(want.Metrics.ActiveLevel), 0.1)
+	near(t, "noise floor", got.Metrics.NoiseFloor, float64(want.Metrics.NoiseFloor), 0.3)
+	near(t, "peak", got.Metrics.Peak, float64(want.Metrics.Peak), 0)
+	if got.Duration < want.Duration*1.19 {
+		t.Errorf("marked time does not pass: %.1f s", got.Duration)
+	}
+}
+
+func TestSNRIsTrueFrom10To35(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		rate int
+	}{{"agent-anna", 16000}, {"agent-ben", 8000}} {
+		clean := speech(t, c.name, c.rate)
+		level := float64(report(t, c.rate, headset.TapMic, clean).Metrics.ActiveLevelHP)
+		for _, snr := range []float64{10, 15, 22, 35} {
+			m := report(t, c.rate, headset.TapMic, dsptest.AddNoise(clean, level-snr, 5)).Metrics
+			near(t, c.name+" SNR", m.SNR, snr, 1)
+			near(t, c.name+" floor", m.NoiseFloor, level-snr, 0.5)
+			if valid := snr > 16; m.ActiveValid != valid {
+				t.Errorf("%s at %v dB SNR: active level valid is %v", c.name, snr, m.ActiveValid)
+			}
+		}
+	}
+}
+
+func TestNothingHeardIsNothingMeasured(t *testing.T) {
+	r := analyzer(t, 16000, headset.TapMic).Report()
+	if r.Findings == nil || len(r.Findings) != 0 || r.Metrics.Level.Valid() || r.Metrics.ClippedShare.Valid() || r.Duration != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestBrokenSamplesChangeAlmostNothing(t *testing.T) {
+	clean := speech(t, "agent-clara", 16000)
+	want := report(t, 16000, headset.TapMic, clean)
+	x := append([]float32(nil), clean...)
+	for i := 999; i < len(x); i += 16000 {
+		x[i], x[i+1], x[i+2] = float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))
+	}
+	got := report(t, 16000, headset.TapMic, x)
+	if len(got.Findings) != 0 {
+		t.Errorf("findings %+v", got.Findings)
+	}
+	near(t, "active level", got.Metrics.ActiveLevel, float64(want.Metrics.ActiveLevel), 0.05)
+	near(t, "noise floor", got.Metrics.NoiseFloor, float64(want.Metrics.NoiseFloor), 0.3)
+}
+
+func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
+	x := dsptest.Quantize(dsptest.Overdrive(speech(t, "caller-dave", 8000), 12, 0.6))[:32000]
+	whole := analyzer(t, 8000, headset.TapMic)
+	whole.Process(x[:16000], 0)
+	whole.Process(x[16000:20000], dsp.Concealed)
+	whole.Process(x[20000:], 0)
+	want := whole.Report()
+	rapid.Check(t, func(t *rapid.T) {
+		a, err := headset.New(headset.Config{SampleRate: 8000, Tap: headset.TapMic})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Process(x[:rapid.IntRange(0, 3000).Draw(t, "before reset")], 0)
+		a.ProcessFar(x[:1000])
+		a.Reset()
+		for at := 0; at < len(x); {
+			end := min(at+rapid.IntRange(1, 9000).Draw(t, "chunk"), len(x))
+			mark := dsp.Mark(0)
+			switch {
+			case at < 16000:
+				end = min(end, 16000)
+			case at < 20000:
+				end, mark = min(end, 20000), dsp.Concealed
+			}
+			a.Process(x[at:end], mark)
+			at = end
+		}
+		if got := a.Report(); !same(got, want) {
+			t.Fatalf("%+v\nwant %+v", got, want)
+		}
+		n := 0
+		for _, ok := a.Reading(); ok; _, ok = a.Reading() {
+			n++
+		}
+		if n != 4 {
+			t.Fatalf("%d readings of 4 s", n)
+		}
+	})
+}
+
+func TestProcessDoesNotAllocate(t *testing.T) {
+	for _, tap := range []headset.Tap{headset.TapMic, headset.TapWire} {
+		a := analyzer(t, 16000, tap)
+		x := speech(t, "agent-ben", 16000)[16000 : 16000+320]
+		allocs := testing.AllocsPerRun(500, func() {
+			a.Process(x, 0)
+			a.ProcessFar(x)
+			a.Process(x[:100], dsp.Lost)
+			a.Reading()
+		})
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations a frame", tap, allocs)
+		}
+	}
+}
+
+func TestRefusesWhatItCannotMeasure(t *testing.T) {
+	for _, c := range []headset.Config{
+		{},
+		{SampleRate: 11025, Tap: headset.TapMic},
+		{SampleRate: 16000, Tap: "both"},
+	} {
+		if _, err := headset.New(c); err == nil {
+			t.Errorf("took %+v", c)
+		}
+	}
+}
+
+// FuzzAnalyzer takes any bytes as samples in any chunks: nothing panics, and every
+// number is finite or not measured.
+func FuzzAnalyzer(f *testing.F) {
+	f.Add([]byte{0, 0, 0x80, 0x7f, 0xff, 0xff, 0xff, 0x7f}, uint8(3), uint8(0))
+	f.Add(bytes.Repeat([]byte{0, 0, 0, 0x3f, 0, 0, 0, 0xbf}, 500), uint8(200), uint8(1))
+	f.Fuzz(func(t *testing.T, raw []byte, chunk, mark uint8) {
+		x := make([]float32, len(raw)/4)
+		for i := range x {
+			x[i] = math.Float32frombits(uint32(raw[4*i]) | uint32(raw[4*i+1])<<8 | uint32(raw[4*i+2])<<16 | uint32(raw[4*i+3])<<24)
+		}
+		a := analyzer(t, 8000, headset.TapMic)
+		for n := 0; n < 40000; n += max(1, len(x)) { // long enough for every meter to speak
+			for i := 0; i < len(x); i += int(chunk) + 1 {
+				a.Process(x[i:min(len(x), i+int(chunk)+1)], dsp.Mark(mark)&dsp.Mark(i))
+			}
+			a.ProcessFar(x)
+			if len(x) == 0 {
+				break
+			}
+		}
+		r := a.Report()
+		v := reflect.ValueOf(r.Metrics)
+		for i := range v.NumField() {
+			if v.Field(i).Kind() == reflect.Float64 && math.IsInf(v.Field(i).Float(), 0) {
+				t.Errorf("%s is infinite", v.Type().Field(i).Name)
+			}
+		}
+		for _, finding := range r.Findings {
+			if !finding.Value.Valid() || !finding.Limit.Valid() || finding.Text == "" {
+				t.Errorf("%+v", finding)
+			}
+		}
+	})
+}
+
+func BenchmarkProcess(b *testing.B) {
+	for _, tap := range []headset.Tap{headset.TapMic, headset.TapWire} {
+		b.Run(string(tap)+" 20ms at 16k", func(b *testing.B) {
+			x := speech(b, "agent-anna", 16000)
+			a := analyzer(b, 16000, tap)
+			b.ReportAllocs()
+			at := 0
+			for b.Loop() {
+				a.Process(x[at:at+320], 0)
+				if at += 320; at+320 > len(x) {
+					at = 0
+				}
+			}
+		})
+	}
+}

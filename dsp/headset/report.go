@@ -1,0 +1,52 @@
+package headset
+
+import (
+	"math"
+
+	"github.com/headroom-voice/headroom/dsp"
+)
+
+// validSNR is the distance in dB from noise to active level under which P.56 counts the
+// noise as speech.
+const validSNR = 16.0
+
+// Report gives what has been measured so far.
+func (a *Analyzer) Report() Report {
+	r := Report{
+		Tap:          a.cfg.Tap,
+		SampleRate:   a.cfg.SampleRate,
+		Duration:     float64(a.samples) / float64(a.cfg.SampleRate),
+		ActiveSpeech: a.speech.SpeechSeconds(),
+		Metrics:      a.metrics(),
+	}
+	r.Findings = a.findings(&r)
+	return r
+}
+
+func (a *Analyzer) metrics() Metrics {
+	counts, countsHP := a.levels.Counts(), a.levelsHP.Counts()
+	raw, hp := counts.Result(), countsHP.Result()
+	c := a.clip.Result()
+	m := Metrics{
+		ActiveLevel:   raw.Active,
+		ActiveLevelHP: hp.Active,
+		Activity:      raw.Activity,
+		Level:         raw.RMS,
+		NoiseFloor:    a.noise.Floor(),
+		SNR:           dsp.None(),
+		Peak:          raw.Peak,
+		PeakFactor:    raw.Peak - raw.Active, // None - x is None
+		ClippedShare:  c.Share(),
+		ClipEvents:    c.Events,
+		ClipCeiling:   c.Ceiling,
+		DC:            raw.DC,
+	}
+	if a.cfg.Tap == TapWire && a.scored > 0 {
+		m.ClippedShare = dsp.Value(float64(a.tops.hot) / float64(a.scored))
+	}
+	if m.NoiseFloor.Valid() && m.NoiseFloor > dsp.SilenceDBov {
+		m.SNR = countsHP.SpeechLevel(math.Pow(10, float64(m.NoiseFloor)/10)) - m.NoiseFloor
+	}
+	m.ActiveValid = hp.Active.Valid() && (!m.NoiseFloor.Valid() || float64(hp.Active-m.NoiseFloor) >= validSNR)
+	return m
+}

@@ -1,0 +1,196 @@
+// The bodies of the API, as /api/v1/openapi.json describes them. Times are RFC 3339,
+// levels dBov, shares 0..1; null is what could not be measured.
+
+export type Role = 'agent' | 'supervisor' | 'it' | 'admin'
+export type AgentState = 'offline' | 'ready' | 'offered' | 'on-call' | 'wrap-up' | 'break'
+export type VerdictState = 'unknown' | 'good' | 'watch' | 'replace'
+export type Severity = 'watch' | 'bad'
+export type Tap = 'mic' | 'wire'
+export type Blame = 'headset' | 'person' | 'room' | 'network' | 'setting'
+export type Measured = number | null
+
+export interface Session {
+  user: string
+  title: string
+  roles: Role[]
+  queues: string[]
+}
+
+export interface WaitingCall {
+  call_id: string
+  since: string
+  offered_to?: string
+}
+
+export interface Queue {
+  id: string
+  title: string
+  headset_policy: 'exclude' | 'last-resort' | 'ignore'
+  waiting: WaitingCall[]
+  agents_ready: number
+  agents_ready_flagged: number
+  agents_signed_in: number
+  answered: number
+  abandoned: number
+  answered_within: number
+  service_level_share: Measured
+}
+
+export interface Reading {
+  at_s: number
+  level_dbov: Measured
+  active_level_dbov: Measured
+  noise_floor_dbov: Measured
+  peak_dbov: Measured
+  clipped_share: Measured
+  speech_share: number
+  scored_share: number
+}
+
+export interface Agent {
+  id: string
+  title: string
+  state: AgentState
+  reason?: string
+  since?: string
+  until?: string
+  call_id?: string
+  then?: AgentState
+  queues: string[]
+  handled: number
+  connected: boolean
+  media: boolean
+  headset?: { id: string; key: string; model: string; serial: string }
+  verdict: VerdictState
+  mic?: Reading
+  wire?: Reading
+}
+
+export interface Call {
+  id: string
+  trunk: string
+  queue: string
+  from: string
+  from_name?: string
+  to: string
+  started_at: string
+  answered_at?: string
+  ended_at?: string
+  cause?: string
+  agent?: string
+}
+
+export interface CallEvent {
+  call_id: string
+  at: string
+  kind: string
+  agent?: string
+  detail?: Record<string, string>
+}
+
+export interface Leg {
+  id: string
+  call_id: string
+  kind: 'trunk' | 'agent'
+  trunk?: string
+  agent?: string
+  headset?: string
+  started_at: string
+  ended_at?: string
+  cause?: string
+  stats: { codec?: string; packets_in: number; packets_out: number; lost: number; jitter_ms: number; round_trip_ms: number }
+}
+
+export interface Finding {
+  kind: string
+  severity: Severity
+  value: Measured
+  limit: Measured
+  text: string
+}
+
+export interface Metrics {
+  active_level_dbov: Measured
+  active_level_hp_dbov: Measured
+  activity: Measured
+  rms_dbov: Measured
+  noise_floor_dbov: Measured
+  snr_db: Measured
+  peak_dbov: Measured
+  active_peak_factor_db: Measured
+  clipped_share: Measured
+  clip_events: number
+  clip_ceiling_dbov: Measured
+  dc_share: Measured
+  active_level_valid: boolean
+}
+
+export interface Report {
+  call_id: string
+  leg_id: string
+  headset: string
+  agent: string
+  at: string
+  tap: Tap
+  sample_rate: number
+  duration_s: number
+  active_speech_s: number
+  metrics: Metrics
+  findings: Finding[]
+}
+
+export interface CallStory {
+  call: Call
+  legs: Leg[]
+  events: CallEvent[]
+  reports: Report[]
+}
+
+export interface ReadingRun {
+  leg_id: string
+  tap: Tap
+  readings: Reading[]
+}
+
+export interface VerdictFinding extends Finding {
+  blame: Blame
+  calls: string[]
+}
+
+export interface Verdict {
+  state: VerdictState
+  findings: VerdictFinding[]
+  text: string
+  reports: number
+  at?: string
+}
+
+export interface Headset {
+  id: string
+  key: string
+  model: string
+  serial: string
+  first_seen: string
+  last_seen: string
+  last_agent: string
+  last_agent_title?: string
+  in_use: boolean
+  verdict: Verdict
+}
+
+export interface HeadsetDetail {
+  headset: Headset
+  history: Verdict[]
+  reports: Report[]
+}
+
+// What the live stream sends, by event name.
+export interface LiveEvents {
+  floor: { at: string; queues: Queue[]; agents: Agent[] }
+  queue: Queue
+  agent: Agent
+  call: { call: Call; event: CallEvent }
+  reading: { agent: string; headset?: string; call_id?: string; tap: Tap; reading: Reading }
+  verdict: { headset: string; key: string; verdict: Verdict }
+  lost: { lost: number }
+}

@@ -54,7 +54,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, v viewer) {
 		s.log.Debug("websocket refused", "request_id", requestID(r.Context()), "err", err)
 		return
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // most often it is closed already
 	conn.SetReadLimit(protocol.MaxFrame)
 	s.metrics.links.Inc()
 	defer s.metrics.links.Dec()
@@ -146,7 +146,7 @@ func (s *Server) closeLink(ctx context.Context, l *agentLink) {
 		e = <-l.ends // this reason or an earlier one
 	}
 	if e.hard {
-		l.conn.CloseNow()
+		_ = l.conn.CloseNow()
 		return
 	}
 	_ = l.conn.Close(e.code, e.reason) // waits a few seconds for the client's goodbye

@@ -37,7 +37,7 @@ type tuned struct {
 
 func (v *visitor) tune() *tuned {
 	v.h.t.Helper()
-	req, err := http.NewRequestWithContext(v.h.t.Context(), "GET", v.h.url+"/api/v1/events", nil)
+	req, err := http.NewRequestWithContext(v.h.t.Context(), http.MethodGet, v.h.url+"/api/v1/events", nil)
 	if err != nil {
 		v.h.t.Fatal(err)
 	}

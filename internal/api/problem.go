@@ -102,7 +102,7 @@ func catchPanics(log *slog.Logger) func(http.Handler) http.Handler {
 				if v == nil {
 					return
 				}
-				if v == http.ErrAbortHandler || r.Context().Err() != nil {
+				if err, is := v.(error); is && errors.Is(err, http.ErrAbortHandler) || r.Context().Err() != nil {
 					panic(http.ErrAbortHandler) // the client has gone; nothing of ours is wrong
 				}
 				log.Error("request panicked", "request_id", requestID(r.Context()),

@@ -108,8 +108,8 @@ func TestAPanicInMidAnswerBreaksTheConnectionOff(t *testing.T) {
 		})
 	})
 	defer func() {
-		if v := recover(); v != http.ErrAbortHandler {
-			t.Errorf("%v", v)
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("%v", err)
 		}
 	}()
 	ask(h, "GET", "/", "")

@@ -136,7 +136,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err := srv.Shutdown(patience)
 		if err != nil {
 			abandon()
-			srv.Close()
+			_ = srv.Close() // the reason is err
 		}
 		s.links.Wait() // each ends within its own deadlines once closing is closed
 		if err != nil {

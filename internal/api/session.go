@@ -208,5 +208,6 @@ func (s *sessions) identify(next http.Handler) http.Handler {
 // needsViewer reports whether an address is for people who are signed in: all of /api but
 // the sign-in itself.
 func needsViewer(r *http.Request) bool {
-	return ours(r.URL.Path) && !(r.URL.Path == pathSession && r.Method == http.MethodPost)
+	signingIn := r.URL.Path == pathSession && r.Method == http.MethodPost
+	return ours(r.URL.Path) && !signingIn
 }

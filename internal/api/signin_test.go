@@ -17,7 +17,7 @@ import (
 
 // ask sends one request straight to the handler, without a network, for tests on fake time.
 func ask(h *house, method, path, body string, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(h.t.Context(), method, path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -302,7 +302,7 @@ func TestAProxyIsBelievedOnlyWhenTrusted(t *testing.T) {
 		{"[::ffff:10.0.0.2]:1", "2001:db8:1:2:3::4", "2001:db8:1:2::/64"},
 		{"nonsense", "198.51.100.1", "unknown"},
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		r.RemoteAddr = c.peer
 		r.Header.Set("X-Forwarded-For", c.forwarded)
 		if got := clientAddress(r, proxies); got != c.want {

@@ -28,10 +28,7 @@ func FindTone(pcm []float32, rate int) (hz, dbov float64) {
 	if n < 64 {
 		return 0, dsp.SilenceDBov
 	}
-	windowed := make([]float64, n)
-	for i, x := range pcm {
-		windowed[i] = float64(x) * hann(i, n)
-	}
+	windowed, weight := window(pcm)
 	spectrum := fourier.NewFFT(n).Coefficients(nil, windowed)
 	best := 1
 	for k := 2; k < len(spectrum)-1; k++ {
@@ -45,37 +42,46 @@ func FindTone(pcm []float32, rate int) (hz, dbov float64) {
 	// The maximum lies within half a bin of the best; the power is smooth there.
 	step := float64(rate) / float64(n)
 	low, high := (float64(best)-1)*step, (float64(best)+1)*step
-	for range 50 {
+	for range 30 {
 		third := (high - low) / 3
-		if ToneDBov(pcm, rate, low+third) < ToneDBov(pcm, rate, high-third) {
+		if powerAt(windowed, weight, rate, low+third) < powerAt(windowed, weight, rate, high-third) {
 			low += third
 		} else {
 			high -= third
 		}
 	}
 	hz = (low + high) / 2
-	return hz, ToneDBov(pcm, rate, hz)
+	return hz, powerAt(windowed, weight, rate, hz)
 }
 
-// ToneDBov is the power at hz in dBov (a Goertzel filter behind a Hann window).
+// ToneDBov is the power at hz in dBov.
 func ToneDBov(pcm []float32, rate int, hz float64) float64 {
-	n := len(pcm)
-	turn := cmplx.Exp(complex(0, -2*math.Pi*hz/float64(rate)))
-	var sum, phase complex128 = 0, 1
-	var weight float64
+	windowed, weight := window(pcm)
+	return powerAt(windowed, weight, rate, hz)
+}
+
+// window applies a Hann window and gives its sum.
+func window(pcm []float32) (windowed []float64, weight float64) {
+	windowed = make([]float64, len(pcm))
 	for i, x := range pcm {
-		w := hann(i, n)
-		sum += complex(float64(x)*w, 0) * phase
-		phase *= turn
+		w := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/float64(len(pcm)))
+		windowed[i] = float64(x) * w
 		weight += w
 	}
+	return windowed, weight
+}
+
+// powerAt is a Goertzel filter: the power of the tone at hz, in dBov.
+func powerAt(windowed []float64, weight float64, rate int, hz float64) float64 {
 	if weight == 0 {
 		return dsp.SilenceDBov
 	}
-	amplitude := 2 * cmplx.Abs(sum) / weight
+	turn := 2 * math.Pi * hz / float64(rate)
+	c := 2 * math.Cos(turn)
+	var s1, s2 float64
+	for _, x := range windowed {
+		s1, s2 = x+c*s1-s2, s1
+	}
+	amplitude := 2 * math.Sqrt(s1*s1+s2*s2-c*s1*s2) / weight
 	return dsp.PowerDBov(amplitude * amplitude / 2)
-}
-
-func hann(i, n int) float64 {
-	return 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/float64(n))
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -43,13 +44,18 @@ func TestContract(t *testing.T) {
 		"a restart keeps everything":                              restart,
 		"a killed service loses nothing it acknowledged":          killed,
 		"a change that fails fails alone":                         failsAlone,
+		"an acknowledged write has been flushed":                  flushed,
+		"a server that cut its connections is called again":       cutConnections,
 		"two programs may open a new database at once":            twoPrograms,
 		"a database of a newer program is refused":                newerProgram,
 		"a closed store says so":                                  closedStore,
 	}
 	eachBackend(t, func(t *testing.T, b backend) {
 		for name, test := range tests {
-			t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) { test(t, b) })
+			t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+				t.Parallel() // most of the time is spent waiting for a disk
+				test(t, b)
+			})
 		}
 	})
 }
@@ -456,7 +462,7 @@ func deadCalls(t *testing.T, b backend) {
 
 func manyDeadCalls(t *testing.T, b backend) {
 	s, ctx := b.open(t), t.Context()
-	const n = 2*deadPage + 7
+	const n = deadPage + 7
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
@@ -615,7 +621,7 @@ func restart(t *testing.T, b backend) {
 func failsAlone(t *testing.T, b backend) {
 	s, ctx := b.open(t), t.Context()
 	release := hold(s)
-	const n = 60
+	const n = 30
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
@@ -635,6 +641,40 @@ func failsAlone(t *testing.T, b backend) {
 	must(t, err)
 	if len(calls) != n*2/3 {
 		t.Errorf("%d calls, wanted %d", len(calls), n*2/3)
+	}
+}
+
+func flushed(t *testing.T, b backend) {
+	dsn, query, want := b.dsn(t), "PRAGMA synchronous", "2"
+	if strings.HasPrefix(dsn, "postgres:") {
+		dsn += "&synchronous_commit=off" // as a server may be set up
+		query, want = "SHOW synchronous_commit", "on"
+	}
+	var got string
+	must(t, openStore(t, dsn).write.QueryRowContext(t.Context(), query).Scan(&got))
+	if got != want {
+		t.Errorf("%s is %s, wanted %s", query, got, want)
+	}
+}
+
+func cutConnections(t *testing.T, b backend) {
+	s, ctx := b.open(t), t.Context()
+	must(t, s.CallStarted(ctx, model.Call{ID: "before", StartedAt: noon()}))
+	if s.dialect == postgres {
+		// The store's two pools alone: other tests have theirs.
+		var pid int
+		for _, pool := range []*sql.DB{s.write, s.read} {
+			must(t, pool.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid))
+			killer := openStore(t, b.dsn(t))
+			_, err := killer.write.ExecContext(ctx, "SELECT pg_terminate_backend($1, 10000)", pid)
+			must(t, err)
+		}
+	}
+	must(t, s.CallStarted(ctx, model.Call{ID: "after", StartedAt: noon()}))
+	calls, err := s.Calls(ctx, CallFilter{})
+	must(t, err)
+	if len(calls) != 2 {
+		t.Errorf("%d calls, wanted both", len(calls))
 	}
 }
 

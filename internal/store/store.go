@@ -153,9 +153,12 @@ func (s *Store) openPostgres(url string) error {
 		_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
 		return err
 	})
-	s.write = stdlib.OpenDB(*config, durable)
+	// Asking a connection whether it lives, before each use, costs one round trip; a server
+	// that was restarted then costs no caller an error.
+	alive := stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return true })
+	s.write = stdlib.OpenDB(*config, durable, alive)
 	s.write.SetMaxOpenConns(1)
-	s.read = stdlib.OpenDB(*config, durable)
+	s.read = stdlib.OpenDB(*config, durable, alive)
 	s.read.SetMaxOpenConns(2 * readConnections)
 	s.read.SetMaxIdleConns(readConnections)
 	return nil

@@ -216,7 +216,7 @@ func writeUntilKilled(dsn string) {
 
 func killed(t *testing.T, b backend) {
 	dsn := b.dsn(t)
-	acknowledged := killAfter(t, dsn, 800)
+	acknowledged := killAfter(t, dsn, 500)
 	s, ctx := openStore(t, dsn), t.Context()
 	open, stories := 0, map[string]CallStory{}
 	for _, line := range acknowledged {

@@ -44,6 +44,7 @@ type Agent struct {
 	outage     alarm
 	state      protocol.State
 	settling   bool // a break or ready of our own making is on its way to acd
+	onBreak    bool // the person's last word was break
 	wantReady  bool // asked for while the audio is still being connected
 	offer      *protocol.Offer
 	talking    *protocol.Call // the call in progress, once joined
@@ -346,8 +347,8 @@ func (a *Agent) live() AgentLive {
 // settle keeps callers away from a client that cannot ring or be heard, and lets them
 // come again when it can. A wrap-up, a call and a break that the person chose are left alone.
 func (a *Agent) settle() {
-	if a.settling {
-		return
+	if a.settling || a.onBreak {
+		return // on a break, or on the way to one
 	}
 	able := a.link != nil && a.peer != nil
 	state := model.AgentState(a.state.State)

@@ -131,7 +131,7 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 func (a *Agent) setState(m protocol.SetState) protocol.Message {
 	switch {
 	case m.State == string(model.Break):
-		a.wantReady = false
+		a.wantReady, a.onBreak = false, true
 		reason := strings.TrimSpace(m.Reason)
 		if reason == "" || reason == ReasonReconnecting { // that one is ours to give and to lift
 			reason = "break"
@@ -140,9 +140,10 @@ func (a *Agent) setState(m protocol.SetState) protocol.Message {
 	case m.State != string(model.Ready):
 		return refuse(protocol.CodeBadMessage, "The state can be ready or break.")
 	case a.peer != nil:
+		a.onBreak = false
 		a.sb.floor.tell(acd.AgentReady{Agent: a.id})
 	case a.next != nil || a.settingUp:
-		a.wantReady = true // takes effect as soon as the audio is connected
+		a.wantReady, a.onBreak = true, false // takes effect as soon as the audio is connected
 	default:
 		return refuse(protocol.CodeNotNow, "Your audio is not connected, so callers could not hear you. Connect it first, then you can be ready.")
 	}

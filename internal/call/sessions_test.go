@@ -314,6 +314,22 @@ func TestReadyAgentWhoseAudioIsLostIsReadyAgainWithNewAudio(t *testing.T) {
 	})
 }
 
+func TestOutageDoesNotEndABreakTheAgentJustTook(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim := w.desk("kim")
+		for range 20 { // the order in which the two arrive is chance
+			kim.starts()
+			_, _ = kim.agent.Handle(w.ctx, "", protocol.SetState{State: "break", Reason: "lunch"})
+			kim.agent.LinkLost(kim.link)
+			w.pass(time.Second)
+			if err := kim.signIn(kim.welcome.Resume); err != nil {
+				t.Fatal(err)
+			}
+			w.wantState("kim", model.Break, "lunch")
+		}
+	})
+}
+
 func TestSignOutInACallTakesEffectAfterIt(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
 		kim := w.desk("kim")

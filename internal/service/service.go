@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/api"
 	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/config"
@@ -26,7 +27,6 @@ import (
 	"github.com/headroom-voice/headroom/internal/password"
 	"github.com/headroom-voice/headroom/internal/store"
 	"github.com/headroom-voice/headroom/internal/web"
-	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip"
@@ -141,10 +141,14 @@ func (s *Service) newBoard() (err error) {
 		Evidence: s.verdicts,
 		Headsets: s.store,
 		Gateway: call.GatewayFunc(func(ctx context.Context, offer string) (call.Peer, string, error) {
-			return s.gateway.Accept(ctx, offer)
+			peer, answer, err := s.gateway.Accept(ctx, offer)
+			if err != nil {
+				return nil, "", err // not a Peer that holds a nil
+			}
+			return peer, answer, nil
 		}),
 		Bus:   s.bus,
-		Music: call.MusicFunc(func(leg media.Leg) func() { return s.pacer.Play(leg, prompt.HoldMusic()) }),
+		Music: call.HoldMusic(s.pacer),
 		Log:   s.log.With("component", "call"),
 	})
 	if err != nil {
@@ -200,8 +204,11 @@ func (s *Service) newAPI() error {
 
 // ready says why calls cannot be taken, or nil.
 func (s *Service) ready(ctx context.Context) error {
-	if s.draining.Load() {
+	switch {
+	case s.draining.Load():
 		return errors.New("draining")
+	case !s.board.Running():
+		return errors.New("the switchboard does not run")
 	}
 	return s.store.Ping(ctx)
 }
@@ -219,13 +226,13 @@ func (s *Service) Run(ctx context.Context) error {
 	core, stopCore := context.WithCancel(work)
 	defer stopCore()
 
-	g.Go(func() error { return s.pacer.Run(edge) })
-	g.Go(func() error { return s.sip.Run(edge) })
-	g.Go(func() error { return s.api.Run(edge) })
 	g.Go(func() error {
 		defer stopEdge()
 		return s.board.Run(core)
 	})
+	g.Go(func() error { return s.pacer.Run(edge) })
+	g.Go(func() error { return s.sip.Run(edge) })
+	g.Go(func() error { return s.api.Run(edge) })
 	g.Go(func() error { return s.watchSite(core) })
 	g.Go(func() error {
 		select {
@@ -283,6 +290,12 @@ func (s *Service) Addrs() Addrs {
 	a.SIPUDP, a.SIPTCP = s.sip.Addrs()
 	return a
 }
+
+// Snapshot is the floor as it was a moment ago.
+func (s *Service) Snapshot() *acd.Snapshot { return s.board.Snapshot() }
+
+// Calls are the calls in progress.
+func (s *Service) Calls() []model.Call { return s.board.Calls() }
 
 // EmptySite reports whether nobody can call and nobody can sign in yet.
 func (s *Service) EmptySite() bool {

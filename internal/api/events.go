@@ -42,10 +42,10 @@ func (s *Server) floorFor(ctx context.Context, v viewer) (Floor, error) {
 	if err != nil {
 		return Floor{}, err
 	}
-	snap := s.deps.Switchboard.Snapshot()
-	f := Floor{At: snap.At, Queues: []Queue{}, Agents: []Agent{}}
+	snap, now := s.deps.Switchboard.Snapshot(), s.now()
+	f := Floor{At: now, Queues: []Queue{}, Agents: []Agent{}}
 	if v.may(maySeeQueues) {
-		f.Queues = each(snap.Queues, func(q acd.QueueView) Queue { return queueOf(q, snap.At) })
+		f.Queues = each(snap.Queues, func(q acd.QueueView) Queue { return queueOf(q, now) })
 	}
 	for _, a := range signedIn(snap, titles, s.deps.Switchboard.Live()) {
 		if v.sees(maySeeAgents, a.ID) {
@@ -89,7 +89,10 @@ func (s *Server) pump(ctx context.Context, w http.ResponseWriter, st *stream, fi
 		if _, err := w.Write(b); err != nil {
 			return false
 		}
-		return rc.Flush() == nil
+		if err := rc.Flush(); err != nil {
+			return false
+		}
+		return rc.SetWriteDeadline(time.Time{}) == nil // none while there is nothing to say
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a buffering proxy would hold events back

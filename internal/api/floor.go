@@ -36,9 +36,9 @@ type agentInput struct {
 
 // listQueues is GET /api/v1/queues.
 func (s *Server) listQueues(_ context.Context, in *page) (*struct{ Body Queues }, error) {
-	snap := s.deps.Switchboard.Snapshot()
-	queues := each(snap.Queues, func(v acd.QueueView) Queue { return queueOf(v, snap.At) })
-	return &struct{ Body Queues }{Queues{At: snap.At, Total: len(queues), Queues: cut(queues, *in)}}, nil
+	snap, now := s.deps.Switchboard.Snapshot(), s.now() // the picture stands since its last change; waiting goes on
+	queues := each(snap.Queues, func(v acd.QueueView) Queue { return queueOf(v, now) })
+	return &struct{ Body Queues }{Queues{At: now, Total: len(queues), Queues: cut(queues, *in)}}, nil
 }
 
 // showQueue is GET /api/v1/queues/{id}. A queue that the site no longer has is shown while
@@ -54,7 +54,8 @@ func (s *Server) showQueue(ctx context.Context, in *queueInput) (*struct{ Body Q
 	if err != nil {
 		return nil, fmt.Errorf("read the site: %w", err)
 	}
-	d := QueueDetail{At: snap.At, Queue: queueOf(snap.Queues[i], snap.At), Numbers: []string{}}
+	now := s.now()
+	d := QueueDetail{At: now, Queue: queueOf(snap.Queues[i], now), Numbers: []string{}}
 	if i := slices.IndexFunc(site.Queues, func(q model.Queue) bool { return q.ID == id }); i >= 0 {
 		q := site.Queues[i]
 		d.Numbers = orEmpty(q.Numbers)
@@ -76,9 +77,8 @@ func (s *Server) listAgents(ctx context.Context, in *page) (*struct{ Body Agents
 	if err != nil {
 		return nil, fmt.Errorf("read the site: %w", err)
 	}
-	snap := s.deps.Switchboard.Snapshot()
-	agents := slices.DeleteFunc(s.roster(site, snap), func(a Agent) bool { return !v.sees(maySeeAgents, a.ID) })
-	return &struct{ Body Agents }{Agents{At: snap.At, Total: len(agents), Agents: cut(agents, *in)}}, nil
+	agents := slices.DeleteFunc(s.roster(site, s.deps.Switchboard.Snapshot()), func(a Agent) bool { return !v.sees(maySeeAgents, a.ID) })
+	return &struct{ Body Agents }{Agents{At: s.now(), Total: len(agents), Agents: cut(agents, *in)}}, nil
 }
 
 // showAgent is GET /api/v1/agents/{id}.

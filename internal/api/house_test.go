@@ -346,6 +346,7 @@ func build(t *testing.T, change ...func(*Config, *Deps)) *house {
 	if h.server, err = New(cfg, deps); err != nil {
 		t.Fatal(err)
 	}
+	h.server.now = func() time.Time { return nine(10) }
 	return h
 }
 

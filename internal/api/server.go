@@ -38,7 +38,8 @@ type Server struct {
 	handler  http.Handler
 	hub      *hub
 	limits   linkLimits
-	origins  []string // patterns for the WebSocket's origin check
+	now      func() time.Time // for waits as screens show them
+	origins  []string         // patterns for the WebSocket's origin check
 
 	closing chan struct{}  // closed when streams and links must end
 	links   sync.WaitGroup // agents' WebSockets, which http.Server.Shutdown does not wait for
@@ -61,7 +62,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, log: deps.Log, sessions: newSessions(cfg, deps), door: newDoorkeeper(),
-		metrics: m, limits: defaultLinkLimits(), origins: cfg.TrustedOrigins,
+		metrics: m, limits: defaultLinkLimits(), origins: cfg.TrustedOrigins, now: time.Now,
 		closing: make(chan struct{}), wasReady: true,
 	}
 	s.hub = newHub(deps, m)
@@ -218,8 +219,8 @@ func (s *Server) secure(next http.Handler) http.Handler {
 			h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 			h.Set("Cache-Control", "no-store") // names and numbers of people
 		} else {
-			h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "+
-				"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+			h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; object-src 'none'; "+
+				"base-uri 'none'; form-action 'self'; frame-ancestors 'none'") // the pages say more precisely
 		}
 		if s.cfg.TLS != nil || s.cfg.SecureCookie {
 			h.Set("Strict-Transport-Security", "max-age=31536000")

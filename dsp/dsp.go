@@ -54,12 +54,13 @@ func None() Value { return Value(math.NaN()) }
 // Valid reports whether the value was measured.
 func (v Value) Valid() bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
 
-// MarshalJSON writes the value rounded to a millionth, or null when not measured.
+// MarshalJSON writes the value rounded to a millionth (and no -0), or null when not
+// measured.
 func (v Value) MarshalJSON() ([]byte, error) {
 	if !v.Valid() {
 		return []byte("null"), nil
 	}
-	return strconv.AppendFloat(nil, math.Round(float64(v)*1e6)/1e6, 'f', -1, 64), nil
+	return strconv.AppendFloat(nil, math.Round(float64(v)*1e6)/1e6+0, 'f', -1, 64), nil
 }
 
 // UnmarshalJSON reads a number or null.

@@ -34,11 +34,27 @@ func TestEveryRecordingIsMono16BitAndSmall(t *testing.T) {
 		if d.NumChans != 1 || d.BitDepth != 16 || d.SampleRate != rate {
 			t.Errorf("%s: %d channels, %d bit, %d Hz", name, d.NumChans, d.BitDepth, d.SampleRate)
 		}
+		pcm, err := d.FullPCMBuffer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, r, err := testdata.Samples(name)
+		if err != nil || r != int(rate) || len(x) != len(pcm.Data) {
+			t.Fatalf("%s: %d samples at %d Hz of %d (%v)", name, len(x), r, len(pcm.Data), err)
+		}
+		for i := range x {
+			if x[i] != float32(pcm.Data[i])/32768 {
+				t.Fatalf("%s: sample %d is %v, want %d", name, i, x[i], pcm.Data[i])
+			}
+		}
 	}
 }
 
 func TestUnknownRecordingIsNamed(t *testing.T) {
 	if _, err := testdata.Speech("nobody"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := testdata.Samples("nobody"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }

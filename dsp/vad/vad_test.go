@@ -1,11 +1,9 @@
 package vad_test
 
 import (
-	"bytes"
 	"math"
 	"testing"
 
-	"github.com/go-audio/wav"
 	"pgregory.net/rapid"
 
 	"github.com/headroom-voice/headroom/dsp/dsptest"
@@ -35,19 +33,11 @@ func highPass(rate int, x []float32) []float32 {
 
 func speech(t *testing.T, name string, rate int) []float32 {
 	t.Helper()
-	b, err := testdata.Speech(name)
+	x, from, err := testdata.Samples(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	buf, err := wav.NewDecoder(bytes.NewReader(b)).FullPCMBuffer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := make([]float32, len(buf.Data))
-	for i, v := range buf.Data {
-		x[i] = float32(v) / 32768
-	}
-	r, err := resample.New(buf.Format.SampleRate, rate)
+	r, err := resample.New(from, rate)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +45,7 @@ func speech(t *testing.T, name string, rate int) []float32 {
 }
 
 func TestHearsAboutAsMuchSpeechAsThereIs(t *testing.T) {
-	for _, rate := range rates {
+	for _, rate := range []int{8000, 44100} {
 		for _, snr := range []float64{40, 15} {
 			x := dsptest.AddNoise(speech(t, "agent-anna", rate), -22-snr, 7)
 			d := detect(t, rate, x)

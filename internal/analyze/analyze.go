@@ -4,6 +4,8 @@ package analyze
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/headroom-voice/headroom/dsp/headset"
@@ -16,7 +18,86 @@ type Options struct {
 	Files []string    // WAV files
 }
 
+// Result is what is printed of one file: its name and the meter's report.
+type Result struct {
+	File string `json:"file"`
+	headset.Report
+}
+
 // Run analyzes each file and gives the exit status: 0 when every file was measured, 1
 // when any could not be. Complaints go to stderr, one line a file; the others are
-// still done.
-func Run(_ context.Context, _ Options, _, _ io.Writer) int { return 0 }
+// still done. JSON is one object for one file and an array for several.
+func Run(ctx context.Context, o Options, stdout, stderr io.Writer) int {
+	if o.Tap == "" {
+		o.Tap = headset.TapMic
+	}
+	if len(o.Files) == 0 {
+		fmt.Fprintln(stderr, "analyze: no files given")
+		return 1
+	}
+	status := 0
+	results := []Result{}
+	for _, name := range o.Files {
+		report, err := File(ctx, name, o.Tap)
+		if err != nil {
+			fmt.Fprintf(stderr, "analyze: %v\n", err)
+			status = 1
+			continue
+		}
+		results = append(results, Result{File: name, Report: report})
+		if !o.JSON { // a person need not wait for the last file
+			if err := printText(stdout, results[len(results)-1]); err != nil {
+				fmt.Fprintf(stderr, "analyze: write: %v\n", err)
+				return 1
+			}
+		}
+	}
+	if o.JSON {
+		if err := printJSON(stdout, len(o.Files), results); err != nil {
+			fmt.Fprintf(stderr, "analyze: write: %v\n", err)
+			return 1
+		}
+	}
+	return status
+}
+
+// printJSON writes one object where one file was asked for, and nothing if it failed;
+// else an array of the files that could be measured.
+func printJSON(w io.Writer, asked int, results []Result) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if asked > 1 {
+		return enc.Encode(results)
+	}
+	if len(results) == 0 {
+		return nil
+	}
+	return enc.Encode(results[0])
+}
+
+// File runs the meter over one WAV file's first channel. The error names the file.
+func File(ctx context.Context, name string, tap headset.Tap) (headset.Report, error) {
+	w, err := open(name)
+	if err != nil {
+		return headset.Report{}, err
+	}
+	defer w.Close()
+	meter, err := headset.New(headset.Config{SampleRate: w.rate, Tap: tap})
+	if err != nil {
+		return headset.Report{}, fmt.Errorf("%s: %w", name, err)
+	}
+	for {
+		frame, err := w.next()
+		if err == io.EOF {
+			return meter.Report(), nil
+		}
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return headset.Report{}, fmt.Errorf("%s: %w", name, err)
+		}
+		meter.Process(frame, 0)
+	}
+}

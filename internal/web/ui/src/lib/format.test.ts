@@ -76,6 +76,11 @@ describe('levels and shares', () => {
     expect(f.metric(kind, limit)).toBe(what)
   })
 
+  it('writes bare numbers', () => {
+    expect(f.plain(-40)).toBe('−40')
+    expect(f.plain(0.1 + 0.2)).toBe('0.3')
+  })
+
   it('places levels on a meter', () => {
     expect(f.onMeter(-90)).toBe(0)
     expect(f.onMeter(-35)).toBeCloseTo(0.5)

@@ -54,6 +54,11 @@ export function decibels(v: Measured | undefined, unit = 'dBov'): string {
   return `${v.toFixed(1).replace(/^-(0\.0)$/, '$1').replace('-', '−')} ${unit}`
 }
 
+/** A bare number with a true minus, as at an axis. */
+export function plain(v: number): string {
+  return String(Number(v.toFixed(6))).replace('-', '−')
+}
+
 /** A share 0..1 as a percentage with two telling figures: 0 %, 0.012 %, 3.1 %, 87 %. */
 export function percent(v: Measured | undefined): string {
   if (v === null || v === undefined) return nothing

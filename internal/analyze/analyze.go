@@ -5,6 +5,7 @@ package analyze
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -82,14 +83,14 @@ func File(ctx context.Context, name string, tap headset.Tap) (headset.Report, er
 	if err != nil {
 		return headset.Report{}, err
 	}
-	defer w.Close()
+	defer w.file.Close()
 	meter, err := headset.New(headset.Config{SampleRate: w.rate, Tap: tap})
 	if err != nil {
 		return headset.Report{}, fmt.Errorf("%s: %w", name, err)
 	}
 	for {
 		frame, err := w.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return meter.Report(), nil
 		}
 		if err == nil {

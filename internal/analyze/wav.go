@@ -105,6 +105,3 @@ func (s *source) next() ([]float32, error) {
 	}
 	return s.frame, nil
 }
-
-// Close closes the file.
-func (s *source) Close() error { return s.file.Close() }

@@ -248,7 +248,7 @@ type Headset struct {
 
 // Verdict is what many reports say of one headset.
 type Verdict struct {
-	State    model.VerdictState `json:"state" enum:"unknown,good,watch,replace" doc:"unknown: not enough heard; watch: something is off, or not surely the headset's; replace: flagged"`
+	State    model.VerdictState `json:"state" enum:"unknown,good,watch,replace" doc:"unknown: not enough heard; good: no fault of its own; watch: one, but not enough to replace it; replace: flagged"`
 	Findings []VerdictFinding   `json:"findings" doc:"The faults behind it"`
 	Text     string             `json:"text" doc:"One sentence a person understands"`
 	Reports  int                `json:"reports" doc:"How many reports counted"`

@@ -40,7 +40,9 @@ func Complete(r model.HeadsetRules) model.HeadsetRules {
 //     microphone's and the wire's report of one call are one call's evidence.
 //   - replace: one fault that is the headset's was bad in rules.ReplaceAfter calls or more,
 //     and in most of the newest rules.ReplaceAfter.
-//   - watch: something less than that, or something that is not the headset's.
+//   - watch: something less than that.
+//   - good: no fault that is the headset's. What is the person's, a setting's or the network's
+//     is told as a finding, but the verdict is on the headset.
 //   - A fault that none of the newest rules.ReplaceAfter calls has is over.
 //
 // Whether the room or the model is to blame takes other headsets' reports; with one
@@ -64,7 +66,7 @@ func Judge(history []model.ReportRecord, rules model.HeadsetRules, now time.Time
 		v.Findings = append(v.Findings, t.finding(len(calls)))
 		if t.replace {
 			v.State = model.VerdictReplace
-		} else if v.State == model.VerdictGood {
+		} else if v.State == model.VerdictGood && t.blame == model.BlameHeadset {
 			v.State = model.VerdictWatch
 		}
 	}

@@ -233,7 +233,7 @@ type VerdictState string
 const (
 	VerdictUnknown VerdictState = "unknown" // not enough heard yet
 	VerdictGood    VerdictState = "good"
-	VerdictWatch   VerdictState = "watch"   // something is off, or not surely the headset's
+	VerdictWatch   VerdictState = "watch"   // a fault of the headset's own, not (yet) reason enough to replace it
 	VerdictReplace VerdictState = "replace" // flagged
 )
 

@@ -143,43 +143,39 @@ func (l *agentLink) readAll(ctx context.Context, session AgentSession) ending {
 	}
 }
 
-// take reads one frame and has it carried out; false when the client does not speak the
-// protocol at all and the link is to end.
+// take reads one frame and has it carried out; false when it was not the protocol and the
+// link is to end. What is wrong under an id costs only that message: the client is told.
 func (l *agentLink) take(ctx context.Context, session AgentSession, typ websocket.MessageType, text []byte) bool {
 	if typ != websocket.MessageText {
 		l.refuse("frames are text", websocket.StatusUnsupportedData)
 		return false
 	}
 	id, m, err := protocol.Decode(text)
-	if errors.Is(err, protocol.ErrMalformed) && id == "" {
-		l.refuse("not a frame of this protocol", websocket.StatusInvalidFramePayloadData)
-		return false
-	}
-	l.answer(ctx, session, id, m, err)
-	return true
-}
-
-// answer carries out one message and queues the answer there is. What could not be
-// understood is answered here; a message without an id asked for no answer, and gets one
-// only when it was wrong.
-func (l *agentLink) answer(ctx context.Context, session AgentSession, id string, m protocol.Message, decodeErr error) {
-	l.answering.Lock()
-	defer l.answering.Unlock()
 	_, again := m.(protocol.Hello)
 	switch {
-	case errors.Is(decodeErr, protocol.ErrUnknownType):
+	case errors.Is(err, protocol.ErrUnknownType):
 		if id != "" { // a newer client; the rest of the conversation goes on
 			l.Send(id, protocol.Error{Code: protocol.CodeUnknown, Message: "this service does not know that message"})
 		}
-		return
-	case decodeErr != nil:
-		l.log.Debug("agent's message refused", "err", decodeErr)
-		l.Send(id, protocol.Error{Code: protocol.CodeBadMessage, Message: "a field is missing or out of bounds"})
-		return
-	case again || !protocol.FromClient(m):
-		l.Send(id, protocol.Error{Code: protocol.CodeBadMessage, Message: "not a message to send here"})
-		return
+		return true
+	case err == nil && !again && protocol.FromClient(m):
+		l.answer(ctx, session, id, m)
+		return true
+	case id != "":
+		l.log.Debug("agent's message refused", "err", err)
+		l.Send(id, protocol.Error{Code: protocol.CodeBadMessage, Message: "malformed, out of bounds, or not a message to send here"})
+		return true
+	default:
+		l.log.Debug("agent's message refused", "err", err)
+		l.refuse("not a frame of this protocol", websocket.StatusInvalidFramePayloadData)
+		return false
 	}
+}
+
+// answer carries out one message and queues the answer there is.
+func (l *agentLink) answer(ctx context.Context, session AgentSession, id string, m protocol.Message) {
+	l.answering.Lock()
+	defer l.answering.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, l.limits.handle)
 	defer cancel()
 	reply, err := session.Handle(ctx, id, m)

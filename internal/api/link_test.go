@@ -305,9 +305,11 @@ func TestWhoDoesNotSpeakTheProtocolIsSentAway(t *testing.T) {
 		frame string
 		want  websocket.StatusCode
 	}{
-		"nonsense": {websocket.MessageText, "GET / HTTP/1.1", websocket.StatusInvalidFramePayloadData},
-		"binary":   {websocket.MessageBinary, "{}", websocket.StatusUnsupportedData},
-		"too big":  {websocket.MessageText, strings.Repeat("x", protocol.MaxFrame+1), websocket.StatusMessageTooBig},
+		"nonsense":                   {websocket.MessageText, "GET / HTTP/1.1", websocket.StatusInvalidFramePayloadData},
+		"binary":                     {websocket.MessageBinary, "{}", websocket.StatusUnsupportedData},
+		"wrong, and no id to say so": {websocket.MessageText, `{"type":"set_state","body":{"state":"asleep"}}`, websocket.StatusInvalidFramePayloadData},
+		"ours to say":                {websocket.MessageText, `{"type":"ack","body":{}}`, websocket.StatusInvalidFramePayloadData},
+		"too big":                    {websocket.MessageText, strings.Repeat("x", protocol.MaxFrame+1), websocket.StatusMessageTooBig},
 	} {
 		client, d := h.greeted()
 		client.write(c.typ, []byte(c.frame))

@@ -26,7 +26,7 @@ const pathSession = "/api/v1/session"
 const (
 	pairBurst, pairEvery       = 5, 10 * time.Second // one name from one address
 	userBurst, userEvery       = 20, time.Second     // one name from anywhere
-	addressBurst, addressEvery = 40, 2 * time.Second // one address, whatever the name
+	addressBurst, addressEvery = 200, time.Second    // one address, whatever the name; a whole shift may be signing in at once
 	limiterKeys                = 50_000
 )
 

@@ -191,7 +191,7 @@ func TestOneAddressDoesNotTryManyNames(t *testing.T) {
 func TestAWholeShiftSignsInFromOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t)
-		for i := range 5 * addressBurst {
+		for i := range 2 * addressBurst {
 			if w := ask(h, "POST", pathSession, right); w.Code != http.StatusOK {
 				t.Fatalf("sign-in %d: %d", i, w.Code)
 			}

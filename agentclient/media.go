@@ -95,6 +95,10 @@ func (c *Client) mediaLost(peer *webrtc.Peer) {
 	if peer != c.media.current {
 		return
 	}
+	if c.leaving {
+		c.dropCurrent() // the service closes it after SignOut
+		return
+	}
 	c.log.Warn("media connection lost", "err", peer.Err())
 	c.dropCurrent()
 	c.cfg.OnEvent(MediaLost{peer.Err()})

@@ -75,7 +75,7 @@ func (c *Client) linkLost(err error, wait time.Duration) {
 // welcomed takes up a session, the old one or a new one.
 func (c *Client) welcomed(l *link, w protocol.Welcome) {
 	c.link = l
-	c.log.Info("signed in", "agent", w.Agent, "resumed", w.Resumed, "state", w.State.State)
+	c.log.Info("signed in", "name", w.Name, "resumed", w.Resumed, "state", w.State.State)
 	if !w.Resumed {
 		c.outbox.newSession()
 		c.answer = ""

@@ -1,0 +1,233 @@
+package sip_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/codec"
+	"github.com/headroom-voice/headroom/media/prompt"
+	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/wavfile"
+)
+
+// program skips the test on a machine that does not have it.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	return path
+}
+
+// command runs a peer to its end.
+func command(ctx context.Context, t *testing.T, dir, name string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.WaitDelay = time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.String(), err
+}
+
+// freePort is a port that nobody had a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback.AsSlice()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return fmt.Sprint(conn.LocalAddr().(*net.UDPAddr).Port)
+}
+
+// sipp plays a scenario against the server, calls times.
+func sipp(t *testing.T, s *site, network, scenario string, calls int) {
+	t.Helper()
+	file, err := filepath.Abs(filepath.Join("testdata", scenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mode := map[string]string{"UDP": "u1", "TCP": "t1"}[network]
+	out, err := command(t.Context(), t, t.TempDir(), program(t, "sipp"), s.addr(network).String(), "-sf", file, "-t", mode,
+		"-i", "127.0.0.1", "-p", freePort(t), "-mi", "127.0.0.1", "-mp", freePort(t), "-rtp_echo", "-s", "100",
+		"-m", fmt.Sprint(calls), "-l", fmt.Sprint(calls), "-r", "50", "-nostdin", "-timeout", "15s", "-timeout_error")
+	if err != nil {
+		t.Fatalf("sipp: %v\n%s", err, out[max(0, len(out)-3000):])
+	}
+}
+
+func TestSIPpCallsHoldsAndHangsUp(t *testing.T) {
+	t.Parallel()
+	program(t, "sipp")
+	pacer := prompt.NewPacer()
+	running(t, pacer.Run)
+	overBoth(t, func(t *testing.T, network string) {
+		var mu sync.Mutex
+		causes, echoed := map[string]int{}, uint64(0)
+		s := start(t, handlerFunc(func(c *sip.Call) {
+			_ = c.Ring()
+			leg, err := c.Answer(context.Background())
+			if err != nil {
+				t.Errorf("answer: %v", err)
+				return
+			}
+			defer pacer.Play(leg, prompt.Tone(440, -20))()
+			<-c.Done()
+			mu.Lock()
+			defer mu.Unlock()
+			causes[c.Ended()]++
+			echoed += leg.Stats().PacketsIn
+		}))
+		sipp(t, s, network, "uac_hold.xml", 10)
+		eventually(t, "all calls over", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return causes[sip.CauseRemoteBye] == 10 && len(causes) == 1
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		if echoed == 0 {
+			t.Error("nothing of what was played came back")
+		}
+	})
+}
+
+func TestSIPpGivesUp(t *testing.T) {
+	t.Parallel()
+	program(t, "sipp")
+	overBoth(t, func(t *testing.T, network string) {
+		var mu sync.Mutex
+		causes := map[string]int{}
+		s := start(t, handlerFunc(func(c *sip.Call) {
+			_ = c.Ring()
+			<-c.Done()
+			mu.Lock()
+			defer mu.Unlock()
+			causes[c.Ended()]++
+		}))
+		sipp(t, s, network, "uac_cancel.xml", 10)
+		eventually(t, "all calls over", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return causes[sip.CauseCancelled] == 10
+		})
+	})
+}
+
+// listener gathers what a G.711 leg says.
+type listener struct {
+	mu  sync.Mutex
+	pcm []float32
+}
+
+func (l *listener) Packet(p *media.Packet) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range p.Payload {
+		v := codec.MuLawDecode(b)
+		if p.Codec == media.PCMA {
+			v = codec.ALawDecode(b)
+		}
+		l.pcm = append(l.pcm, float32(v)/32768)
+	}
+}
+
+func (l *listener) latest(n int) []float32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.pcm) < n {
+		return nil
+	}
+	return append([]float32(nil), l.pcm[len(l.pcm)-n:]...)
+}
+
+// share is how much of the power of pcm is at hz.
+func share(pcm []float32, hz float64) float64 {
+	var re, im, power float64
+	for i, v := range pcm {
+		a := 2 * math.Pi * hz * float64(i) / 8000
+		re += float64(v) * math.Cos(a)
+		im += float64(v) * math.Sin(a)
+		power += float64(v) * float64(v)
+	}
+	if power == 0 {
+		return 0
+	}
+	return 2 * (re*re + im*im) / float64(len(pcm)) / power
+}
+
+func TestBaresipCallsAndIsHeard(t *testing.T) {
+	t.Parallel()
+	baresip := program(t, "baresip")
+	overBoth(t, func(t *testing.T, network string) {
+		modules, err := filepath.Glob("/usr/lib*/baresip/modules")
+		if more, _ := filepath.Glob("/usr/lib/*/baresip/modules"); err == nil {
+			modules = append(modules, more...)
+		}
+		if len(modules) == 0 {
+			t.Skip("baresip's modules are not installed")
+		}
+		d := make(desk, 1)
+		s := start(t, d)
+		dir := t.TempDir()
+		speech := filepath.Join(dir, "tone.wav")
+		pcm := make([]float32, 10*8000)
+		prompt.Tone(1000, -20).Render(pcm, 0, 8000)
+		if err := wavfile.Write(speech, 8000, pcm); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{
+			"config": "module_path " + modules[0] + "\nsip_listen 127.0.0.1:0\naudio_source aufile," + speech + "\nrtp_ports 18000-18999\n" +
+				"module g711.so\nmodule aufile.so\nmodule_app account.so\nmodule_app menu.so\n",
+			"accounts": "<sip:ada@127.0.0.1;transport=" + strings.ToLower(network) + ">;regint=0;audio_codecs=PCMU,PCMA\n",
+			"contacts": "",
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		over := make(chan string, 1)
+		ctx, done := context.WithCancel(t.Context())
+		defer done()
+		go func() {
+			out, _ := command(ctx, t, dir, baresip, "-4", "-n", "127.0.0.1", "-f", dir, "-t", "15",
+				"-e", "/dial sip:100@"+s.addr(network).String()+";transport="+strings.ToLower(network))
+			over <- out
+		}()
+		var call *sip.Call
+		select {
+		case call = <-d:
+		case out := <-over:
+			t.Fatalf("baresip did not call:\n%s", out)
+		}
+		leg, err := call.Answer(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ear listener
+		leg.SetSink(&ear)
+		eventually(t, "baresip's 1000 Hz", func() bool { return share(ear.latest(1600), 1000) > 0.95 })
+		if err := call.Hangup(within(t)); err != nil {
+			t.Errorf("hanging up on baresip: %v", err)
+		}
+		ended(t, call, sip.CauseLocal)
+		done()
+		<-over
+	})
+}

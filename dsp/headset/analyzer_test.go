@@ -2,6 +2,7 @@ package headset_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"reflect"
 	"testing"
@@ -268,19 +269,19 @@ func FuzzAnalyzer(f *testing.F) {
 	f.Add([]byte{0, 0, 0x80, 0x7f, 0xff, 0xff, 0xff, 0x7f}, uint8(3), uint8(0))
 	f.Add(bytes.Repeat([]byte{0, 0, 0, 0x3f, 0, 0, 0, 0xbf}, 500), uint8(200), uint8(1))
 	f.Fuzz(func(t *testing.T, raw []byte, chunk, mark uint8) {
-		x := make([]float32, len(raw)/4)
+		if len(raw) < 4 {
+			return
+		}
+		x := make([]float32, 24000) // long enough for every meter to speak
 		for i := range x {
-			x[i] = math.Float32frombits(uint32(raw[4*i]) | uint32(raw[4*i+1])<<8 | uint32(raw[4*i+2])<<16 | uint32(raw[4*i+3])<<24)
+			at := 4 * (i % (len(raw) / 4))
+			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[at:]))
 		}
 		a := analyzer(t, 8000, headset.TapMic)
-		for n := 0; n < 40000; n += max(1, len(x)) { // long enough for every meter to speak
-			for i := 0; i < len(x); i += int(chunk) + 1 {
-				a.Process(x[i:min(len(x), i+int(chunk)+1)], dsp.Mark(mark)&dsp.Mark(i))
-			}
-			a.ProcessFar(x)
-			if len(x) == 0 {
-				break
-			}
+		for i := 0; i < len(x); i += int(chunk) + 1 {
+			piece := x[i:min(len(x), i+int(chunk)+1)]
+			a.Process(piece, dsp.Mark(mark)&dsp.Mark(i))
+			a.ProcessFar(piece)
 		}
 		r := a.Report()
 		v := reflect.ValueOf(r.Metrics)

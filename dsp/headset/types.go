@@ -61,11 +61,11 @@ type Metrics struct {
 	Activity      dsp.Value `json:"activity"`             // P.56 activity factor, 0..1
 	Level         dsp.Value `json:"rms_dbov"`             // RMS over everything scored
 	NoiseFloor    dsp.Value `json:"noise_floor_dbov"`
-	SNR           dsp.Value `json:"snr_db"` // active level (high-passed) - noise floor
+	SNR           dsp.Value `json:"snr_db"` // speech (high-passed, the noise's energy taken off) - noise floor; true down to 10 dB
 	Peak          dsp.Value `json:"peak_dbov"`
 	PeakFactor    dsp.Value `json:"active_peak_factor_db"` // peak - active level
 	ClippedShare  dsp.Value `json:"clipped_share"`         // clipped samples / scored samples, 0..1
-	ClipEvents    int       `json:"clip_events"`           // flat runs
+	ClipEvents    int       `json:"clip_events"`           // stretches of samples at a ceiling
 	ClipCeiling   dsp.Value `json:"clip_ceiling_dbov"`     // level of the ceiling the runs stand at
 	DC            dsp.Value `json:"dc_share"`              // mean / full scale, signed
 	ActiveValid   bool      `json:"active_level_valid"`    // false below about 16 dB SNR, where P.56 counts noise as speech

@@ -48,7 +48,8 @@ func Start(t testing.TB, headsets ...string) *Server {
 	s.file(t, "setup.pa", s.setup(headsets))
 	s.file(t, "asound.conf", s.alsa(headsets))
 	var log strings.Builder
-	s.cmd = exec.Command("pulseaudio", "--system=false", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", //nolint:noctx // ended by Stop
+	// The idle time ends a server whose test was killed; while a headset is in use it is not idle.
+	s.cmd = exec.Command("pulseaudio", "--system=false", "--daemonize=no", "--exit-idle-time=120", "--use-pid-file=no", //nolint:noctx // ended by Stop
 		"--disable-shm=yes", "--high-priority=no", "--realtime=no", "-n", "-F", filepath.Join(dir, "setup.pa"))
 	s.cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "PULSE_RUNTIME_PATH="+dir, "DBUS_SESSION_BUS_ADDRESS=disabled:")
 	s.cmd.Stdout, s.cmd.Stderr = &log, &log

@@ -2,17 +2,14 @@ package service
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
 )
 
-// collectors are what /metrics shows besides HTTP: the Go runtime and the switchboard.
+// collectors are what /metrics shows besides HTTP and the Go runtime.
 func (s *Service) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		boardCollector{s.board},
 	}
 }

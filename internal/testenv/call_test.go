@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"runtime"
+	"runtime/pprof"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -77,17 +79,26 @@ func TestGoroutinesAreBackAfterTwoHundredCalls(t *testing.T) {
 			cancel()
 		}
 	}
-	settle := func() (n int) {
-		testenv.Eventually(t, "every call over and the agent ready", func() bool {
-			n = runtime.NumGoroutine()
-			return len(env.Service.Calls()) == 0 && agent.State() == string(model.Ready)
-		})
-		return n
-	}
+	idle := func() bool { return len(env.Service.Calls()) == 0 && agent.State() == string(model.Ready) }
 	callMany(5) // what is made once is there now
-	before := settle()
+	testenv.Eventually(t, "every call over and the agent ready", idle)
+	before, stacks := runtime.NumGoroutine(), goroutines()
 	callMany(200)
-	testenv.Eventually(t, "goroutines back to what they were", func() bool { return settle() <= before })
+	defer func() {
+		if t.Failed() {
+			t.Logf("%d goroutines before:\n%s\n%d after:\n%s", before, stacks, runtime.NumGoroutine(), goroutines())
+		}
+	}()
+	testenv.Eventually(t, "goroutines back to what they were", func() bool { return idle() && runtime.NumGoroutine() <= before })
+}
+
+// goroutines lists what runs, the same stacks together.
+func goroutines() string {
+	var b strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
+		return err.Error()
+	}
+	return b.String()
 }
 
 func newPhone(t *testing.T) *load.Phone {

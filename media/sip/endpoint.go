@@ -48,6 +48,7 @@ type endpoint struct {
 	txl    *sip.TransactionLayer
 	udp    net.PacketConn
 	tcp    net.Listener
+	pinned *sip.UDPConnection // udp, as an entry of our own in sipgo's table
 
 	newCall  func(*sip.Request, *sip.ServerTx) // an INVITE outside of any dialog
 	healthy  func() bool                       // what OPTIONS answers
@@ -79,7 +80,7 @@ func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) *
 	}
 	e.tp = sip.NewTransportLayer(net.DefaultResolver, sip.NewParser(), nil, opts...)
 	// Before the transaction layer: its goroutines must find the To tag in place.
-	e.tp.OnMessage(e.tagInvite)
+	e.tp.OnMessage(e.prepare)
 	e.txl = sip.NewTransactionLayer(e.tp, sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
 	e.txl.OnRequest(e.handle)
 	return e
@@ -99,9 +100,8 @@ func (e *endpoint) listen(ctx context.Context) error {
 		e.udp = conn
 		// sipgo enters the socket only once it reads from it; a call placed before that
 		// must go out by the same one.
-		e.tp.Pool("udp").Add(conn.LocalAddr().String(), &sip.UDPConnection{
-			PacketConn: conn, PacketAddr: conn.LocalAddr().String(), Listener: true,
-		})
+		e.pinned = &sip.UDPConnection{PacketConn: conn, PacketAddr: conn.LocalAddr().String(), Listener: true}
+		e.tp.Pool("udp").Add(e.pinned.PacketAddr, e.pinned)
 	}
 	if e.cfg.TCP != "" {
 		l, err := lc.Listen(ctx, "tcp", e.cfg.TCP)
@@ -148,7 +148,7 @@ func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listen
 	}
 	_ = g.Wait()
 	e.txl.Close()
-	_ = e.tp.Close()
+	_ = e.tp.Pool("tcp").Clear() // the UDP socket is closed, its entries must stay: see prepare
 	return err
 }
 
@@ -162,12 +162,20 @@ func (e *endpoint) stop() {
 	}
 }
 
-// tagInvite gives an INVITE that opens a dialog the To tag of this side, and its CANCEL the
-// same (RFC 3261 section 9.2). It runs on the transport's reader, before sipgo starts a
-// goroutine on the message.
-func (e *endpoint) tagInvite(msg sip.Message) {
+// prepare sees each message on the transport's reader, before sipgo starts a goroutine on
+// it. It gives an INVITE that opens a dialog the To tag of this side, and its CANCEL the
+// same (RFC 3261 section 9.2). And it ties the source to the listening socket by an entry
+// that outlives the reader: for a request still on its way to a transaction when the
+// socket is closed, sipgo would open another and never close it.
+func (e *endpoint) prepare(msg sip.Message) {
 	req, ok := msg.(*sip.Request)
-	if !ok || (req.Method != sip.INVITE && req.Method != sip.CANCEL) {
+	if !ok {
+		return
+	}
+	if e.pinned != nil && req.Transport() == "UDP" {
+		e.tp.Pool("udp").Add(req.Source(), e.pinned)
+	}
+	if req.Method != sip.INVITE && req.Method != sip.CANCEL {
 		return
 	}
 	if to := req.To(); to != nil && !to.Params.Has("tag") {

@@ -52,7 +52,7 @@ func freePort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	return fmt.Sprint(conn.LocalAddr().(*net.UDPAddr).Port)
 }
 

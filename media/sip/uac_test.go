@@ -26,7 +26,7 @@ func newCallee(t *testing.T) *callee {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	c := &callee{phone: &phone{t: t, network: "UDP", in: make(chan string, 64)}, socket: conn}
 	return c
 }

@@ -51,7 +51,12 @@ func (c *Call) ring() string {
 		case <-c.cancelled:
 			return CauseCancelled
 		case <-c.tx.Done():
-			return CauseTransport
+			select {
+			case <-c.cancelled: // and acknowledged, before this goroutine ran
+				return CauseCancelled
+			default:
+				return CauseTransport
+			}
 		case <-deadline.C:
 			c.refuse(sip.StatusTemporarilyUnavailable, 0)
 			return CauseNoAnswer

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/headroom-voice/headroom/internal/load"
+	"github.com/headroom-voice/headroom/media/rtp"
+	"github.com/headroom-voice/headroom/media/sip"
+)
+
+type answering struct{}
+
+func (answering) Incoming(c *sip.Call) { _, _ = c.Answer(context.Background()) }
+
+func TestCommandPlacesCallsAndPrintsThem(t *testing.T) {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	ports, err := rtp.NewPorts(loopback, 11000, 11099, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sip.New(sip.Config{UDP: "127.0.0.1:0", Ports: ports,
+		Trunks: []sip.Trunk{{ID: "load", Sources: []netip.Prefix{netip.PrefixFrom(loopback, 8)}}}}, answering{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	udp, _ := s.Addrs()
+
+	var out, complaints bytes.Buffer
+	args := []string{"--target", "sip:100@" + udp.String(), "--calls", "2", "--rate", "50", "--duration", "200ms", "--codec", "PCMA", "--ptime", "10"}
+	if status := run(t.Context(), append(args, "--json"), &out, &complaints); status != 0 {
+		t.Fatalf("status %d: %s", status, complaints.String())
+	}
+	var sum load.Summary
+	if err := json.Unmarshal(out.Bytes(), &sum); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	if sum.Answered != 2 || len(sum.Calls) != 2 || sum.Calls[0].Sent < 10 || sum.Calls[0].Cause != sip.CauseLocal {
+		t.Errorf("%+v", sum)
+	}
+
+	out.Reset()
+	if status := run(t.Context(), args, &out, &complaints); status != 0 || strings.Count(out.String(), "answered in") != 2 {
+		t.Errorf("status %d, printed %q", status, out.String())
+	}
+	if status := run(t.Context(), []string{"--codec", "G729", "--target", "x"}, &out, &complaints); status != 2 {
+		t.Errorf("an unknown codec: status %d", status)
+	}
+	if status := run(t.Context(), []string{"--target", "nonsense"}, &out, &complaints); status != 1 {
+		t.Errorf("a target that is none: status %d", status)
+	}
+}

@@ -34,7 +34,12 @@ func TestCommandPlacesCallsAndPrintsThem(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 	udp, _ := s.Addrs()
 
 	var out, complaints bytes.Buffer

@@ -28,10 +28,10 @@ const models = [
   ['ann', 'Ann Berg', 'on-call', 'Jabra Evolve2 40', '00A1', 'good', -24, -61, 0],
   ['bob', 'Bob Okafor', 'on-call', 'Poly Blackwire 3320', 'P-7781', 'replace', -16, -58, 0.034],
   ['cem', 'Cem Yıldız', 'offered', 'EPOS Adapt 165', 'E165-09', 'good', -26, -63, 0],
-  ['dia', 'Dia Laurent', 'break', 'Jabra Evolve2 40', '00B7', 'watch', -38, -66, 0],
+  ['dia', 'Dia Laurent', 'break', 'Jabra Evolve2 40', '00B7', 'good', -38, -66, 0],
   ['eva', 'Eva Lindqvist', 'on-call', 'Logitech H570e', 'LG-3321', 'replace', -27, -35, 0],
   ['finn', 'Finn Kowalski', 'ready', 'EPOS Adapt 165', 'E165-12', 'unknown', null, null, null],
-  ['gio', 'Giovanna Ricci', 'wrap-up', 'Poly Blackwire 3320', 'P-9020', 'good', -25, -60, 0],
+  ['gio', 'Giovanna Ricci', 'wrap-up', 'Poly Blackwire 3320', 'P-9020', 'watch', -25, -48, 0],
 ] as const
 
 const key = (id: string) => id.replace(/[^A-Za-z0-9_-]/g, (c) => [...new TextEncoder().encode(c)].map((b) => '~' + b.toString(16).padStart(2, '0')).join(''))
@@ -63,6 +63,10 @@ const why: Record<string, [string, object[]]> = {
   dia: [
     'The headset shows no fault of its own: quiet speech at the microphone in 5 of the last 6 calls, -38.1 dBov (limit -36 dBov); that is the voice or where the microphone sits, not the headset.',
     [{ kind: 'quiet', severity: 'bad', blame: 'person', value: -38.1, limit: -36, calls: [0, 1, 2, 4, 5].map((n) => `r-dia-${n}`), text: '' }],
+  ],
+  gio: [
+    'Keep an eye on this headset: noise at the microphone in 3 of the last 8 calls, -48.2 dBov (limit -50 dBov); not bad enough to replace it.',
+    [{ kind: 'noise', severity: 'watch', blame: 'headset', value: -48.2, limit: -50, calls: [0, 1, 3].map((n) => `r-gio-${n}`), text: '' }],
   ],
   finn: ['Not enough heard yet: no call with 30 s of speech so far.', []],
 }

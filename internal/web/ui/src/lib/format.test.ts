@@ -97,6 +97,21 @@ describe('levels and shares', () => {
 })
 
 describe('words', () => {
+  it.each([
+    [undefined, ''],
+    [{ sip_call_id: 'x', to: '1000', trunk: 'carrier' }, ''],
+    [{ headset: 'Demo H1/1004', last_resort: 'false', verdict: 'good' }, 'headset Demo H1/1004, verdict good'],
+    [{ last_resort: 'true' }, 'as a last resort: nobody with a sound headset was free'],
+    [{ cause: 'caller_hung_up' }, 'caller hung up'],
+    [{ digit: '5', new_thing: 'on' }, 'digit 5, new thing on'],
+  ])('tells %j as %s', (detail, want) => expect(f.details(detail)).toBe(want))
+
+  it('keeps a number and its unit together', () => {
+    expect(f.prose('noise in 2 calls, -35.9 dBov (limit -41 dBov), 3 % more than-usual')).toBe(
+      'noise in 2 calls, −35.9\u00a0dBov (limit −41\u00a0dBov), 3\u00a0% more than-usual',
+    )
+  })
+
   it('has one for everything, known or not', () => {
     expect(f.fault('dc_offset')).toBe('DC offset')
     expect(f.fault('wind_noise')).toBe('wind noise')

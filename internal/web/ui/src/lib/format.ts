@@ -215,6 +215,38 @@ export function happening(kind: string): string {
   return happenings[kind] ?? kind.replaceAll('_', ' ')
 }
 
+/** What else is known of a happening, in words; what the page says anyway is left out. */
+export function details(detail: Record<string, string> | undefined): string {
+  const said: string[] = []
+  for (const [key, value] of Object.entries(detail ?? {})) {
+    switch (key) {
+      case 'sip_call_id':
+      case 'to':
+      case 'trunk':
+      case 'queue':
+        break
+      case 'last_resort':
+        if (value === 'true') said.push('as a last resort: nobody with a sound headset was free')
+        break
+      case 'verdict':
+        said.push(`verdict ${verdict(value as VerdictState).toLowerCase()}`)
+        break
+      case 'cause':
+      case 'why':
+        said.push(cause(value).toLowerCase())
+        break
+      default:
+        said.push(`${key.replaceAll('_', ' ')} ${value}`)
+    }
+  }
+  return said.join(', ')
+}
+
+/** A sentence of the service's with its minus signs, and its units kept on their line. */
+export function prose(text: string): string {
+  return text.replace(/(^|[\s(])-(?=\d)/g, '$1−').replace(/(\d) (?=%|dB|s\b|Hz)/g, '$1\u00a0')
+}
+
 /** A headset's name; devices do not always say who they are. */
 export function headsetName(h: { model: string; serial: string }): string {
   return h.model || 'Unnamed headset'

@@ -6,9 +6,10 @@ GOLANGCI_LINT := v2.15.0
 BIN           := build/bin
 UI            := internal/web/ui
 FUZZTIME      ?= 30s
+UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test build web web-test test race lint fuzz bench e2e demo screenshots clean
+.PHONY: deps deps-test build web web-test test race lint fuzz bench e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
@@ -18,6 +19,26 @@ deps-test: ## and what the tests call: sipp, baresip, PulseAudio, PostgreSQL
 
 build: deps web ## the three programs, in build/bin
 	$(GO) build -o $(BIN)/ ./cmd/...
+
+# The pages are built on a Node and npm that are locked in ui/toolchain: Vite wants a newer
+# Node than Debian 12 has, and ui/run.mjs runs everything else on that one.
+web: internal/web/dist/index.html ## the pages
+
+internal/web/dist/index.html: $(UI)/node_modules/.installed $(UI_SOURCES)
+	cd $(UI) && node run.mjs vite build --logLevel warn
+	@touch $@
+
+$(UI)/node_modules/.installed: $(UI)/package-lock.json $(UI)/toolchain/package-lock.json | deps
+	cd $(UI) && npm ci --prefix toolchain --no-audit --no-fund --loglevel=error
+	cd $(UI) && node run.mjs npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web-test: web ## types and unit tests of the pages
+	cd $(UI) && node run.mjs svelte-check --tsconfig ./tsconfig.json --fail-on-warnings
+	cd $(UI) && node run.mjs vitest run
+
+pictures: build deps-test ## the pictures in the README, from a run of the demo
+	$(GO) test -count=1 -run TheDemo ./internal/testenv -args -pictures=$(CURDIR)/docs/pictures
 
 demo: build ## the whole product on this machine, with four headsets
 	$(BIN)/headroom demo
@@ -50,5 +71,5 @@ fuzz: deps ## every fuzz target for FUZZTIME each
 bench: deps ## meters, codecs, the bridge, the queue
 	$(GO) test -run '^$$' -bench . -benchmem ./dsp/... ./media/... ./internal/acd/...
 
-clean:
-	rm -rf build internal/web/dist/assets internal/web/dist/index.html
+clean: ## what was made here
+	rm -rf build internal/web/dist/assets internal/web/dist/index.html internal/web/dist/favicon.svg $(UI)/node_modules $(UI)/toolchain/node_modules

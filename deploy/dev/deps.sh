@@ -26,6 +26,7 @@ if [ "$want_test" = test ]; then
   need_program baresip baresip
   need_program pulseaudio pulseaudio
   need_program pactl pulseaudio-utils
+  need_program chromium chromium
   if command -v dpkg-query >/dev/null 2>&1; then
     need_package libasound2-plugins
     need_package asterisk-core-sounds-en-wav
@@ -44,7 +45,7 @@ if ! command -v apt-get >/dev/null 2>&1; then
   cat >&2 <<'TEXT'
 deps: this is not Debian or Ubuntu, so nothing was installed. Install these by hand, then run make again:
   a C compiler, pkg-config, the Opus, Opusfile and PortAudio headers, Node.js 18 or newer with npm
-  for the tests also: sipp, baresip, PulseAudio with the ALSA plug-ins, PostgreSQL
+  for the tests also: sipp, baresip, PulseAudio with the ALSA plug-ins, PostgreSQL, Chromium
 TEXT
   printf 'deps: missing here, by their Debian names: %s\n' "${missing[*]}" >&2
   exit 1

@@ -83,8 +83,15 @@ type HeadsetRecord interface {
 	Headsets(ctx context.Context) ([]model.Headset, error)
 	Headset(ctx context.Context, id model.HeadsetID) (model.Headset, error) // store.ErrNotFound
 	Reports(ctx context.Context, id model.HeadsetID, limit int) ([]model.ReportRecord, error)
+	VerdictRecord
+}
+
+// VerdictRecord is what is thought of them, and was.
+type VerdictRecord interface {
 	Verdicts(ctx context.Context) ([]model.Verdict, error)
-	VerdictHistory(ctx context.Context, id model.HeadsetID) ([]model.Verdict, error) // newest first
+	Verdict(ctx context.Context, id model.HeadsetID) (model.Verdict, error) // store.ErrNotFound when never judged
+	// VerdictHistory has a line for each time the state or the faults changed, newest first.
+	VerdictHistory(ctx context.Context, id model.HeadsetID) ([]model.Verdict, error)
 }
 
 // Passwords checks a password; an empty hash never matches and takes as long as one that

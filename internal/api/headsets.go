@@ -81,9 +81,9 @@ func (s *Server) showHeadset(ctx context.Context, in *headsetInput) (*struct{ Bo
 	if err != nil {
 		return nil, err
 	}
-	var now model.Verdict
-	if len(history) > 0 {
-		now = history[0]
+	now, err := s.deps.Headsets.Verdict(ctx, id) // the history keeps the numbers of when it changed
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("read the verdict: %w", err)
 	}
 	return &struct{ Body HeadsetDetail }{HeadsetDetail{
 		Headset: headsetFor(v, h, now, titles, worn),

@@ -42,7 +42,8 @@ type record struct {
 	readings map[model.CallID][]model.ReadingChunk
 	headsets []model.Headset
 	reports  []model.ReportRecord // newest first
-	verdicts []model.Verdict      // newest first
+	verdicts []model.Verdict      // the history, newest first
+	renewed  *model.Verdict       // the newest of them with later numbers; nil is none
 	broken   error
 }
 
@@ -138,6 +139,20 @@ func (r *record) Verdicts(context.Context) ([]model.Verdict, error) {
 		}
 	}
 	return out, r.broken
+}
+
+func (r *record) Verdict(_ context.Context, id model.HeadsetID) (model.Verdict, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.renewed != nil && r.renewed.Headset == id {
+		return *r.renewed, r.broken
+	}
+	for _, v := range r.verdicts {
+		if v.Headset == id {
+			return v, r.broken
+		}
+	}
+	return model.Verdict{}, cmp.Or(r.broken, store.ErrNotFound)
 }
 
 func (r *record) VerdictHistory(_ context.Context, id model.HeadsetID) ([]model.Verdict, error) {

@@ -285,3 +285,17 @@ func same(t *testing.T, a, b any) {
 		t.Errorf("%T and %T differ:\n%s\n%s", a, b, x, y)
 	}
 }
+
+func TestAHeadsetsPageShowsTheVerdictAsItStandsAndTheHistoryAsItWas(t *testing.T) {
+	h := open(t)
+	now := sampleVerdict()
+	now.Text, now.Reports = "Replace this headset: 9 of the last 9 calls.", 9
+	h.record.renewed = &now
+	d := read[HeadsetDetail](h.as("it"), "/api/v1/headsets/"+string(KeyOf(clippedHeadset)))
+	if d.Headset.Verdict.Reports != 9 || d.Headset.Verdict.Text != now.Text {
+		t.Errorf("the verdict is %q over %d calls, wanted the newest", d.Headset.Verdict.Text, d.Headset.Verdict.Reports)
+	}
+	if d.History[0].Text != sampleVerdict().Text {
+		t.Errorf("the history begins with %q, wanted what was said when it changed", d.History[0].Text)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -97,7 +98,7 @@ func (ps *processes) stop(list ...*process) {
 		ps.mu.Lock()
 		p.asked = true
 		ps.mu.Unlock()
-		_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended already
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 	}
 	grace := time.NewTimer(stopGrace)
 	defer grace.Stop()

@@ -45,6 +45,7 @@ type Agent struct {
 	state      protocol.State
 	settling   bool // a break or ready of our own making is on its way to acd
 	onBreak    bool // the person's last word was break
+	signedOut  bool // by the client; in a call the session goes on until that ends or the link does
 	wantReady  bool // asked for while the audio is still being connected
 	offer      *protocol.Offer
 	talking    *protocol.Call // the call in progress, once joined
@@ -313,7 +314,8 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 }
 
 // LinkLost says that a link has ended. The session goes on for Config.OutageGrace, in
-// which the client may resume it; a link that was superseded changes nothing.
+// which the client may resume it; a link that was superseded changes nothing. One who
+// signed out before is not waited for: the caller goes to somebody else at once.
 func (a *Agent) LinkLost(link Link) {
 	a.box.post(func() {
 		if a.link != link {
@@ -322,6 +324,10 @@ func (a *Agent) LinkLost(link Link) {
 		a.link = nil
 		a.linked.Store(false)
 		a.mic.Store(nil)
+		if a.signedOut {
+			a.finish(endOutage())
+			return
+		}
 		a.outage.set(a.sb.cfg.OutageGrace)
 		a.sb.floor.touch(a.id)
 		a.log.Info("client link lost", "grace", a.sb.cfg.OutageGrace)

@@ -121,6 +121,7 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 		a.wear(model.HeadsetInfo(m.Headset))
 		return protocol.Ack{}
 	case protocol.SignOut:
+		a.signedOut = true
 		a.sb.floor.tell(acd.AgentSignedOut{Agent: a.id})
 		return protocol.Ack{}
 	default:

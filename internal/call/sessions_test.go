@@ -350,6 +350,25 @@ func TestSignOutInACallTakesEffectAfterIt(t *testing.T) {
 	})
 }
 
+func TestCallerOfAnAgentWhoQuitsInACallIsServedAtOnce(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim := w.desk("kim")
+		kim.starts()
+		c := w.rings(newCaller(number))
+		kim.accepts()
+		w.wantTalking(c, kim)
+		lee := w.desk("lee")
+		lee.starts()
+		kim.say("s", protocol.SignOut{})
+		kim.agent.LinkLost(kim.link) // the program has ended
+		synctest.Wait()
+		lee.accepts()
+		w.wantTalking(c, lee)
+		w.wantState("kim", model.Offline, "")
+		c.leaves()
+	})
+}
+
 func TestMessageSentAgainIsCarriedOutOnce(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
 		kim := w.desk("kim")

@@ -7,8 +7,9 @@
 //	what NAME plays                    →  NAME-ear  →  what the test records from NAME-ear.monitor
 //
 // ALSA knows it as NAME (the wearer's side) and NAME-world (the test's side: plays to
-// NAME-voice, records NAME-ear.monitor). Needed from the system: pulseaudio and ALSA's
-// pulse plug-in (Debian: pulseaudio libasound2-plugins).
+// NAME-voice, records NAME-ear.monitor); [Server.Speak] and [Server.Hear] are the
+// test's side without ALSA. Needed from the system: PulseAudio, its tools and ALSA's pulse
+// plug-in (Debian: pulseaudio pulseaudio-utils libasound2-plugins).
 package pulsetest
 
 import (
@@ -37,6 +38,7 @@ type Server struct {
 // first is the default device.
 func Start(t testing.TB, headsets ...string) *Server {
 	t.Helper()
+	need(t, "pulseaudio", "pulseaudio libasound2-plugins")
 	// norewinds below: a null sink otherwise works in blocks of 2 s.
 	// Not t.TempDir: a test's name makes the path longer than a socket's may be.
 	dir, err := os.MkdirTemp("", "pulse")
@@ -54,7 +56,7 @@ func Start(t testing.TB, headsets ...string) *Server {
 	s.cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "PULSE_RUNTIME_PATH="+dir, "DBUS_SESSION_BUS_ADDRESS=disabled:")
 	s.cmd.Stdout, s.cmd.Stderr = &log, &log
 	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("start PulseAudio (Debian: apt install pulseaudio libasound2-plugins): %v", err)
+		t.Fatalf("start PulseAudio: %v", err)
 	}
 	go func() {
 		defer close(s.done)
@@ -79,9 +81,11 @@ func Start(t testing.TB, headsets ...string) *Server {
 }
 
 // Env is what a program needs in its environment to use the headsets, through ALSA or
-// with PulseAudio's own tools.
+// with PulseAudio's own tools. It also keeps their settings out of the person's home.
 func (s *Server) Env() []string {
 	return []string{
+		"HOME=" + s.dir,
+		"XDG_RUNTIME_DIR=" + s.dir,
 		"ALSA_CONFIG_PATH=" + filepath.Join(s.dir, "asound.conf"),
 		"PULSE_SERVER=unix:" + s.socket(),
 		"JACK_NO_START_SERVER=1", // PortAudio looks for JACK too

@@ -31,7 +31,9 @@ func NewPlug(t testing.TB, target string) *Plug {
 	p := &Plug{target: target, l: l, conns: map[net.Conn]struct{}{}}
 	p.wg.Go(p.serve)
 	t.Cleanup(func() {
-		l.Close()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
 		p.Pull()
 		p.wg.Wait()
 	})

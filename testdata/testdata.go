@@ -5,11 +5,12 @@ package testdata
 
 import (
 	"embed"
-	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/headroom-voice/headroom/media/wavfile"
 )
 
 //go:embed speech/*.wav
@@ -25,22 +26,17 @@ func Speech(name string) ([]byte, error) {
 	return b, nil
 }
 
-// headerSize is that of the WAV files that make.sh writes: one format chunk of 16 bytes
-// and one data chunk.
-const headerSize = 44
-
 // Samples gives one recording as samples, full scale ±1, and its rate in Hz.
 func Samples(name string) ([]float32, int, error) {
 	b, err := Speech(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	rate := int(binary.LittleEndian.Uint32(b[24:]))
-	x := make([]float32, (len(b)-headerSize)/2)
-	for i := range x {
-		x[i] = float32(int16(binary.LittleEndian.Uint16(b[headerSize+2*i:]))) / 32768
+	c, err := wavfile.Decode(b)
+	if err != nil {
+		return nil, 0, fmt.Errorf("testdata: %s: %w", name, err)
 	}
-	return x, rate, nil
+	return c.Samples, c.Rate, nil
 }
 
 // Names lists the recordings in order of name.

@@ -1,26 +1,30 @@
-// Package wavfile reads and writes speech as WAV files: what the load generator, the
-// analyzer, the agent's client and the tests share. The format itself is go-audio/wav's.
+// Package wavfile reads and writes speech as WAV files: the one place that knows the
+// format, for the load generator, the analyzer, the agent's client and the tests.
 package wavfile
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-
-	goaudio "github.com/go-audio/audio"
-	"github.com/go-audio/wav"
 )
 
 // MaxSize bounds a file that is read into memory, in bytes.
 const MaxSize = 256 << 20
 
+// Format says how a file holds its samples.
+type Format struct {
+	Rate     int  // Hz
+	Channels int  // at least one
+	Bits     int  // per sample: 8, 16, 24 or 32, of a float 32 or 64
+	Float    bool // else integers
+}
+
 // Clip is a recording held in memory.
 type Clip struct {
-	Rate     int       // Hz
-	Bits     int       // per sample, as stored
-	Channels int       // at least one
-	Samples  []float32 // interleaved, full scale is ±1
+	Format
+	Samples []float32 // interleaved, full scale is ±1
 }
 
 // Mono gives the mean of the channels, one sample a frame.
@@ -39,86 +43,67 @@ func (c Clip) Mono() []float32 {
 	return out
 }
 
-// Open reads a file; see Decode.
-func Open(path string) (Clip, error) {
-	st, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return Clip{}, err
-	case st.IsDir():
-		return Clip{}, fmt.Errorf("%s: is a folder, not a WAV file", path)
-	case st.Size() > MaxSize:
-		return Clip{}, fmt.Errorf("%s: %d MiB is more than the %d MiB that are read at once", path, st.Size()>>20, MaxSize>>20)
+// AppendFirst appends to dst the first channel of interleaved samples, in stereo the left.
+func AppendFirst(dst, pcm []float32, channels int) []float32 {
+	for i := 0; i < len(pcm); i += channels {
+		dst = append(dst, pcm[i])
 	}
-	data, err := os.ReadFile(path)
+	return dst
+}
+
+// Open reads a whole file of at most MaxSize; see NewReader for what is read.
+func Open(path string) (Clip, error) {
+	f, size, err := openFile(path)
 	if err != nil {
 		return Clip{}, err
 	}
-	c, err := Decode(data)
+	defer f.Close()
+	if size > MaxSize {
+		return Clip{}, fmt.Errorf("%s: %d MiB is more than the %d MiB that are read at once", path, size>>20, MaxSize>>20)
+	}
+	c, err := readAll(f, size)
 	if err != nil {
 		return Clip{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
 }
 
-// Decode reads integer PCM of 8, 16, 24 or 32 bits at any rate and number of channels.
-func Decode(data []byte) (c Clip, err error) {
-	// The decoder trusts the sizes in the file; one that lies must not end the program.
-	defer func() {
-		if p := recover(); p != nil {
-			c, err = Clip{}, fmt.Errorf("a damaged WAV file: %v", p)
-		}
-	}()
-	d := wav.NewDecoder(bytes.NewReader(data))
-	if !d.IsValidFile() {
-		return Clip{}, errors.New("not a WAV file")
-	}
-	const pcm, extensible = 1, 0xfffe
-	if d.WavAudioFormat != pcm && d.WavAudioFormat != extensible {
-		return Clip{}, fmt.Errorf("encoding %#x is not read; convert it to PCM, for instance with: sox IN.wav -b 16 OUT.wav", d.WavAudioFormat)
-	}
-	c = Clip{Rate: int(d.SampleRate), Bits: int(d.BitDepth), Channels: int(d.NumChans)}
-	switch {
-	case c.Bits != 8 && c.Bits != 16 && c.Bits != 24 && c.Bits != 32:
-		return Clip{}, fmt.Errorf("%d bits a sample are not read; 8, 16, 24 and 32 are", c.Bits)
-	case c.Channels < 1 || c.Channels > 64:
-		return Clip{}, fmt.Errorf("%d channels are not read", c.Channels)
-	case c.Rate < 1000 || c.Rate > 384000:
-		return Clip{}, fmt.Errorf("a rate of %d Hz is not read", c.Rate)
-	}
-	buf, err := d.FullPCMBuffer()
+// Decode reads a whole file that is in memory; see NewReader for what is read.
+func Decode(data []byte) (Clip, error) { return readAll(bytes.NewReader(data), int64(len(data))) }
+
+// readAll reads from src, of which the size in bytes is known.
+func readAll(src io.Reader, size int64) (Clip, error) {
+	r, err := NewReader(src)
 	if err != nil {
 		return Clip{}, err
 	}
-	n := len(buf.Data) / c.Channels * c.Channels
-	if n == 0 {
-		return Clip{}, errors.New("no samples in it")
-	}
-	c.Samples = make([]float32, n)
-	scale := 1 / float64(int64(1)<<(c.Bits-1))
-	for i, v := range buf.Data[:n] {
-		if c.Bits == 8 {
-			v -= 128 // 8-bit WAV is unsigned
+	c := Clip{Format: r.Format, Samples: make([]float32, 0, size/int64(r.Bits/8))}
+	block := make([]float32, len(r.raw)/(r.Bits/8))
+	for {
+		n, err := r.Read(block)
+		if errors.Is(err, io.EOF) {
+			return c, nil
 		}
-		c.Samples[i] = float32(float64(v) * scale)
+		if err != nil {
+			return Clip{}, err
+		}
+		c.Samples = append(c.Samples, block[:n]...)
 	}
-	return c, nil
 }
 
-// Write stores mono samples as 16-bit PCM; what exceeds full scale is clipped.
-func Write(path string, rate int, pcm []float32) (err error) {
-	f, err := os.Create(path)
+// openFile opens what is no folder and gives its size in bytes. The error names the file.
+func openFile(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	enc := wav.NewEncoder(f, rate, 16, 1, 1)
-	data := make([]int, len(pcm))
-	for i, v := range pcm {
-		data[i] = int(min(max(float64(v)*32768, -32768), 32767))
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s: is a folder, not a WAV file", path)
 	}
-	if err := enc.Write(&goaudio.IntBuffer{Format: &goaudio.Format{NumChannels: 1, SampleRate: rate}, Data: data, SourceBitDepth: 16}); err != nil {
-		return err
+	if err != nil {
+		f.Close()
+		return nil, 0, err
 	}
-	return enc.Close()
+	return f, info.Size(), nil
 }

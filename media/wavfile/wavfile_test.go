@@ -1,12 +1,21 @@
 package wavfile_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-audio/audio"
+	"github.com/go-audio/wav"
+
+	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/media/wavfile"
 	"github.com/headroom-voice/headroom/testdata"
 )
@@ -25,14 +34,14 @@ func TestWhatIsWrittenIsReadBackToHalfAStep(t *testing.T) {
 		t.Fatalf("read back as %d Hz, %d channels, %d samples", c.Rate, c.Channels, len(c.Samples))
 	}
 	for i := range want {
-		if math.Abs(float64(c.Samples[i]-want[i])) > 1.0/32768 {
+		if math.Abs(float64(c.Samples[i]-want[i])) > 0.5/32768 {
 			t.Errorf("sample %d: wrote %v, read %v", i, want[i], c.Samples[i])
 		}
 	}
 }
 
 func TestStereoBecomesTheMeanOfBothSides(t *testing.T) {
-	c := wavfile.Clip{Channels: 2, Samples: []float32{1, 0, -1, -0.5}}
+	c := wavfile.Clip{Format: wavfile.Format{Channels: 2}, Samples: []float32{1, 0, -1, -0.5}}
 	if got := c.Mono(); len(got) != 2 || got[0] != 0.5 || got[1] != -0.75 {
 		t.Errorf("mono is %v", got)
 	}
@@ -44,10 +53,221 @@ func TestAFileThatIsNoWAVSaysSo(t *testing.T) {
 	if err := os.WriteFile(path, []byte("this is not sound at all, just words in a file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{path: "not a WAV file", dir: "is a folder", filepath.Join(dir, "none.wav"): "no such file"} {
+	for name, want := range map[string]string{path: "is not a WAV file", dir: "is a folder", filepath.Join(dir, "none.wav"): "no such file"} {
 		if _, err := wavfile.Open(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, should contain %q", name, err, want)
 		}
+	}
+}
+
+// encode writes integers with go-audio's encoder, which knows nothing of this package.
+func encode(t testing.TB, rate, bits, channels, encoding int, data []int) []byte {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "x.wav"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := wav.NewEncoder(f, rate, bits, channels, encoding)
+	format := &audio.Format{NumChannels: channels, SampleRate: rate}
+	if err := errors.Join(e.Write(&audio.IntBuffer{Format: format, SourceBitDepth: bits, Data: data}), e.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestEveryWidthAndChannelCountIsRead(t *testing.T) {
+	for _, c := range []struct {
+		bits, channels, encoding int
+		data                     []int
+		want                     []float32
+	}{
+		{8, 1, 1, []int{192, 0, 255}, []float32{0.5, -1, 127.0 / 128}},
+		{16, 1, 1, []int{16384, -32768, 32767}, []float32{0.5, -1, 32767.0 / 32768}},
+		{16, 2, 1, []int{16384, 0, -16384, 1}, []float32{0.5, 0, -0.5, 1.0 / 32768}},
+		{24, 1, 1, []int{-1 << 22, 1}, []float32{-0.5, 1.0 / (1 << 23)}},
+		{32, 2, 1, []int{1 << 30, -1 << 31}, []float32{0.5, -1}},
+		{32, 1, 3, []int{int(math.Float32bits(0.25)), int(math.Float32bits(-1.5)), 0x7fc00000}, []float32{0.25, -1.5, 0}},
+	} {
+		data := encode(t, 22050, c.bits, c.channels, c.encoding, c.data)
+		got, err := wavfile.Decode(data)
+		if err != nil {
+			t.Errorf("%d bits, %d channels: %v", c.bits, c.channels, err)
+			continue
+		}
+		want := wavfile.Format{Rate: 22050, Channels: c.channels, Bits: c.bits, Float: c.encoding == 3}
+		if !slices.Equal(got.Samples, c.want) || got.Format != want {
+			t.Errorf("%d bits, %d channels: %+v, want %v", c.bits, c.channels, got, c.want)
+		}
+		// The same with the encoding in an extension, as many recorders write it.
+		extended := slices.Concat(data[:16], []byte{40, 0, 0, 0, 0xfe, 0xff}, data[22:36], []byte{22, 0, byte(c.bits), 0, 0, 0, 0, 0},
+			[]byte{byte(c.encoding), 0, 0, 0, 0, 0, 16, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71}, data[36:])
+		if got, err := wavfile.Decode(extended); err != nil || !slices.Equal(got.Samples, c.want) || got.Format != want {
+			t.Errorf("%d bits, %d channels, extensible: %+v, want %v; %v", c.bits, c.channels, got, c.want, err)
+		}
+	}
+}
+
+func TestEveryWidthIsWrittenSoThatOthersReadIt(t *testing.T) {
+	want := []float32{0, 0.5, -0.25, -1, 1, 2} // the last two are clipped, but not as floats
+	for _, f := range []wavfile.Format{
+		{Bits: 8}, {Bits: 16}, {Bits: 24}, {Bits: 32}, {Bits: 32, Float: true}, {Bits: 64, Float: true},
+	} {
+		f.Rate, f.Channels = 44100, 2
+		path := filepath.Join(t.TempDir(), "x.wav")
+		w, err := wavfile.Create(path, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Write(want[:4]), w.Write(want[4:]), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		ours, err := wavfile.Open(path)
+		if err != nil || ours.Format != f || len(ours.Samples) != len(want) {
+			t.Errorf("%+v is read as %+v; %v", f, ours, err)
+			continue
+		}
+		top := float32(2)
+		if !f.Float {
+			top = float32(1 - math.Exp2(float64(1-f.Bits)))
+			theirs := readWithGoAudio(t, path)
+			for i, v := range theirs {
+				if f.Bits == 8 {
+					v -= 128
+				}
+				if got := float32(float64(v) / math.Exp2(float64(f.Bits-1))); got != ours.Samples[i] {
+					t.Errorf("%+v: sample %d is %v to us, %v to others", f, i, ours.Samples[i], got)
+				}
+			}
+		}
+		for i, v := range want {
+			if v = min(v, top); ours.Samples[i] != v {
+				t.Errorf("%+v: sample %d is %v, want %v", f, i, ours.Samples[i], v)
+			}
+		}
+	}
+	if _, err := wavfile.Create(filepath.Join(t.TempDir(), "x.wav"), wavfile.Format{Rate: 8000, Channels: 1, Bits: 12}); err == nil {
+		t.Error("writes 12 bits")
+	}
+}
+
+func readWithGoAudio(t *testing.T, path string) []int {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := wav.NewDecoder(f).FullPCMBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Data
+}
+
+func TestFileThatIsCutShortOrLiesYieldsWhatIsThere(t *testing.T) {
+	whole := encode(t, 8000, 16, 1, 1, []int{16384, -16384, 8192, 1})
+	sized := func(size uint32) []byte {
+		b := bytes.Clone(whole)
+		binary.LittleEndian.PutUint32(b[40:], size)
+		return b
+	}
+	list := slices.Concat(whole[:12], []byte("LIST\x03\x00\x00\x00abc\x00"), whole[12:], []byte("tail\x00\x00\x00\x00"))
+	for name, c := range map[string]struct {
+		data []byte
+		n    int
+	}{
+		"whole": {whole, 4}, "cut in a sample": {whole[:len(whole)-3], 2}, "size of a stream": {sized(math.MaxUint32), 4},
+		"size too small": {sized(5), 2}, "other chunks around": {list, 4}, "odd RIFF size": {slices.Concat(whole[:4], make([]byte, 4), whole[8:]), 4},
+	} {
+		got, err := wavfile.Decode(c.data)
+		if err != nil || len(got.Samples) != c.n {
+			t.Errorf("%s: %v, want %d samples; %v", name, got.Samples, c.n, err)
+		}
+	}
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"nothing":             {nil, "is not a WAV file"},
+		"no room for a name":  {whole[:7], "is not a WAV file"},
+		"format cut short":    {whole[:30], "has no samples"},
+		"no samples":          {whole[:44], "has no samples"},
+		"half a sample":       {whole[:45], "has no samples"},
+		"size 0":              {sized(0), "has no samples"},
+		"chunk of 4 GiB":      {slices.Concat(whole[:12], []byte("LIST\xff\xff\xff\xff"), whole[12:]), "has no samples"},
+		"samples come first":  {slices.Concat(whole[:12], whole[36:]), "does not say how"},
+		"no channels":         {slices.Concat(whole[:22], []byte{0, 0}, whole[24:]), "has 0 channels"},
+		"a thousand channels": {slices.Concat(whole[:22], []byte{0xe8, 3}, whole[24:]), "has 1000 channels"},
+		"12 bits":             {slices.Concat(whole[:34], []byte{12, 0}, whole[36:]), "has 12-bit samples"},
+		"16-bit floats":       {slices.Concat(whole[:20], []byte{3, 0}, whole[22:]), "has 16-bit samples"},
+		"ADPCM":               {slices.Concat(whole[:20], []byte{2, 0}, whole[22:]), "WAV format 2"},
+		"no rate":             {slices.Concat(whole[:24], make([]byte, 4), whole[28:]), "sample rate as 0 Hz"},
+	} {
+		if got, err := wavfile.Decode(c.data); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, error is %v, should contain %q", name, got, err, c.want)
+		}
+	}
+}
+
+func TestRecordingOfAKilledProgramCanBeHeard(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.wav")
+	w, err := wavfile.Create(path, wavfile.Format{Rate: 16000, Channels: 1, Bits: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	if err := w.Write(make([]float32, 16000)); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := wavfile.Open(path); err != nil || len(c.Samples) < 14000 {
+		t.Errorf("%d samples of 1 s; %v", len(c.Samples), err)
+	}
+}
+
+func TestLongFileIsReadInPieces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.wav")
+	want := make([]float32, 10001)
+	for i := range want {
+		want[i] = float32(i-5000) / 32768
+	}
+	if err := wavfile.Write(path, 8000, want); err != nil {
+		t.Fatal(err)
+	}
+	r, err := wavfile.Stream(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got []float32
+	piece := make([]float32, 7000)
+	for {
+		n, err := r.Read(piece)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, piece[:n]...)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d samples read of %d, or others", len(got), len(want))
+	}
+	if _, err := r.Read(nil); !errors.Is(err, io.ErrShortBuffer) {
+		t.Errorf("no room: %v", err)
+	}
+	if _, err := wavfile.Stream(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("a folder: %v", err)
+	}
+}
+
+func TestFirstChannelIsTheLeftOne(t *testing.T) {
+	if got := wavfile.AppendFirst(nil, []float32{1, 0, -1, -0.5}, 2); !slices.Equal(got, []float32{1, -1}) {
+		t.Errorf("first channel is %v", got)
 	}
 }
 
@@ -59,6 +279,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(b[:2000])
 	}
+	f.Add(encode(f, 8000, 8, 1, 1, []int{0, 255, 7}))
+	f.Add(encode(f, 44100, 24, 2, 1, []int{1 << 22, -1 << 23}))
+	f.Add(encode(f, 48000, 32, 1, 3, []int{0x7f800000, 0x7fc00000, 0x3f800000}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := wavfile.Decode(data)
 		if err != nil {
@@ -67,8 +290,12 @@ func FuzzDecode(f *testing.F) {
 		if c.Channels < 1 || len(c.Samples)%c.Channels != 0 || len(c.Samples) == 0 || len(c.Samples) > len(data) {
 			t.Fatalf("%d bytes gave %d samples in %d channels", len(data), len(c.Samples), c.Channels)
 		}
+		full := float32(1)
+		if c.Float {
+			full = dsp.MaxSample
+		}
 		for _, v := range c.Samples {
-			if !(v >= -1.01 && v <= 1.01) {
+			if !(v >= -full && v <= full) {
 				t.Fatalf("sample %v out of range", v)
 			}
 		}

@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, std streams) int {
 type analyzeCmd struct {
 	JSON  bool     `help:"Print JSON: one object for one file, an array for several."`
 	Tap   string   `enum:"mic,wire" default:"mic" help:"Where the recording was made: mic (before any codec) or wire."`
-	Files []string `arg:"" name:"file" help:"WAV files."`
+	Files []string `arg:"" name:"file" help:"WAV files; of each the first channel is measured."`
 }
 
 func (a analyzeCmd) Run(ctx context.Context, std streams) error {

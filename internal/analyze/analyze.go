@@ -1,5 +1,6 @@
 // Package analyze is the logic of `headroom analyze`: it reads WAV files, runs the
-// headset meter over each and prints what it found, as JSON or for a person.
+// headset meter over the first channel of each and prints what it found, as JSON or for
+// a person.
 package analyze
 
 import (
@@ -10,6 +11,7 @@ import (
 	"io"
 
 	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/media/wavfile"
 )
 
 // Options are the command's flags and arguments.
@@ -19,9 +21,11 @@ type Options struct {
 	Files []string    // WAV files
 }
 
-// Result is what is printed of one file: its name and the meter's report.
+// Result is what is printed of one file: its name, how many channels it holds, and the
+// meter's report on the first of them.
 type Result struct {
-	File string `json:"file"`
+	File     string `json:"file"`
+	Channels int    `json:"channels"`
 	headset.Report
 }
 
@@ -39,15 +43,15 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) int {
 	status := 0
 	results := []Result{}
 	for _, name := range o.Files {
-		report, err := File(ctx, name, o.Tap)
+		result, err := File(ctx, name, o.Tap)
 		if err != nil {
 			fmt.Fprintf(stderr, "analyze: %v\n", err)
 			status = 1
 			continue
 		}
-		results = append(results, Result{File: name, Report: report})
+		results = append(results, result)
 		if !o.JSON { // a person need not wait for the last file
-			if err := printText(stdout, results[len(results)-1]); err != nil {
+			if err := printText(stdout, result); err != nil {
 				fmt.Fprintf(stderr, "analyze: write: %v\n", err)
 				return 1
 			}
@@ -77,28 +81,32 @@ func printJSON(w io.Writer, asked int, results []Result) error {
 	return enc.Encode(results[0])
 }
 
-// File runs the meter over one WAV file's first channel. The error names the file.
-func File(ctx context.Context, name string, tap headset.Tap) (headset.Report, error) {
-	w, err := open(name)
+// File runs the meter over one WAV file's first channel. Only the first: mixing channels
+// would bury the very faults that are looked for. The error names the file.
+func File(ctx context.Context, name string, tap headset.Tap) (Result, error) {
+	wav, err := wavfile.Stream(name)
 	if err != nil {
-		return headset.Report{}, err
+		return Result{}, err
 	}
-	defer w.file.Close()
-	meter, err := headset.New(headset.Config{SampleRate: w.rate, Tap: tap})
+	defer wav.Close()
+	meter, err := headset.New(headset.Config{SampleRate: wav.Rate, Tap: tap})
 	if err != nil {
-		return headset.Report{}, fmt.Errorf("%s: %w", name, err)
+		return Result{}, fmt.Errorf("%s: %w", name, err)
 	}
+	const frames = 4096
+	block, frame := make([]float32, frames*wav.Channels), make([]float32, 0, frames)
 	for {
-		frame, err := w.next()
+		n, err := wav.Read(block)
 		if errors.Is(err, io.EOF) {
-			return meter.Report(), nil
+			return Result{File: name, Channels: wav.Channels, Report: meter.Report()}, nil
 		}
 		if err == nil {
 			err = context.Cause(ctx)
 		}
 		if err != nil {
-			return headset.Report{}, fmt.Errorf("%s: %w", name, err)
+			return Result{}, fmt.Errorf("%s: %w", name, err)
 		}
+		frame = wavfile.AppendFirst(frame[:0], block[:n], wav.Channels)
 		meter.Process(frame, 0)
 	}
 }

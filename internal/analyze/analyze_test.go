@@ -13,12 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-audio/audio"
-	"github.com/go-audio/wav"
-
 	"github.com/headroom-voice/headroom/dsp/dsptest"
 	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/internal/analyze"
+	"github.com/headroom-voice/headroom/media/wavfile"
 	"github.com/headroom-voice/headroom/testdata"
 )
 
@@ -33,18 +31,17 @@ func run(o analyze.Options) (status int, stdout, stderr string) {
 // write makes a 16-bit WAV file in a folder of the test.
 func write(t *testing.T, name string, rate, channels int, x []float32) string {
 	t.Helper()
+	return writeAs(t, name, wavfile.Format{Rate: rate, Channels: channels, Bits: 16}, x)
+}
+
+func writeAs(t *testing.T, name string, f wavfile.Format, x []float32) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	f, err := os.Create(path)
+	w, err := wavfile.Create(path, f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	e := wav.NewEncoder(f, rate, 16, channels, 1)
-	b := &audio.IntBuffer{Format: &audio.Format{NumChannels: channels, SampleRate: rate}, SourceBitDepth: 16}
-	for _, v := range dsptest.Quantize(x) {
-		b.Data = append(b.Data, int(v*32768))
-	}
-	if err := errors.Join(e.Write(b), e.Close()); err != nil {
+	if err := errors.Join(w.Write(x), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -221,6 +218,9 @@ func TestOnlyTheFirstChannelCounts(t *testing.T) {
 	if mono.Metrics.ActiveLevel != left.Metrics.ActiveLevel || mono.Metrics.Peak != left.Metrics.Peak || mono.Duration != left.Duration {
 		t.Errorf("mono %+v, left %+v", mono.Metrics, left.Metrics)
 	}
+	if status, text, _ := run(analyze.Options{Files: []string{left.File}}); status != 0 || !strings.Contains(text, "only the first of its 2 channels") {
+		t.Errorf("nobody is told: %s", text)
+	}
 }
 
 func TestEverySampleWidthReadsTheSame(t *testing.T) {
@@ -229,34 +229,14 @@ func TestEverySampleWidthReadsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		name         string
-		format, bits int
-		encode       func(float32) int
-	}{
-		{"24 bit", 1, 24, func(v float32) int { return int(v * (1 << 23)) }},
-		{"32 bit", 1, 32, func(v float32) int { return int(float64(v) * (1 << 31)) }},
-		{"float", 3, 32, func(v float32) int { return int(int32(math.Float32bits(v))) }},
-	} {
-		path := filepath.Join(t.TempDir(), "x.wav")
-		f, err := os.Create(path)
+	for _, f := range []wavfile.Format{{Bits: 24}, {Bits: 32}, {Bits: 32, Float: true}, {Bits: 64, Float: true}} {
+		f.Rate, f.Channels = rate, 1
+		got, err := analyze.File(context.Background(), writeAs(t, "x.wav", f, x), headset.TapMic)
 		if err != nil {
-			t.Fatal(err)
-		}
-		e := wav.NewEncoder(f, rate, c.bits, 1, c.format)
-		b := &audio.IntBuffer{Format: &audio.Format{NumChannels: 1, SampleRate: rate}, SourceBitDepth: c.bits}
-		for _, v := range x {
-			b.Data = append(b.Data, c.encode(v))
-		}
-		if err := errors.Join(e.Write(b), e.Close(), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		got, err := analyze.File(context.Background(), path, headset.TapMic)
-		if err != nil {
-			t.Fatal(c.name, err)
+			t.Fatal(f, err)
 		}
 		if got.Metrics.ActiveLevel != want.Metrics.ActiveLevel || got.Duration != want.Duration {
-			t.Errorf("%s: %+v, want %+v", c.name, got.Metrics, want.Metrics)
+			t.Errorf("%+v: %+v, want %+v", f, got.Metrics, want.Metrics)
 		}
 	}
 }

@@ -15,6 +15,9 @@ func printText(w io.Writer, r Result) error {
 	m := r.Metrics
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d Hz, %.1f s, of which %.1f s speech (tap: %s)\n", r.File, r.SampleRate, r.Duration, r.ActiveSpeech, r.Tap)
+	if r.Channels > 1 {
+		fmt.Fprintf(&b, "  only the first of its %d channels is measured\n", r.Channels)
+	}
 	fmt.Fprintf(&b, "  active level  %s dBov (%s behind the 100 Hz high-pass), activity %s %%", number(m.ActiveLevel, 1), number(m.ActiveLevelHP, 1), number(100*m.Activity, 0))
 	if !m.ActiveValid && m.ActiveLevel.Valid() {
 		b.WriteString("; not valid, the noise is too near")

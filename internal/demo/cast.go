@@ -57,27 +57,19 @@ func cast() []wearer {
 // writeVoices puts each wearer's microphone signal, and the caller's voice, into dir.
 func writeVoices(dir string, people []wearer) error {
 	for _, p := range people {
-		clip, err := speech(p.speech)
+		pcm, rate, err := testdata.Samples(p.speech)
 		if err != nil {
 			return err
 		}
-		if err := wavfile.Write(voiceFile(dir, p), clip.Rate, p.fault(clip.Mono())); err != nil {
+		if err := wavfile.Write(voiceFile(dir, p), rate, p.fault(pcm)); err != nil {
 			return fmt.Errorf("voice of %s: %w", p.user, err)
 		}
 	}
-	clip, err := speech(callerSpeech)
+	pcm, rate, err := testdata.Samples(callerSpeech)
 	if err != nil {
 		return err
 	}
-	return wavfile.Write(callerFile(dir), clip.Rate, clip.Mono())
-}
-
-func speech(name string) (wavfile.Clip, error) {
-	data, err := testdata.Speech(name)
-	if err != nil {
-		return wavfile.Clip{}, err
-	}
-	return wavfile.Decode(data)
+	return wavfile.Write(callerFile(dir), rate, pcm)
 }
 
 func voiceFile(dir string, p wearer) string { return filepath.Join(dir, string(p.user)+".wav") }

@@ -15,17 +15,14 @@ const builtIn = "caller-dave"
 
 // Speech reads a WAV file to be said over and over; "" is a recording of the project's own.
 func Speech(path string) (prompt.Source, error) {
-	var clip wavfile.Clip
-	var err error
 	if path == "" {
-		data, readErr := testdata.Speech(builtIn)
-		if readErr != nil {
-			return nil, readErr
+		pcm, hz, err := testdata.Samples(builtIn)
+		if err != nil {
+			return nil, fmt.Errorf("load: speech: %w", err)
 		}
-		clip, err = wavfile.Decode(data)
-	} else {
-		clip, err = wavfile.Open(path)
+		return Samples(pcm, hz)
 	}
+	clip, err := wavfile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("load: speech: %w", err)
 	}

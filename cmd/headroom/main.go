@@ -1,4 +1,3 @@
-// Command headroom is the service and its tools.
 package main
 
 import (

@@ -1,0 +1,2 @@
+// Command headroom is the service and its tools.
+package main

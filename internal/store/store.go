@@ -44,6 +44,8 @@ type Store struct {
 	read    *sql.DB
 	write   *sql.DB // exactly one connection, used by the writer alone
 	writer  *writer
+	claim   claim
+	path    string // of the SQLite file
 	now     func() time.Time
 
 	closeOnce sync.Once
@@ -89,7 +91,7 @@ func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.writer.stop()
-		s.closeErr = errors.Join(s.read.Close(), s.write.Close())
+		s.closeErr = errors.Join(s.claim.release(), s.read.Close(), s.write.Close())
 	})
 	return s.closeErr
 }
@@ -99,7 +101,7 @@ func (s *Store) openSQLite(path string) error {
 	if path == "" || strings.HasPrefix(path, ":memory:") || strings.HasPrefix(path, "file:") {
 		return fmt.Errorf("%q is not the path of a database file", path)
 	}
-	s.dialect = sqlite
+	s.dialect, s.path = sqlite, path
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

@@ -163,7 +163,11 @@ func TestGoodFilesLoad(t *testing.T) {
 		"good-comments.yaml": config.Default(),
 		"good-headings.yaml": config.Default(),
 		"good-public.yaml": process(func(p *config.Process) {
-			p.HTTP = config.HTTP{Listen: "0.0.0.0:8080", SecureCookies: true}
+			p.HTTP = config.HTTP{
+				Listen: "0.0.0.0:8080", SecureCookies: true, MetricsToken: "not-a-secret-of-anybody",
+				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8:1::/48")},
+				TrustedOrigins: []string{"https://desk.example"},
+			}
 			p.SIP = config.SIP{UDP: "0.0.0.0:5060", Advertise: netip.MustParseAddr("192.0.2.10")}
 			p.RTP = config.RTP{Address: netip.MustParseAddr("0.0.0.0"), Ports: config.PortRange{Low: 30000, High: 30999}}
 			p.WebRTC.Listen = "[::]:8190"

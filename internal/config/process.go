@@ -25,8 +25,11 @@ type Process struct {
 
 // HTTP is where pages, API and agents' signalling are served.
 type HTTP struct {
-	Listen        string `yaml:"listen"`         // IP:port
-	SecureCookies bool   `yaml:"secure_cookies"` // cookies only over HTTPS
+	Listen         string         `yaml:"listen"`          // IP:port
+	SecureCookies  bool           `yaml:"secure_cookies"`  // cookies only over HTTPS
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed
+	TrustedOrigins []string       `yaml:"trusted_origins"` // scheme://host[:port] of other pages that may use the API
+	MetricsToken   string         `yaml:"metrics_token"`   // lets a scraper read /metrics; empty leaves it to people
 }
 
 // SIP is where trunks call.
@@ -83,7 +86,7 @@ func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.Low, r.High) 
 // ./headroom-data.
 func Default() Process {
 	return Process{
-		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
+		HTTP:     HTTP{Listen: "127.0.0.1:8080", TrustedProxies: []netip.Prefix{}, TrustedOrigins: []string{}},
 		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060"},
 		RTP:      RTP{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Ports: PortRange{20000, 29999}},
 		WebRTC:   WebRTC{Listen: "127.0.0.1:8190", Advertise: []netip.Addr{}},
@@ -135,7 +138,7 @@ func (p Process) DSN() string {
 
 // check finds what the types let through.
 func (p Process) check(f *findings) {
-	checkListen(f, "http.listen", p.HTTP.Listen, false)
+	p.HTTP.check(f)
 	everywhere := checkListen(f, "sip.udp", p.SIP.UDP, true)
 	everywhere = checkListen(f, "sip.tcp", p.SIP.TCP, true) || everywhere
 	checkListen(f, "webrtc.listen", p.WebRTC.Listen, false)
@@ -169,6 +172,28 @@ func (p Process) check(f *findings) {
 	}
 	checkWord(f, "log.format", p.Log.Format, LogText, LogJSON)
 	checkDuration(f, "shutdown.drain", p.Shutdown.Drain, 0, time.Hour)
+}
+
+// shortestToken is the length below which a token can be guessed.
+const shortestToken = 16
+
+func (h HTTP) check(f *findings) {
+	checkListen(f, "http.listen", h.Listen, false)
+	for i, p := range h.TrustedProxies {
+		if !p.IsValid() || p != p.Masked() {
+			f.add(fmt.Sprintf("http.trusted_proxies[%d]", i), "%q has bits set behind the network; write %s", p, p.Masked())
+		}
+	}
+	for i, o := range h.TrustedOrigins {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+			f.add(fmt.Sprintf("http.trusted_origins[%d]", i), "%q is not an origin; write it like https://desk.example", o)
+		}
+	}
+	// The token is a secret, so it is not repeated.
+	if t := h.MetricsToken; t != "" && (len(t) < shortestToken || strings.ContainsFunc(t, func(r rune) bool { return r <= ' ' || r > '~' })) {
+		f.add("http.metrics_token", "is not a token; use %d or more letters, digits and signs without spaces, like openssl rand -hex 24 gives", shortestToken)
+	}
 }
 
 // checkListen checks an IP:port and reports whether it stands for every address.

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/model"
@@ -35,7 +38,33 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	greet(std.out, process, s)
+	defer hurryWhenToldAgain(ctx, s)()
 	return s.Run(ctx)
+}
+
+// hurryWhenToldAgain lets a second signal end the calls that the first one waits for. A
+// third one ends the process on the spot; the next start then closes the record. The
+// function it gives takes this back.
+func hurryWhenToldAgain(ctx context.Context, s *service.Service) (stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	over := make(chan struct{})
+	go func() {
+		for range 2 { // the first is the one that ended ctx
+			select {
+			case <-signals:
+			case <-over:
+				return
+			}
+		}
+		<-ctx.Done()
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		s.Hurry()
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(over)
+	}
 }
 
 // greet says where everything is and, on an empty site, how to go on.

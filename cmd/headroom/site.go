@@ -27,7 +27,7 @@ func (f processFile) open(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	if p.Database.DSN == "" {
-		if err := os.MkdirAll(p.Data, 0o750); err != nil {
+		if err := os.MkdirAll(p.Data, 0o700); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 	}

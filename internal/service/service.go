@@ -1,6 +1,3 @@
-// Package service puts the parts together and runs them: the store, the switchboard, the
-// SIP server, the agents' gateway and the API. `headroom serve` and the end-to-end tests
-// run the very same thing.
 package service
 
 import (
@@ -11,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,6 +60,8 @@ type Service struct {
 
 	site     model.Site // as last applied to the parts; owned by Run's site watcher after New
 	draining atomic.Bool
+	hurry    chan struct{} // closed by Hurry
+	hurried  sync.Once
 }
 
 // New opens the store, closes the record of calls that died with an earlier process,
@@ -70,7 +70,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	if err := cfg.Process.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer()}
+	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer(), hurry: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -107,12 +107,16 @@ func (s *Service) listen(ctx context.Context) error {
 func (s *Service) openStore(ctx context.Context) error {
 	p := s.cfg.Process
 	if p.Database.DSN == "" {
-		if err := os.MkdirAll(p.Data, 0o750); err != nil {
+		if err := os.MkdirAll(p.Data, 0o700); err != nil {
 			return fmt.Errorf("data folder: %w", err)
 		}
 	}
 	var err error
 	if s.store, err = store.Open(ctx, p.DSN()); err != nil {
+		return err
+	}
+	// Before the dead calls are closed: they may be another service's live ones.
+	if err := s.store.Claim(ctx); err != nil {
 		return err
 	}
 	dead, err := s.store.CloseDeadCalls(ctx, model.CauseServiceLost)
@@ -180,11 +184,15 @@ type incoming struct{ board *call.Switchboard }
 func (h incoming) Incoming(c *sip.Call) { h.board.Incoming(c) }
 
 func (s *Service) newAPI() error {
+	p := s.cfg.Process.HTTP
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.collectors()...)
 	server, err := api.New(api.Config{
-		Listen:       s.cfg.Process.HTTP.Listen,
-		SecureCookie: s.cfg.Process.HTTP.SecureCookies,
+		Listen:         p.Listen,
+		SecureCookie:   p.SecureCookies,
+		TrustedProxies: p.TrustedProxies,
+		TrustedOrigins: p.TrustedOrigins,
+		MetricsToken:   p.MetricsToken,
 	}, api.Deps{
 		People: s.store, Calls: s.store, Headsets: s.store, Sessions: s.store.Sessions(),
 		Passwords:   password.New(runtime.NumCPU()),
@@ -218,6 +226,8 @@ func (s *Service) ready(ctx context.Context) error {
 // everything has stopped.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.Close()
+	a := s.Addrs()
+	s.log.Info("service started", "version", s.cfg.Version, "http", a.HTTP, "sip_udp", a.SIPUDP, "sip_tcp", a.SIPTCP, "webrtc", a.WebRTC)
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	g, work := errgroup.WithContext(work)
@@ -245,21 +255,38 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
-		return nil
+		err = nil
 	}
+	s.log.Info("service stopped")
 	return err
 }
+
+// Hurry ends a drain that is going on, or keeps one to come from waiting: the calls that
+// are live are ended at once. It may be called more than once.
+func (s *Service) Hurry() { s.hurried.Do(func() { close(s.hurry) }) }
 
 func (s *Service) drain(ctx context.Context) {
 	s.draining.Store(true)
 	s.sip.Drain()
 	live := len(s.board.Calls())
 	s.log.Info("stopping", "live_calls", live, "drain", s.cfg.Process.Shutdown.Drain)
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Process.Shutdown.Drain)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := s.board.Drain(ctx); err != nil {
-		s.log.Info("calls still live are ended now", "live_calls", len(s.board.Calls()))
-	}
+	patience := time.NewTimer(s.cfg.Process.Shutdown.Drain)
+	defer patience.Stop()
+	go func() { // ends with drain, if not before
+		select {
+		case <-ctx.Done():
+			return
+		case <-patience.C:
+		case <-s.hurry:
+		}
+		if live := len(s.board.Calls()); live > 0 {
+			s.log.Warn("calls that are still live are ended", "live_calls", live)
+		}
+		cancel()
+	}()
+	_ = s.board.Drain(ctx) // that not every call ended by itself was said above
 }
 
 // Close gives back sockets and the store. Run does it by itself.

@@ -2,10 +2,12 @@ package service
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/internal/store"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip"
 )
@@ -18,12 +20,14 @@ const siteEvery = 2 * time.Second
 func (s *Service) watchSite(ctx context.Context) error {
 	tick := time.NewTicker(siteEvery)
 	defer tick.Stop()
+	claimed := true
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
+		s.keepClaim(ctx, &claimed)
 		site, err := s.store.Site(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -43,6 +47,17 @@ func (s *Service) watchSite(ctx context.Context) error {
 		s.verdicts.SetRules(site.Headset)
 		s.log.Info("site changed", "trunks", len(site.Trunks), "queues", len(site.Queues), "users", len(site.Users))
 	}
+}
+
+// keepClaim renews the claim on the database, which a restart of PostgreSQL takes away,
+// and says once when another service took it meanwhile: that one has closed our live calls
+// in the record, and only an operator can say which of the two is to go.
+func (s *Service) keepClaim(ctx context.Context, claimed *bool) {
+	err := s.store.Claim(ctx)
+	if errors.Is(err, store.ErrClaimed) && *claimed {
+		s.log.Error("two services run on one database; stop one of them", "err", err)
+	}
+	*claimed = !errors.Is(err, store.ErrClaimed) // a database that does not answer is told elsewhere
 }
 
 // trunks translates the site's trunks for the SIP server. Unknown codec names cannot

@@ -30,10 +30,11 @@ const Patience = 30 * time.Second
 
 // Options change what Start does.
 type Options struct {
-	Data   string            // data folder; "" makes one that goes with the test
-	Agents []model.AgentID   // people who may answer; default one, "agent"
-	Site   func(*model.Site) // last word on the site
-	Call   call.Config       // deadlines
+	Data    string                // data folder; "" makes one that goes with the test
+	Agents  []model.AgentID       // people who may answer; default one, "agent"
+	Site    func(*model.Site)     // last word on the site
+	Process func(*config.Process) // last word on the process
+	Call    call.Config           // deadlines
 }
 
 // Env is a running service.
@@ -78,6 +79,9 @@ func (e *Env) Stop() {
 	}
 }
 
+// Drain tells the service to end, as a first signal would, and does not wait.
+func (e *Env) Drain() { e.once.Do(e.stop) }
+
 // URL is the address of API and pages.
 func (e *Env) URL() string { return "http://" + e.Service.Addrs().HTTP }
 
@@ -92,6 +96,9 @@ func Prepare(t testing.TB, opt Options) (config.Process, model.Site) {
 	p.Shutdown.Drain = 0
 	if p.Data = opt.Data; p.Data == "" {
 		p.Data = t.TempDir()
+	}
+	if opt.Process != nil {
+		opt.Process(&p)
 	}
 	site := testSite(opt)
 	s, err := store.Open(t.Context(), p.DSN())

@@ -86,15 +86,16 @@ func (r *Recording) take(from io.Reader) {
 	}
 }
 
-// latency is the tools' buffer: short, yet long enough for a machine that is busy.
-const latency = 100 * time.Millisecond
+// latency is the tools' buffer: long enough for a machine that is busy.
+const latency = 300 * time.Millisecond
 
 // tool is PulseAudio's own player or recorder, at a device.
 func (s *Server) tool(t testing.TB, device, direction string) *exec.Cmd {
 	t.Helper()
 	need(t, "pacat", "pulseaudio-utils")
-	cmd := exec.Command("pacat", direction, "--raw", "--format=float32le", "--channels=1", "--rate="+strconv.Itoa(Rate),
-		"--latency-msec="+strconv.FormatInt(latency.Milliseconds(), 10), "--device="+device) //nolint:noctx // ended by run
+	args := []string{direction, "--raw", "--format=float32le", "--channels=1", "--rate=" + strconv.Itoa(Rate),
+		"--latency-msec=" + strconv.FormatInt(latency.Milliseconds(), 10), "--device=" + device}
+	cmd := exec.Command("pacat", args...) //nolint:noctx // ended by run
 	cmd.Env = append(os.Environ(), s.Env()...)
 	return cmd
 }

@@ -1,55 +1,25 @@
 package clip_test
 
 import (
-	"bytes"
 	"math"
-	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/go-audio/wav"
-	"pgregory.net/rapid"
-
 	"github.com/headroom-voice/headroom/dsp/clip"
 	"github.com/headroom-voice/headroom/dsp/dsptest"
-	"github.com/headroom-voice/headroom/dsp/resample"
-	"github.com/headroom-voice/headroom/testdata"
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
 )
+
+var meter = metertest.Meter[*clip.Meter, clip.Result]{New: clip.New, Process: (*clip.Meter).Process, Result: (*clip.Meter).Result}
 
 func measure(t *testing.T, rate int, x []float32) clip.Result {
 	t.Helper()
-	m, err := clip.New(rate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Process(x)
-	return m.Result()
-}
-
-func decode(t *testing.T, b []byte) ([]float32, int) {
-	t.Helper()
-	buf, err := wav.NewDecoder(bytes.NewReader(b)).FullPCMBuffer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := make([]float32, 0, buf.NumFrames())
-	for i := 0; i < len(buf.Data); i += buf.Format.NumChannels {
-		x = append(x, float32(buf.Data[i])/32768)
-	}
-	return x, buf.Format.SampleRate
+	return meter.Measure(t, rate, x)
 }
 
 func speech(t *testing.T, name string, rate int) []float32 {
 	t.Helper()
-	x, from, err := testdata.Samples(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := resample.New(from, rate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dsptest.Quantize(r.Process(nil, x[:5*from]))
+	return dsptest.Quantize(metertest.Speech(t, name, rate, 5))
 }
 
 func TestCountsEveryClippedSampleAtAnyCeiling(t *testing.T) {
@@ -168,11 +138,7 @@ func TestInstalledRecordingsAreNotClipped(t *testing.T) {
 		t.Skip("no recordings installed")
 	}
 	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		x, rate := decode(t, b)
+		x, rate := metertest.Recording(t, path)
 		if r := measure(t, rate, x); r.Share() > 0.0001 {
 			t.Errorf("%s: %+v", path, r)
 		}
@@ -196,45 +162,13 @@ func TestSilenceAndBrokenSamplesAreNotClipping(t *testing.T) {
 
 func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
 	x := dsptest.Quantize(dsptest.Overdrive(speech(t, "caller-dave", 8000), 12, 0.8))[:12000]
-	want := measure(t, 8000, x)
-	rapid.Check(t, func(t *rapid.T) {
-		m, _ := clip.New(8000)
-		m.Process(x[:rapid.IntRange(0, len(x)).Draw(t, "before reset")])
-		m.Gap()
-		m.Reset()
-		for rest := x; len(rest) > 0; {
-			n := rapid.IntRange(1, len(rest)).Draw(t, "chunk")
-			m.Process(rest[:n])
-			m.Result()
-			rest = rest[n:]
-		}
-		if got := m.Result(); got != want {
-			t.Fatalf("%+v, want %+v", got, want)
-		}
-	})
+	meter.ChunkingChangesNothingAndResetEqualsNew(t, 8000, x)
 }
 
 func TestProcessDoesNotAllocate(t *testing.T) {
-	m, _ := clip.New(16000)
-	x := dsptest.Overdrive(speech(t, "agent-ben", 16000), 12, 0.8)[16000:16320]
-	if n := testing.AllocsPerRun(200, func() { m.Process(x); m.Result() }); n != 0 {
-		t.Errorf("%v allocations a frame", n)
-	}
+	meter.DoesNotAllocate(t, 16000, dsptest.Overdrive(speech(t, "agent-ben", 16000), 12, 0.8)[16000:16320])
 }
 
-func TestRefusesImpossibleRates(t *testing.T) {
-	for _, rate := range []int{0, 3999, 1 << 20} {
-		if _, err := clip.New(rate); err == nil {
-			t.Errorf("took %d Hz", rate)
-		}
-	}
-}
+func TestRefusesImpossibleRates(t *testing.T) { meter.RefusesImpossibleRates(t) }
 
-func BenchmarkProcess(b *testing.B) {
-	m, _ := clip.New(16000)
-	x := dsptest.Noise(320, -20, 1)
-	b.ReportAllocs()
-	for b.Loop() {
-		m.Process(x)
-	}
-}
+func BenchmarkProcess(b *testing.B) { meter.Benchmark(b, 16000, dsptest.Noise(320, -20, 1)) }

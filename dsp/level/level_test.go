@@ -2,15 +2,14 @@ package level_test
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/go-audio/wav"
 	"pgregory.net/rapid"
 
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/dsptest"
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
 	"github.com/headroom-voice/headroom/dsp/level"
 )
 
@@ -21,14 +20,11 @@ type figure struct {
 	rms, active, activity float64 // dBov, dBov, percent
 }
 
+var meter = metertest.Meter[*level.Meter, level.Result]{New: level.New, Process: (*level.Meter).Process, Result: (*level.Meter).Result}
+
 func measure(t *testing.T, rate int, x []float32) level.Result {
 	t.Helper()
-	m, err := level.New(rate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Process(x)
-	return m.Result()
+	return meter.Measure(t, rate, x)
 }
 
 func (f figure) check(t *testing.T, x []float32) {
@@ -129,29 +125,10 @@ func TestAgreesWithITUToolOnInstalledRecordings(t *testing.T) {
 		{"/usr/share/sounds/alsa/Front_Center.wav", figure{48000, 68545, -22.608, -21.389, 75.525}},
 	} {
 		t.Run(filepath.Base(c.path), func(t *testing.T) {
-			c.check(t, readWAV(t, c.path))
+			x, _ := metertest.Recording(t, c.path)
+			c.check(t, x)
 		})
 	}
-}
-
-// readWAV gives the left channel of a 16-bit recording, or skips the test where its
-// package is not installed.
-func readWAV(t *testing.T, path string) []float32 {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Skipf("not installed: %v", err)
-	}
-	defer f.Close()
-	b, err := wav.NewDecoder(f).FullPCMBuffer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := make([]float32, 0, b.NumFrames())
-	for i := 0; i < len(b.Data); i += b.Format.NumChannels {
-		x = append(x, float32(b.Data[i])/32768)
-	}
-	return x
 }
 
 func TestSilenceHasNoActiveLevel(t *testing.T) {
@@ -178,24 +155,7 @@ func TestBrokenSamplesCountAsZero(t *testing.T) {
 }
 
 func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
-	x := formulaNoise(8000, 0.3)[:12000]
-	want := measure(t, 8000, x)
-	rapid.Check(t, func(t *rapid.T) {
-		m, err := level.New(8000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.Process(x[:rapid.IntRange(0, len(x)).Draw(t, "before reset")])
-		m.Reset()
-		for rest := x; len(rest) > 0; {
-			n := rapid.IntRange(1, len(rest)).Draw(t, "chunk")
-			m.Process(rest[:n])
-			rest = rest[n:]
-		}
-		if got := m.Result(); got != want {
-			t.Fatalf("%+v, want %+v", got, want)
-		}
-	})
+	meter.ChunkingChangesNothingAndResetEqualsNew(t, 8000, formulaNoise(8000, 0.3)[:12000])
 }
 
 func TestGainMovesTheActiveLevelByAsMuch(t *testing.T) {
@@ -241,26 +201,9 @@ func TestSpeechLevelSeesThroughNoise(t *testing.T) {
 }
 
 func TestProcessDoesNotAllocate(t *testing.T) {
-	m, _ := level.New(16000)
-	x := formulaNoise(16000, 0.3)[:320]
-	if n := testing.AllocsPerRun(100, func() { m.Process(x) }); n != 0 {
-		t.Errorf("%v allocations a frame", n)
-	}
+	meter.DoesNotAllocate(t, 16000, formulaNoise(16000, 0.3)[:320])
 }
 
-func TestRefusesImpossibleRates(t *testing.T) {
-	for _, rate := range []int{0, -8000, 3999, 1 << 30} {
-		if _, err := level.New(rate); err == nil {
-			t.Errorf("took %d Hz", rate)
-		}
-	}
-}
+func TestRefusesImpossibleRates(t *testing.T) { meter.RefusesImpossibleRates(t) }
 
-func BenchmarkProcess(b *testing.B) {
-	m, _ := level.New(16000)
-	x := formulaNoise(16000, 0.3)[1600:1920]
-	b.ReportAllocs()
-	for b.Loop() {
-		m.Process(x)
-	}
-}
+func BenchmarkProcess(b *testing.B) { meter.Benchmark(b, 16000, formulaNoise(16000, 0.3)[1600:1920]) }

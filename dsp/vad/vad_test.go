@@ -4,50 +4,35 @@ import (
 	"math"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"github.com/headroom-voice/headroom/dsp/dsptest"
-	"github.com/headroom-voice/headroom/dsp/filter"
-	"github.com/headroom-voice/headroom/dsp/resample"
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
 	"github.com/headroom-voice/headroom/dsp/vad"
-	"github.com/headroom-voice/headroom/testdata"
 )
 
 var rates = []int{8000, 16000, 44100, 48000}
 
+// heard is what a detector says after all.
+type heard struct {
+	seconds float64
+	last    vad.Frame
+}
+
+var meter = metertest.Meter[*vad.Detector, heard]{
+	New: vad.New, Process: func(d *vad.Detector, x []float32) { d.Process(x) },
+	Result: func(d *vad.Detector) heard { return heard{d.SpeechSeconds(), d.Last()} },
+}
+
 func detect(t *testing.T, rate int, x []float32) *vad.Detector {
 	t.Helper()
-	d, err := vad.New(rate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Process(highPass(rate, x))
+	d := meter.Make(t, rate)
+	d.Process(metertest.HighPass(rate, x))
 	return d
-}
-
-func highPass(rate int, x []float32) []float32 {
-	y := make([]float32, len(x))
-	filter.NewHighPass(rate, 100).Process(y, x)
-	return y
-}
-
-func speech(t *testing.T, name string, rate int) []float32 {
-	t.Helper()
-	x, from, err := testdata.Samples(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := resample.New(from, rate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Process(nil, x)
 }
 
 func TestHearsAboutAsMuchSpeechAsThereIs(t *testing.T) {
 	for _, rate := range []int{8000, 44100} {
 		for _, snr := range []float64{40, 15} {
-			x := dsptest.AddNoise(speech(t, "agent-anna", rate), -22-snr, 7)
+			x := dsptest.AddNoise(metertest.Speech(t, "agent-anna", rate, 0), -22-snr, 7)
 			d := detect(t, rate, x)
 			// The lines of the recording last 14.2 s, their inner pauses included.
 			if s := d.SpeechSeconds(); s < 10.5 || s > 16 {
@@ -93,22 +78,8 @@ func TestBrokenSamplesAreNotSpeech(t *testing.T) {
 }
 
 func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
-	x := highPass(8000, speech(t, "caller-dave", 8000))[:12000]
-	whole, _ := vad.New(8000)
-	whole.Process(x)
-	rapid.Check(t, func(t *rapid.T) {
-		d, _ := vad.New(8000)
-		d.Process(x[:rapid.IntRange(0, len(x)).Draw(t, "before reset")])
-		d.Reset()
-		for rest := x; len(rest) > 0; {
-			n := rapid.IntRange(1, len(rest)).Draw(t, "chunk")
-			d.Process(rest[:n])
-			rest = rest[n:]
-		}
-		if d.SpeechSeconds() != whole.SpeechSeconds() || d.Last() != whole.Last() {
-			t.Fatalf("%.2f s %+v, want %.2f s %+v", d.SpeechSeconds(), d.Last(), whole.SpeechSeconds(), whole.Last())
-		}
-	})
+	x := metertest.HighPass(8000, metertest.Speech(t, "caller-dave", 8000, 2))[:12000]
+	meter.ChunkingChangesNothingAndResetEqualsNew(t, 8000, x)
 }
 
 func TestGapDropsTheFrameUnderWay(t *testing.T) {
@@ -122,26 +93,9 @@ func TestGapDropsTheFrameUnderWay(t *testing.T) {
 }
 
 func TestProcessDoesNotAllocate(t *testing.T) {
-	d, _ := vad.New(16000)
-	x := speech(t, "agent-ben", 16000)[16000:16320]
-	if n := testing.AllocsPerRun(100, func() { d.Process(x) }); n != 0 {
-		t.Errorf("%v allocations a frame", n)
-	}
+	meter.DoesNotAllocate(t, 16000, metertest.Speech(t, "agent-ben", 16000, 2)[16000:16320])
 }
 
-func TestRefusesImpossibleRates(t *testing.T) {
-	for _, rate := range []int{0, 3999, 1 << 20} {
-		if _, err := vad.New(rate); err == nil {
-			t.Errorf("took %d Hz", rate)
-		}
-	}
-}
+func TestRefusesImpossibleRates(t *testing.T) { meter.RefusesImpossibleRates(t) }
 
-func BenchmarkProcess(b *testing.B) {
-	d, _ := vad.New(16000)
-	x := dsptest.Noise(320, -30, 1)
-	b.ReportAllocs()
-	for b.Loop() {
-		d.Process(x)
-	}
-}
+func BenchmarkProcess(b *testing.B) { meter.Benchmark(b, 16000, dsptest.Noise(320, -30, 1)) }

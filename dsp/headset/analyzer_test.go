@@ -12,8 +12,7 @@ import (
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/dsptest"
 	"github.com/headroom-voice/headroom/dsp/headset"
-	"github.com/headroom-voice/headroom/dsp/resample"
-	"github.com/headroom-voice/headroom/testdata"
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
 )
 
 func analyzer(t testing.TB, rate int, tap headset.Tap) *headset.Analyzer {
@@ -32,18 +31,11 @@ func report(t testing.TB, rate int, tap headset.Tap, x []float32) headset.Report
 	return a.Report()
 }
 
-// speech gives one of the project's recordings at a rate: about -22 dBov, floor -78.
+// speech gives the first 16 s of one of the project's recordings at a rate: about -22 dBov,
+// floor -78, and more than the 10 s of speech that every finding can be made from.
 func speech(t testing.TB, name string, rate int) []float32 {
 	t.Helper()
-	x, from, err := testdata.Samples(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := resample.New(from, rate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Process(nil, x)
+	return metertest.Speech(t, name, rate, 16)
 }
 
 // same compares reports; not-measured values are equal.
@@ -69,6 +61,7 @@ func near(t *testing.T, what string, got dsp.Value, want, tolerance float64) {
 }
 
 func TestReadingsGiveEachSecondItsLevels(t *testing.T) {
+	t.Parallel()
 	for _, rate := range []int{8000, 44100} {
 		a := analyzer(t, rate, headset.TapMic)
 		a.Process(dsptest.Tone(2*rate, rate, 1000, -20), 0)
@@ -99,8 +92,9 @@ func TestReadingsGiveEachSecondItsLevels(t *testing.T) {
 }
 
 func TestReadingsFollowSpeechNoiseAndClipping(t *testing.T) {
+	t.Parallel()
 	a := analyzer(t, 16000, headset.TapMic)
-	x := dsptest.Quantize(dsptest.Overdrive(dsptest.AddNoise(speech(t, "agent-anna", 16000), -52, 1), 12, 0.7))
+	x := dsptest.Quantize(dsptest.Overdrive(dsptest.AddNoise(metertest.Speech(t, "agent-anna", 16000, 0), -52, 1), 12, 0.7))
 	a.Process(x, 0)
 	var last headset.Reading
 	var talk, clipped float64
@@ -117,6 +111,7 @@ func TestReadingsFollowSpeechNoiseAndClipping(t *testing.T) {
 }
 
 func TestUnfetchedReadingsAreBounded(t *testing.T) {
+	t.Parallel()
 	a := analyzer(t, 8000, headset.TapWire)
 	second := make([]float32, 8000)
 	for range 650 {
@@ -133,6 +128,7 @@ func TestUnfetchedReadingsAreBounded(t *testing.T) {
 }
 
 func TestMarkedFramesNeverCount(t *testing.T) {
+	t.Parallel()
 	const rate = 16000
 	clean := speech(t, "agent-ben", rate)
 	want := report(t, rate, headset.TapMic, clean)
@@ -156,6 +152,7 @@ func TestMarkedFramesNeverCount(t *testing.T) {
 }
 
 func TestSNRIsTrueFrom10To35(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		rate int
@@ -174,6 +171,7 @@ func TestSNRIsTrueFrom10To35(t *testing.T) {
 }
 
 func TestNothingHeardIsNothingMeasured(t *testing.T) {
+	t.Parallel()
 	r := analyzer(t, 16000, headset.TapMic).Report()
 	if r.Findings == nil || len(r.Findings) != 0 || r.Metrics.Level.Valid() || r.Metrics.ClippedShare.Valid() || r.Duration != 0 {
 		t.Errorf("%+v", r)
@@ -181,6 +179,7 @@ func TestNothingHeardIsNothingMeasured(t *testing.T) {
 }
 
 func TestBrokenSamplesChangeAlmostNothing(t *testing.T) {
+	t.Parallel()
 	clean := speech(t, "agent-clara", 16000)
 	want := report(t, 16000, headset.TapMic, clean)
 	x := append([]float32(nil), clean...)
@@ -196,7 +195,8 @@ func TestBrokenSamplesChangeAlmostNothing(t *testing.T) {
 }
 
 func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
-	x := dsptest.Quantize(dsptest.Overdrive(speech(t, "caller-dave", 8000)[:16000], 12, 0.6))
+	t.Parallel()
+	x := dsptest.Quantize(dsptest.Overdrive(metertest.Speech(t, "caller-dave", 8000, 2), 12, 0.6))
 	whole := analyzer(t, 8000, headset.TapMic)
 	whole.Process(x[:7000], 0)
 	whole.Process(x[7000:9000], dsp.Concealed)
@@ -238,7 +238,7 @@ func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
 func TestProcessDoesNotAllocate(t *testing.T) {
 	for _, tap := range []headset.Tap{headset.TapMic, headset.TapWire} {
 		a := analyzer(t, 16000, tap)
-		x := speech(t, "agent-ben", 16000)[16000 : 16000+320]
+		x := metertest.Speech(t, "agent-ben", 16000, 2)[16000 : 16000+320]
 		allocs := testing.AllocsPerRun(500, func() {
 			a.Process(x, 0)
 			a.ProcessFar(x)
@@ -252,6 +252,7 @@ func TestProcessDoesNotAllocate(t *testing.T) {
 }
 
 func TestRefusesWhatItCannotMeasure(t *testing.T) {
+	t.Parallel()
 	for _, c := range []headset.Config{
 		{},
 		{SampleRate: 11025, Tap: headset.TapMic},

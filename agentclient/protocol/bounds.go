@@ -58,7 +58,7 @@ func check(m Message) error {
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:
-		return first(ident("call_id", m.CallID, true), checkReport(m.Report))
+		return first(ident("call_id", m.CallID, true), checkHeadset(m.Headset), checkReport(m.Report))
 	case HeadsetChanged:
 		return checkHeadset(m.Headset)
 	case Welcome:

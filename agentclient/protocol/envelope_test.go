@@ -26,7 +26,7 @@ func filled() []Message {
 		SDPOffer{SDP: "v=0\r\n"}, SetState{State: "break", Reason: "lunch"}, Accept{CallID: "c-1"}, Decline{CallID: "c-1"},
 		Hangup{CallID: "c-1"}, EndWrapUp{}, Mute{On: true},
 		MicReading{CallID: "c-1", Reading: headset.Reading{At: 3, Level: -24.5, ActiveLevel: -22, NoiseFloor: -61, Peak: -6, Clipped: 0.001, Speech: 0.5, Scored: 1}},
-		MicReport{CallID: "c-1", Report: headset.Report{
+		MicReport{CallID: "c-1", Headset: Headset{Model: "H1", Serial: "77"}, Report: headset.Report{
 			Tap: headset.TapMic, SampleRate: 48000, Duration: 60, ActiveSpeech: 31,
 			Metrics: headset.Metrics{ActiveLevel: -22, ActiveLevelHP: -22.5, Activity: 0.5, Level: -25, NoiseFloor: -60, SNR: 37.5, Peak: -5,
 				PeakFactor: 17, ClippedShare: 0.002, ClipEvents: 7, ClipCeiling: -6, DC: -0.01, ActiveValid: true},

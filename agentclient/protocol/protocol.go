@@ -62,10 +62,12 @@ type (
 		CallID  string          `json:"call_id,omitempty"`
 		Reading headset.Reading `json:"reading"`
 	}
-	// MicReport is the microphone's report of one call, sent with an id after Ended.
+	// MicReport is the microphone's report of one call, sent with an id after Ended; of one
+	// headset in it, when that was changed on the way. Headset is the one that was measured.
 	MicReport struct {
-		CallID string         `json:"call_id"`
-		Report headset.Report `json:"report"`
+		CallID  string         `json:"call_id"`
+		Headset Headset        `json:"headset,omitzero"`
+		Report  headset.Report `json:"report"`
 	}
 	// HeadsetChanged says another device was plugged in.
 	HeadsetChanged struct {

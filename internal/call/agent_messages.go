@@ -202,52 +202,6 @@ func (a *Agent) flushMic() {
 	a.micChunk, a.micJournal = model.ReadingChunk{}, nil
 }
 
-// micReport stores a report beside the session; the answer follows the store's.
-func (a *Agent) micReport(id string, m protocol.MicReport) protocol.Message {
-	ref, ok := a.book.find(model.CallID(m.CallID))
-	switch {
-	case !ok:
-		return refuse(protocol.CodeStale, "The service does not know that you were in this call.")
-	case m.Report.Tap != headset.TapMic:
-		return refuse(protocol.CodeBadMessage, "The report is not of the microphone.")
-	case ref.reported:
-		return protocol.Ack{} // sent again under another id
-	}
-	rep := m.Report
-	if rep.Findings == nil {
-		rep.Findings = []headset.Finding{}
-	}
-	rec := model.ReportRecord{Call: ref.call, Leg: ref.leg, Headset: ref.headset, Agent: a.id, At: time.Now(), Report: rep}
-	a.sb.beside(a.sb.cfg.ReportTimeout, func(ctx context.Context) {
-		err := a.sb.persist(ctx, rec)
-		a.box.post(func() {
-			if err != nil {
-				a.log.Error("report of the microphone not stored", "call_id", rec.Call, "err", err)
-				a.reply(id, refuse(protocol.CodeInternal, "The report of the call could not be stored. Please send it again."))
-				return
-			}
-			a.book.markReported(rec.Leg)
-			a.reply(id, protocol.Ack{})
-		})
-	})
-	return nil
-}
-
-// persist hands a report over until the store took it or ctx ends.
-func (s *Switchboard) persist(ctx context.Context, rec model.ReportRecord) error {
-	for wait := firstRetry; ; wait = min(wait*2, lastRetry) {
-		err := s.report(ctx, rec)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
 // wear takes note of another headset. What is known of it is looked up beside; until then
 // it counts as unknown. A call in progress goes on as a new leg, so that no report mixes
 // two devices.

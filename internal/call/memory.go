@@ -1,6 +1,7 @@
 package call
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -76,11 +77,20 @@ func (b *legBook) add(r legRef) {
 
 // find gives the newest leg in a call.
 func (b *legBook) find(call model.CallID) (legRef, bool) {
+	return b.newest(func(r legRef) bool { return r.call == call })
+}
+
+// findWith gives the newest leg in a call with a headset.
+func (b *legBook) findWith(call model.CallID, headset model.HeadsetID) (legRef, bool) {
+	return b.newest(func(r legRef) bool { return r.call == call && r.headset == headset })
+}
+
+func (b *legBook) newest(is func(legRef) bool) (legRef, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.legs) - 1; i >= 0; i-- {
-		if b.legs[i].call == call {
-			return b.legs[i], true
+	for _, r := range slices.Backward(b.legs) {
+		if is(r) {
+			return r, true
 		}
 	}
 	return legRef{}, false

@@ -68,6 +68,9 @@ type CallJournal interface {
 
 // LegJournal records the parties and what the meters heard. Durable as CallJournal.
 type LegJournal interface {
+	// AgentLegs gives the legs that an agent had in a call, newest first; none when the
+	// agent was not in it.
+	AgentLegs(ctx context.Context, call model.CallID, agent model.AgentID) ([]model.Leg, error)
 	LegStarted(ctx context.Context, l model.Leg) error
 	LegEnded(ctx context.Context, l model.Leg) error
 	AddReadings(ctx context.Context, c model.ReadingChunk) error

@@ -258,8 +258,92 @@ func TestNobodyReportsOnACallThatWasNotTheirs(t *testing.T) {
 		_, id := afterCall(w)
 		lee := w.desk("lee")
 		lee.starts()
-		if e, _ := lee.say("rep", micReport(id)).(protocol.Error); e.Code != protocol.CodeStale {
-			t.Errorf("answer %+v", e)
+		lee.say("rep", micReport(id))
+		lee.wantRefused("rep", protocol.CodeStale)
+		lee.say("rep2", micReport("never heard of"))
+		lee.wantRefused("rep2", protocol.CodeStale)
+		for _, r := range w.rec.reports {
+			if r.Agent == "lee" {
+				t.Errorf("stored %+v", r)
+			}
+		}
+	})
+}
+
+// wantRefused wants one answer to a message, an error with this code.
+func (d *desk) wantRefused(id, code string) {
+	d.t.Helper()
+	got := d.answersTo(id)
+	if len(got) != 1 {
+		d.t.Fatalf("%d answers to %s: %+v", len(got), id, got)
+	}
+	if e, _ := got[0].(protocol.Error); e.Code != code {
+		d.t.Errorf("answer to %s: %+v, wanted code %s", id, got[0], code)
+	}
+}
+
+func TestReportOfACallThatDiedWithTheServiceIsKept(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		// The record of an earlier run: kim changed the headset in mid-call.
+		start, end := time.Now().Add(-time.Minute), time.Now()
+		earlier := model.Call{ID: "c-1", Trunk: "carrier", Queue: "sales", StartedAt: start}
+		legs := []model.Leg{
+			{ID: "c-1.a1", Call: "c-1", Kind: model.AgentLeg, Agent: "kim", Headset: "H1/old", StartedAt: start, EndedAt: &end, Cause: model.CauseNewHeadset},
+			{ID: "c-1.a1.1", Call: "c-1", Kind: model.AgentLeg, Agent: "kim", Headset: "H1/kim", StartedAt: end, EndedAt: &end, Cause: model.CauseServiceLost},
+		}
+		if err := errors.Join(w.rec.CallStarted(w.ctx, earlier), w.rec.LegEnded(w.ctx, legs[0]), w.rec.LegEnded(w.ctx, legs[1]),
+			w.rec.CallEnded(w.ctx, "c-1", end, model.CauseServiceLost)); err != nil {
+			t.Fatal(err)
+		}
+		kim := w.desk("kim")
+		kim.starts()
+		old := micReport("c-1")
+		old.Headset = protocol.Headset{Model: "H1", Serial: "old"}
+		kim.say("old", old)
+		kim.say("new", micReport("c-1")) // says nothing of the headset: the newest leg's
+		for _, id := range []string{"old", "new"} {
+			if got := kim.answersTo(id); len(got) != 1 || got[0] != (protocol.Ack{}) {
+				t.Errorf("answers to %s: %+v", id, got)
+			}
+		}
+		stored := map[model.LegID]model.HeadsetID{}
+		for _, r := range w.rec.reports {
+			stored[r.Leg] = r.Headset
+		}
+		if len(w.rec.reports) != 2 || stored["c-1.a1"] != "H1/old" || stored["c-1.a1.1"] != "H1/kim" {
+			t.Errorf("stored %v", stored)
+		}
+		lee := w.desk("lee")
+		lee.starts()
+		lee.say("rep", micReport("c-1"))
+		lee.wantRefused("rep", protocol.CodeStale)
+	})
+}
+
+func TestReportOfTheHeadsetTakenOffInACallIsNotHeldAgainstTheNewOne(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim := w.desk("kim")
+		kim.starts()
+		c := w.rings(newCaller(number))
+		id := kim.ringing()
+		kim.accepts()
+		kim.say("h", protocol.HeadsetChanged{Headset: protocol.Headset{Model: "H2", Serial: "9"}})
+		late := micReport(id) // overtaken by the change, as after a reconnect
+		late.Headset = protocol.Headset{Model: "H1", Serial: "kim"}
+		kim.say("old", late)
+		c.leaves()
+		synctest.Wait()
+		now := micReport(id)
+		now.Headset = protocol.Headset{Model: "H2", Serial: "9"}
+		kim.say("new", now)
+		headsets := map[model.HeadsetID]model.LegID{}
+		for _, r := range w.rec.reports {
+			if r.Report.Tap == headset.TapMic {
+				headsets[r.Headset] = r.Leg
+			}
+		}
+		if len(headsets) != 2 || headsets["H1/kim"] == "" || headsets["H2/9"] == "" || headsets["H1/kim"] == headsets["H2/9"] {
+			t.Errorf("reports by headset and leg: %v", headsets)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package call_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -85,6 +86,18 @@ func (r *record) LegEnded(_ context.Context, l model.Leg) error {
 		r.legs[l.ID] = l
 		r.causes[string(l.ID)]++
 	})
+}
+
+func (r *record) AgentLegs(_ context.Context, call model.CallID, agent model.AgentID) (out []model.Leg, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.legs {
+		if l.Call == call && l.Agent == agent {
+			out = append(out, l)
+		}
+	}
+	slices.SortFunc(out, func(a, b model.Leg) int { return b.StartedAt.Compare(a.StartedAt) })
+	return out, r.down
 }
 
 func (r *record) AddReadings(_ context.Context, c model.ReadingChunk) error {

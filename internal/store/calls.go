@@ -183,8 +183,7 @@ func (s *Store) Call(ctx context.Context, id model.CallID) (CallStory, error) {
 	if err != nil {
 		return fail(named(err))
 	}
-	story.Legs, err = list(ctx, s.read, `SELECT id, call_id, kind, trunk, agent, headset, started_at, ended_at, cause, stats
-		FROM legs WHERE call_id = $1 ORDER BY started_at, id LIMIT $2`, []any{id, legsLimit}, scanLeg)
+	story.Legs, err = list(ctx, s.read, "SELECT "+legColumns+` FROM legs WHERE call_id = $1 ORDER BY started_at, id LIMIT $2`, []any{id, legsLimit}, scanLeg)
 	if err != nil {
 		return fail(err)
 	}
@@ -200,6 +199,19 @@ func (s *Store) Call(ctx context.Context, id model.CallID) (CallStory, error) {
 	}
 	return story, nil
 }
+
+// AgentLegs gives the legs that an agent had in a call, newest first; none when the agent,
+// or the call, is unknown.
+func (s *Store) AgentLegs(ctx context.Context, call model.CallID, agent model.AgentID) ([]model.Leg, error) {
+	legs, err := list(ctx, s.read, "SELECT "+legColumns+" FROM legs WHERE agent = $1 AND call_id = $2 AND kind = $3 ORDER BY started_at DESC, id DESC LIMIT $4",
+		[]any{agent, call, model.AgentLeg, legsLimit}, scanLeg)
+	if err != nil {
+		return nil, fmt.Errorf("store: legs of %q in call %q: %w", agent, call, err)
+	}
+	return legs, nil
+}
+
+const legColumns = "id, call_id, kind, trunk, agent, headset, started_at, ended_at, cause, stats"
 
 func scanLeg(r row) (l model.Leg, err error) {
 	err = r.Scan(&l.ID, &l.Call, &l.Kind, &l.Trunk, &l.Agent, &l.Headset, instant{&l.StartedAt}, maybeInstant{&l.EndedAt}, &l.Cause, document{&l.Stats})

@@ -40,6 +40,7 @@ func TestContract(t *testing.T) {
 		"a verdict's history grows when its findings change":      verdicts,
 		"sessions end when they expire":                           sessions,
 		"a restart keeps everything":                              restart,
+		"an agent's own legs of a call are found, newest first":   agentLegs,
 		"a killed service loses nothing it acknowledged":          killed,
 		"a change that fails fails alone":                         failsAlone,
 		"an acknowledged write has been flushed":                  flushed,

@@ -291,6 +291,45 @@ func TestLostMediaConnectionIsMadeAnewInTheCall(t *testing.T) {
 	wantBoth(t, "after", up, d.ear)
 }
 
+func TestMediaLostAtTheServiceAloneIsMadeAnewAtOnce(t *testing.T) {
+	s := newService(t)
+	d := start(t, quickConfig(s))
+	up, _ := inCall(t, s, d)
+	wantBoth(t, "before", up, d.ear)
+
+	old := s.agentPeer()
+	s.say(protocol.Error{Code: protocol.CodeMedia, Message: "The audio connection was lost. It is being set up again."})
+	waitFor[protocol.SDPOffer](s)
+	saw[MediaUp](d)
+	if s.agentPeer() == old {
+		t.Fatal("no new connection")
+	}
+	s.agentPeer().SetSink(up)
+	defer play(s.agentPeer(), &tone{hz: 440, levelDBov: -15, rate: 8000})()
+	wantBoth(t, "afterwards", up, d.ear)
+}
+
+func TestHeadsetTakenOffInACallIsReportedOnBeforeTheNewOneIsNamed(t *testing.T) {
+	s := newService(t)
+	d := start(t, quickConfig(s))
+	_, hangUp := inCall(t, s, d)
+	saw[Measured](d)
+	before := *d.client.hello.Load()
+	next := protocol.Headset{Model: "H2", Serial: "9"}
+	d.client.ChangeHeadset(next)
+	if r, _ := waitFor[protocol.MicReport](s); r.Headset != before.Headset || r.CallID == "" {
+		t.Errorf("reported on %+v in call %q, wanted %+v", r.Headset, r.CallID, before.Headset)
+	}
+	if m, _ := waitFor[protocol.HeadsetChanged](s); m.Headset != next {
+		t.Errorf("changed to %+v", m.Headset)
+	}
+	saw[Measured](d)
+	hangUp()
+	if r, _ := waitFor[protocol.MicReport](s); r.Headset != next {
+		t.Errorf("then reported on %+v, wanted %+v", r.Headset, next)
+	}
+}
+
 func TestWrongPasswordEndsAtOnceAndSaysSo(t *testing.T) {
 	s := newService(t)
 	cfg := quickConfig(s)

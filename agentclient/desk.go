@@ -34,13 +34,17 @@ func (c *Client) Mute(on bool) {
 	c.do(func() { c.request(protocol.Mute{On: on}) })
 }
 
-// ChangeHeadset says that another device is worn. Its measurements begin anew.
+// ChangeHeadset says that another device is worn. Its measurements begin anew; in a call,
+// what the one before measured is reported first, since it may be why it was changed.
 func (c *Client) ChangeHeadset(h protocol.Headset) {
 	c.do(func() {
+		report := c.voice.meter.restart()
+		if c.call != "" {
+			c.sendReport(c.call, report)
+		}
 		hello := *c.hello.Load()
 		hello.Headset = h
 		c.hello.Store(&hello)
-		c.voice.meter.restart()
 		c.request(protocol.HeadsetChanged{Headset: h})
 	})
 }

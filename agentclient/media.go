@@ -105,6 +105,19 @@ func (c *Client) mediaLost(peer *webrtc.Peer) {
 	c.offerMedia()
 }
 
+// mediaGone takes the service's word that the media connection is lost there. This side
+// may not notice for half a minute, in which a caller would hear nothing. While a round is
+// going on or due, that decides.
+func (c *Client) mediaGone(e protocol.Error) {
+	if c.media.current == nil || c.media.next != nil || c.media.failed > 0 || c.leaving {
+		return
+	}
+	c.log.Warn("media connection lost at the service", "message", e.Message)
+	c.dropCurrent()
+	c.cfg.OnEvent(MediaLost{refusal(e, false)})
+	c.offerMedia()
+}
+
 // mediaFailed ends a round; the next one follows after a while.
 func (c *Client) mediaFailed(round int, err error) {
 	if round != c.media.round || c.leaving {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
+	"github.com/headroom-voice/headroom/dsp/headset"
 )
 
 // dial keeps a WebSocket open until ctx ends (nil) or the service refuses for good.
@@ -206,10 +207,15 @@ func (c *Client) endCall(id, cause string) {
 	c.call = ""
 	c.voice.onAir.Store(c.answer != "")
 	report := c.voice.meter.restart()
-	if report.Duration > 0 {
-		c.request(protocol.MicReport{CallID: id, Report: report})
-	}
+	c.sendReport(id, report)
 	c.cfg.OnEvent(CallEnded{CallID: id, Cause: cause, Report: report})
+}
+
+// sendReport sends what the headset that is worn measured in a call.
+func (c *Client) sendReport(call string, report headset.Report) {
+	if report.Duration > 0 {
+		c.request(protocol.MicReport{CallID: call, Headset: c.hello.Load().Headset, Report: report})
+	}
 }
 
 // reportAgainAfter is how long a report waits that the service could not store.
@@ -224,6 +230,10 @@ func (c *Client) refused(id string, e protocol.Error) {
 	m, known := c.outbox.answered(id)
 	if id != "" && !known {
 		return // an answer to what was replaced since
+	}
+	if id == "" && e.Code == protocol.CodeMedia {
+		c.mediaGone(e)
+		return
 	}
 	asked := ""
 	if known {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/headroom-voice/headroom/agentclient"
 	"github.com/headroom-voice/headroom/agentclient/audio"
@@ -113,10 +114,9 @@ func spawn(t testing.TB, r roles) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0]) //nolint:noctx // killed by the test
-	cmd.Env = append(os.Environ(), role+"="+string(value))
-	cmd.Stderr = testWriter{t}
-	return &Process{t: t, cmd: cmd}
+	p := program(t, []string{role + "=" + string(value)}, os.Args[0])
+	p.cmd.Stdout = nil // StartProcess reads it
+	return p
 }
 
 func (p *Process) start() {
@@ -125,6 +125,42 @@ func (p *Process) start() {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(p.Kill)
+}
+
+// StartProgram runs another program, with env on top of the test's own environment, until
+// the test ends.
+func StartProgram(t testing.TB, env []string, name string, args ...string) *Process {
+	t.Helper()
+	p := program(t, env, name, args...)
+	p.start()
+	return p
+}
+
+func program(t testing.TB, env []string, name string, args ...string) *Process {
+	cmd := exec.Command(name, args...) //nolint:noctx // killed by the test
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = testWriter{t}, testWriter{t}
+	return &Process{t: t, cmd: cmd}
+}
+
+// End asks the process to end and waits; it must do so in order.
+func (p *Process) End() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Errorf("%s: %v", p.cmd.Path, err)
+	}
+	if code := p.Wait(); code != 0 {
+		p.t.Errorf("%s, told to end, gave exit code %d", p.cmd.Path, code)
+	}
+}
+
+// Wait waits until the process has ended and gives its exit code. One that does not end is
+// killed; its code is -1.
+func (p *Process) Wait() int {
+	late := time.AfterFunc(Patience, func() { _ = p.cmd.Process.Kill() }) // the code tells of it
+	defer late.Stop()
+	_ = p.cmd.Wait() // so does this
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // Kill is kill -9. It may be called more than once.

@@ -56,7 +56,7 @@ e2e: build deps-test ## only the end-to-end tests
 
 lint: build/lint/golangci-lint web ## the import fences and the linters
 	build/lint/golangci-lint run ./...
-	@sh -n deploy/dev/deps.sh
+	@bash -n deploy/dev/deps.sh
 
 build/lint/golangci-lint:
 	GOBIN=$(CURDIR)/build/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)

@@ -15,12 +15,14 @@ const (
 	framesPerSecond = 50  // the meters' frames are 20 ms
 	highPassHz      = 100 // corner of the high-pass before noise, speech and the verdict's level
 	levelWindow     = 10  // seconds of the running active level
+	minRate         = 8000
+	maxRate         = 96000
 	maxReadings     = 600 // kept for whoever fetches them late; then the oldest are lost
 )
 
 // Config says what an Analyzer listens to.
 type Config struct {
-	SampleRate int    // Hz: 8000, 16000, 32000, 44100 or 48000
+	SampleRate int    // Hz: 8000 to 96000
 	Tap        Tap    // TapMic or TapWire; it decides which evidence counts
 	Limits     Limits // what counts as a fault; the zero value means DefaultLimits
 }
@@ -66,10 +68,8 @@ type second struct {
 
 // New makes an Analyzer, or says what is wrong with cfg.
 func New(cfg Config) (*Analyzer, error) {
-	switch cfg.SampleRate {
-	case 8000, 16000, 32000, 44100, 48000:
-	default:
-		return nil, fmt.Errorf("headset: sample rate %d Hz is not one of 8000, 16000, 32000, 44100, 48000", cfg.SampleRate)
+	if cfg.SampleRate < minRate || cfg.SampleRate > maxRate {
+		return nil, fmt.Errorf("headset: sample rate %d Hz is not within %d to %d", cfg.SampleRate, minRate, maxRate)
 	}
 	if cfg.Tap != TapMic && cfg.Tap != TapWire {
 		return nil, fmt.Errorf("headset: tap %q is neither %q nor %q", cfg.Tap, TapMic, TapWire)

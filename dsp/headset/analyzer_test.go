@@ -3,6 +3,7 @@ package headset_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"reflect"
 	"testing"
@@ -157,7 +158,7 @@ func TestSNRIsTrueFrom10To35(t *testing.T) {
 		name string
 		rate int
 	}{{"agent-ben", 8000}} {
-		clean := speech(t, c.name, c.rate)
+		clean := metertest.Speech(t, c.name, c.rate, 10)
 		level := float64(report(t, c.rate, headset.TapMic, clean).Metrics.ActiveLevelHP)
 		for _, snr := range []float64{10, 15, 22, 35} {
 			m := report(t, c.rate, headset.TapMic, dsptest.AddNoise(clean, level-snr, 5)).Metrics
@@ -170,6 +171,41 @@ func TestSNRIsTrueFrom10To35(t *testing.T) {
 	}
 }
 
+func TestRecordersRatesAreMeasuredAlike(t *testing.T) {
+	t.Parallel()
+	measure := func(rate int, x []float32) (level, floor, clipped dsp.Value) {
+		level = report(t, rate, headset.TapMic, x).Metrics.ActiveLevel
+		floor = report(t, rate, headset.TapMic, dsptest.AddNoise(x, -45, 5)).Metrics.NoiseFloor
+		clipped = report(t, rate, headset.TapMic, dsptest.Quantize(dsptest.Overdrive(x, 9, 0.7))).Metrics.ClippedShare
+		return level, floor, clipped
+	}
+	level, floor, clipped := measure(16000, metertest.Speech(t, "agent-ben", 16000, 5))
+	cd := metertest.Speech(t, "agent-ben", 44100, 5)
+	for rate, x := range map[int][]float32{11025: every(4, cd), 22050: every(2, cd), 96000: between(metertest.Speech(t, "agent-ben", 48000, 5))} {
+		gotLevel, gotFloor, gotClipped := measure(rate, x)
+		near(t, fmt.Sprint("active level at ", rate, " Hz"), gotLevel, float64(level), 0.1)
+		near(t, fmt.Sprint("noise floor at ", rate, " Hz"), gotFloor, float64(floor), 0.3)
+		near(t, fmt.Sprint("clipped share at ", rate, " Hz"), gotClipped, float64(clipped), 0.05*float64(clipped))
+	}
+}
+
+// every takes each nth sample, between puts one between any two.
+func every(n int, x []float32) []float32 {
+	y := make([]float32, 0, len(x)/n+1)
+	for i := 0; i < len(x); i += n {
+		y = append(y, x[i])
+	}
+	return y
+}
+
+func between(x []float32) []float32 {
+	y := make([]float32, 0, 2*len(x))
+	for i, v := range x {
+		y = append(y, v, (v+x[min(i+1, len(x)-1)])/2)
+	}
+	return y
+}
+
 func TestNothingHeardIsNothingMeasured(t *testing.T) {
 	t.Parallel()
 	r := analyzer(t, 16000, headset.TapMic).Report()
@@ -180,7 +216,7 @@ func TestNothingHeardIsNothingMeasured(t *testing.T) {
 
 func TestBrokenSamplesChangeAlmostNothing(t *testing.T) {
 	t.Parallel()
-	clean := speech(t, "agent-clara", 16000)
+	clean := metertest.Speech(t, "agent-clara", 16000, 10)
 	want := report(t, 16000, headset.TapMic, clean)
 	x := append([]float32(nil), clean...)
 	for i := 999; i < len(x); i += 16000 {
@@ -255,7 +291,8 @@ func TestRefusesWhatItCannotMeasure(t *testing.T) {
 	t.Parallel()
 	for _, c := range []headset.Config{
 		{},
-		{SampleRate: 11025, Tap: headset.TapMic},
+		{SampleRate: 7999, Tap: headset.TapMic},
+		{SampleRate: 96001, Tap: headset.TapMic},
 		{SampleRate: 16000, Tap: "both"},
 	} {
 		if _, err := headset.New(c); err == nil {

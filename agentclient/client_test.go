@@ -12,6 +12,7 @@ import (
 
 	"github.com/headroom-voice/headroom/agentclient/audio"
 	"github.com/headroom-voice/headroom/agentclient/protocol"
+	"github.com/headroom-voice/headroom/media/mediatest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -153,7 +154,7 @@ func TestMutedMicrophoneIsSilentAtOnceAndUnmutesAgain(t *testing.T) {
 		up.forget()
 		saw[Measured](d)
 		if pcm := up.heard(); len(pcm) > 4800 {
-			if level, rest := toneLevel(pcm[len(pcm)-4800:], 16000, 1000); level < -60 && rest < -60 {
+			if level, rest := mediatest.ToneAndRest(pcm[len(pcm)-4800:], 16000, 1000); level < -60 && rest < -60 {
 				break
 			}
 		}

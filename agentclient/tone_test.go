@@ -2,6 +2,7 @@ package agentclient
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/codec"
+	"github.com/headroom-voice/headroom/media/mediatest"
 )
 
 // tone is a sine that goes on from frame to frame.
@@ -50,7 +52,7 @@ func (m mic) Run(ctx context.Context, take func([]float32, dsp.Mark)) error {
 		m.tone.fill(frame)
 		take(frame, mark)
 	})
-	if cause := context.Cause(ctx); cause != nil && cause != context.Canceled { //nolint:errorlint // the one that fail gave
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return err
@@ -154,7 +156,7 @@ func wantTone(t testing.TB, what string, heard func() []float32, rate int, want 
 		n := rate * 2 / 5
 		level, rest := math.Inf(-1), math.Inf(1)
 		if len(pcm) >= n {
-			level, rest = toneLevel(pcm[len(pcm)-n:], rate, want.hz)
+			level, rest = mediatest.ToneAndRest(pcm[len(pcm)-n:], rate, want.hz)
 			if math.Abs(level-want.levelDBov) <= 0.5 && rest < level-15 {
 				return
 			}
@@ -165,18 +167,4 @@ func wantTone(t testing.TB, what string, heard func() []float32, rate int, want 
 			t.Fatalf("%s: %g Hz at %.2f dBov with %.2f dBov of other sound in %d samples; want %.2f dBov", what, want.hz, level, rest, len(pcm), want.levelDBov)
 		}
 	}
-}
-
-// toneLevel gives the power of one frequency and of everything else, dBov (Goertzel).
-func toneLevel(pcm []float32, rate int, hz float64) (level, rest float64) {
-	var re, im, total float64
-	for i, v := range pcm {
-		phase := 2 * math.Pi * hz * float64(i) / float64(rate)
-		re += float64(v) * math.Cos(phase)
-		im += float64(v) * math.Sin(phase)
-		total += float64(v) * float64(v)
-	}
-	n := float64(len(pcm))
-	power := 2 * (re*re + im*im) / (n * n)
-	return dsp.PowerDBov(power), dsp.PowerDBov(max(total/n-power, 0))
 }

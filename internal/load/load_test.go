@@ -13,6 +13,7 @@ import (
 
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/mediatest"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip"
@@ -86,18 +87,6 @@ func start(t *testing.T) (x *exchange, udp, tcp netip.AddrPort) {
 	return x, udp, tcp
 }
 
-// toneDBov is the level of hz in pcm, by correlation.
-func toneDBov(pcm []float32, hz float64) float64 {
-	var re, im float64
-	for i, v := range pcm {
-		a := 2 * math.Pi * hz * float64(i) / 8000
-		re += float64(v) * math.Cos(a)
-		im += float64(v) * math.Sin(a)
-	}
-	n := float64(len(pcm))
-	return 10 * math.Log10(2*(re*re+im*im)/(n*n)+1e-12)
-}
-
 // hears waits until a second of audio was heard since Forget and gives it.
 func hears(t *testing.T, c *load.Call) []float32 {
 	t.Helper()
@@ -132,7 +121,7 @@ func TestToneIsHeardAtItsLevelBothWays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := toneDBov(hears(t, call), c.hz); math.Abs(got+20) > 0.5 {
+			if got := mediatest.ToneDBov(hears(t, call), 8000, c.hz); math.Abs(got+20) > 0.5 {
 				t.Errorf("%.0f Hz at %.2f dBov, want -20", c.hz, got)
 			}
 			if err := call.Hangup(ctx); err != nil {
@@ -199,7 +188,7 @@ func TestManyLinesAtOnce(t *testing.T) {
 
 func TestLineCallsAgainUntilToldToStop(t *testing.T) {
 	x, _, tcp := start(t)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	go func() {
 		defer cancel()
@@ -266,7 +255,7 @@ func TestSpeechKeepsItsLevelAcrossRates(t *testing.T) {
 	}
 	out := make([]float32, 8000)
 	src.Render(out, 4000, 8000)
-	if got := toneDBov(out, 1000); math.Abs(got+20) > 0.2 {
+	if got := mediatest.ToneDBov(out, 8000, 1000); math.Abs(got+20) > 0.2 {
 		t.Errorf("%.2f dBov, want -20", got)
 	}
 	if _, err := load.Speech(filepath.Join(t.TempDir(), "none.wav")); err == nil {

@@ -60,6 +60,24 @@ func ToneDBov(pcm []float32, rate int, hz float64) float64 {
 	return powerAt(windowed, weight, rate, hz)
 }
 
+// ToneAndRest gives the power at hz and that of everything else, in dBov. pcm should hold
+// whole periods of hz.
+func ToneAndRest(pcm []float32, rate int, hz float64) (tone, rest float64) {
+	if len(pcm) == 0 {
+		return dsp.SilenceDBov, dsp.SilenceDBov
+	}
+	var re, im, total float64
+	for i, v := range pcm {
+		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / float64(rate))
+		re += float64(v) * cos
+		im += float64(v) * sin
+		total += float64(v) * float64(v)
+	}
+	n := float64(len(pcm))
+	power := 2 * (re*re + im*im) / (n * n)
+	return dsp.PowerDBov(power), dsp.PowerDBov(max(total/n-power, 0))
+}
+
 // window applies a Hann window and gives its sum.
 func window(pcm []float32) (windowed []float64, weight float64) {
 	windowed = make([]float64, len(pcm))

@@ -33,6 +33,9 @@ func TestStrongestOfTwoTonesIsFound(t *testing.T) {
 	if got := mediatest.ToneDBov(pcm, 8000, 2000); math.Abs(got+30) > 0.05 {
 		t.Errorf("the weaker tone reads %.2f dBov, want -30", got)
 	}
+	if tone, rest := mediatest.ToneAndRest(pcm, 8000, 1000); math.Abs(tone+20) > 0.05 || math.Abs(rest+30) > 0.05 {
+		t.Errorf("the stronger reads %.2f dBov beside %.2f dBov, want -20 and -30", tone, rest)
+	}
 }
 
 func TestNoToneInSilence(t *testing.T) {

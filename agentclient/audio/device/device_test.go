@@ -19,6 +19,7 @@ import (
 	"github.com/headroom-voice/headroom/agentclient/audio"
 	"github.com/headroom-voice/headroom/agentclient/audio/device/pulsetest"
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/media/mediatest"
 )
 
 // plainRun marks the run that TestMain starts.
@@ -71,20 +72,6 @@ func toneFill(hz, levelDBov float64, rate int) func([]float32) {
 			n++
 		}
 	}
-}
-
-// power gives a frequency's and everything else's, dBov.
-func power(pcm []float32, hz float64, rate int) (tone, rest float64) {
-	var re, im, total float64
-	for i, v := range pcm {
-		phase := 2 * math.Pi * hz * float64(i) / float64(rate)
-		re += float64(v) * math.Cos(phase)
-		im += float64(v) * math.Sin(phase)
-		total += float64(v) * float64(v)
-	}
-	n := float64(len(pcm))
-	p := 2 * (re*re + im*im) / (n * n)
-	return dsp.PowerDBov(p), dsp.PowerDBov(max(total/n-p, 0))
 }
 
 func TestHeadsetHearsAndPlaysAndItsUnpluggingIsNoticed(t *testing.T) {
@@ -140,7 +127,7 @@ func wantTone(t *testing.T, what string, r *recorder, rate int, hz, levelDBov fl
 	late := time.After(15 * time.Second)
 	for {
 		pcm := r.last(rate / 4)
-		tone, rest := power(pcm, hz, rate)
+		tone, rest := mediatest.ToneAndRest(pcm, rate, hz)
 		if pcm != nil && math.Abs(tone-levelDBov) < 0.5 && rest < tone-20 {
 			return
 		}

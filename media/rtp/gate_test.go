@@ -82,3 +82,49 @@ func TestPortReboundByANATIsFollowedOnceTheOldOneIsSilent(t *testing.T) {
 		t.Errorf("%d packets from the old port heard", got)
 	}
 }
+
+func TestAPartyThatMovesIsNotLostToItsLastPacketsFromTheOldPlace(t *testing.T) {
+	v := newVisitor()
+	v.send("192.0.2.1:4000", 1, 10, 5)
+	v.g.announce(netip.MustParseAddrPort("192.0.2.1:5000"))
+	if got := v.send("192.0.2.1:4000", 1, 15, 10); got != 10 {
+		t.Errorf("%d of the last 10 packets from the old port heard", got)
+	}
+	if v.g.locked {
+		t.Error("the old port was locked again, though the party had announced another")
+	}
+	if got := v.send("192.0.2.1:5000", 2, 900, 10); got != 10 {
+		t.Errorf("%d of 10 packets heard from the announced port", got)
+	}
+	if got := v.send("192.0.2.1:4000", 1, 25, 10); got != 0 {
+		t.Errorf("%d packets from the old port heard after the move", got)
+	}
+}
+
+func TestAPartyThatAnnouncesAnotherPlaceButStaysIsAnsweredWhereItIs(t *testing.T) {
+	v := newVisitor()
+	v.send("10.0.0.7:9999", 1, 10, 10)
+	v.g.announce(netip.MustParseAddrPort("192.0.2.1:5000"))
+	if got := v.send("10.0.0.7:9999", 1, 20, reluctance); got != reluctance || !v.g.locked {
+		t.Errorf("%d of %d packets heard, locked %v", got, reluctance, v.g.locked)
+	}
+	if got := v.send("192.0.2.1:5000", 2, 900, 10); got != 10-(probation-1) {
+		t.Errorf("%d of 10 packets heard once the announced address spoke up", got)
+	}
+}
+
+func TestANewStreamFromAnotherPortIsFollowedAfterANewDescription(t *testing.T) {
+	v := newVisitor()
+	v.send("192.0.2.1:4000", 1, 10, 5)
+	v.g.announce(v.g.announced)
+	if got := v.send("192.0.2.1:4002", 9, 800, 10); got != 0 {
+		t.Errorf("%d packets from a new port heard while the old one had just spoken", got)
+	}
+	v.now = v.now.Add(rebindSilence)
+	if got := v.send("192.0.2.1:4002", 9, 810, 20); got < 20-probation {
+		t.Errorf("%d of 20 packets heard from the new port", got)
+	}
+	if got := v.send("198.51.100.9:4002", 9, 900, 200); got != 0 {
+		t.Errorf("%d packets of a stranger heard", got)
+	}
+}

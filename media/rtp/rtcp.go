@@ -71,6 +71,7 @@ func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) 
 		}
 	}
 	if heard {
+		s.reported.Store(now.UnixNano())
 		s.sendMu.Lock()
 		s.destRTCP = from // symmetric, as RTP
 		s.sendMu.Unlock()

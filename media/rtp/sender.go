@@ -22,6 +22,7 @@ type Sender struct {
 	ssrc uint32
 
 	began     bool
+	resumed   bool // the next packet starts anew whatever its source
 	source    uint32
 	codec     media.Codec
 	seqOffset uint64 // outgoing = source's + offset, all modulo 2^64
@@ -78,7 +79,7 @@ func (s *Sender) NextAt(p *media.Packet, now time.Time) (seq uint16, ts uint32, 
 }
 
 func (s *Sender) startsAnew(p *media.Packet) bool {
-	if !s.began || p.Source != s.source || p.Codec.ClockRate() != s.codec.ClockRate() {
+	if !s.began || s.resumed || p.Source != s.source || p.Codec.ClockRate() != s.codec.ClockRate() {
 		return true
 	}
 	step := int64(p.Seq + s.seqOffset - s.highest)
@@ -99,9 +100,17 @@ func (s *Sender) splice(p *media.Packet, now time.Time) {
 		}
 		ts += elapsed
 	}
-	s.began, s.source, s.codec = true, p.Source, p.Codec
+	s.began, s.resumed, s.source, s.codec = true, false, p.Source, p.Codec
 	s.seqOffset, s.tsOffset = next-p.Seq, ts-p.Timestamp
 	s.floor = next
+}
+
+// Resume is for a sender that was kept from sending for a while (hold): the sequence goes on
+// without a gap although its source's did, for a gap would be counted as loss.
+func (s *Sender) Resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resumed = true
 }
 
 // Counters tell how many packets and payload bytes were sent.

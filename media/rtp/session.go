@@ -30,6 +30,7 @@ type Params struct {
 	PayloadTypes    map[media.Codec]uint8 // both directions; PCMU and PCMA default to 0 and 8 (RFC 3551)
 	PTime           time.Duration         // the party asked for, 10 to 60 ms; 20 ms by default
 	DTMFPayloadType uint8                 // of telephone-event (RFC 4733); 0: none
+	Quiet           bool                  // the party does not listen (hold): nothing is sent
 }
 
 // agreed is Params as the packet paths need them; never changed once published.
@@ -57,6 +58,7 @@ type Session struct {
 	sender   *Sender
 	stranger atomic.Uint64
 	refused  atomic.Uint64
+	reported atomic.Int64 // when the party's last RTCP report came, Unix nanoseconds; 0 before
 
 	sendMu   sync.Mutex
 	dest     netip.AddrPort // guarded by sendMu, as the buffer
@@ -113,8 +115,12 @@ func (s *Session) Configure(p Params) error {
 	}
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
-	if s.agreed.Swap(a).params.Remote != a.params.Remote {
+	was := s.agreed.Swap(a).params
+	if was.Remote != a.params.Remote {
 		s.dest, s.destRTCP = a.params.Remote, a.params.RemoteRTCP
+	}
+	if was.Quiet && !p.Quiet {
+		s.sender.Resume()
 	}
 	return nil
 }
@@ -212,9 +218,7 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	}
 	a := s.agreed.Load()
 	if a != in.params {
-		if in.params == nil || in.params.params.Remote != a.params.Remote {
-			in.gate = gate{announced: a.params.Remote}
-		}
+		in.gate.announce(a.params.Remote)
 		in.params = a
 	}
 	was := in.gate.addr
@@ -307,7 +311,11 @@ func (s *Session) PacketTime() time.Duration { return s.agreed.Load().params.PTi
 // Send is part of media.Leg. What cannot be sent yet, because the party's address is
 // not known, is dropped.
 func (s *Session) Send(p *media.Packet) {
-	pt := s.agreed.Load().types[p.Codec]
+	a := s.agreed.Load()
+	if a.params.Quiet {
+		return
+	}
+	pt := a.types[p.Codec]
 	if pt < 0 || len(p.Payload) > maxPayload {
 		s.refused.Add(1)
 		return
@@ -332,6 +340,16 @@ func (s *Session) Send(p *media.Packet) {
 	n += copy(s.buf[n:], p.Payload)
 	// An error is the network's (no route, no buffer): the packet is lost like any other.
 	_, _ = s.rtpConn.WriteToUDPAddrPort(s.buf[:n], s.dest)
+}
+
+// LastHeard is when the party last gave a sign of life, RTP or RTCP (RFC 3550 section
+// 6.3.5): one that suppresses silence or is muted still reports. Zero before the first.
+func (s *Session) LastHeard() time.Time {
+	last := s.receiver.Stats().LastIn
+	if ns := s.reported.Load(); ns != 0 && time.Unix(0, ns).After(last) {
+		return time.Unix(0, ns)
+	}
+	return last
 }
 
 // SetSink is part of media.Leg.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -452,4 +453,55 @@ func TestConcurrentUseIsSafe(t *testing.T) {
 		p.say(pionrtp.Header{SequenceNumber: i, SSRC: 5}, payload())
 	}
 	wg.Wait()
+}
+
+func TestAHoldLeavesNoGapThatWouldBeTakenForLoss(t *testing.T) {
+	s := runSession(t, 21900, 21999)
+	p := newPhone(t, s)
+	agreed := Params{Remote: p.addr(), Codecs: []media.Codec{media.PCMU}}
+	s.configure(agreed)
+	say := func(seq uint64) {
+		s.Send(&media.Packet{Source: 7, Seq: seq, Timestamp: 160 * seq, Codec: media.PCMU, Payload: make([]byte, 160)})
+	}
+	say(1)
+	before := p.hear()
+	agreed.Quiet = true
+	s.configure(agreed)
+	for seq := range uint64(100) {
+		say(2 + seq)
+	}
+	agreed.Quiet = false
+	s.configure(agreed)
+	say(102)
+	say(103)
+	after, next := p.hear(), p.hear()
+	if after.SequenceNumber != before.SequenceNumber+1 || after.SSRC != before.SSRC || !after.Marker || after.Timestamp-before.Timestamp < 160 {
+		t.Errorf("after the hold %v, before it %v", after.Header, before.Header)
+	}
+	if next.SequenceNumber != after.SequenceNumber+1 || next.Timestamp != after.Timestamp+160 || next.Marker {
+		t.Errorf("then %v", next.Header)
+	}
+}
+
+func TestReportsAreASignOfLife(t *testing.T) {
+	s := runSession(t, 22000, 22099)
+	p := newPhone(t, s)
+	s.configure(Params{Remote: p.addr()})
+	if !s.LastHeard().IsZero() {
+		t.Error("heard from the party before it said anything")
+	}
+	data, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := p.WriteTo(data, &net.UDPAddr{IP: loopback.AsSlice(), Port: s.LocalPort() + 1}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := began.Add(5 * time.Second); s.LastHeard().Before(began); {
+		if time.Now().After(deadline) {
+			t.Fatal("the report went unnoticed")
+		}
+		runtime.Gosched()
+	}
 }

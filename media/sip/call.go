@@ -23,7 +23,7 @@ const (
 	CauseRejected     = "rejected"      // Reject, or the callee refused
 	CauseNoAnswer     = "no_answer"     // nobody decided within RingTimeout
 	CauseAckTimeout   = "ack_timeout"   // the answer was never acknowledged
-	CauseMediaTimeout = "media_timeout" // no packet for MediaTimeout while talking
+	CauseMediaTimeout = "media_timeout" // no sign of life for MediaTimeout while talking, or HoldTimeout
 	CauseBadAnswer    = "bad_answer"    // the other side's answer could not be used
 	CauseNoPorts      = "no_ports"      // no RTP port was free
 	CauseTransport    = "transport"     // the message could not be delivered
@@ -54,25 +54,25 @@ type Call struct {
 	done     chan struct{} // closed when over; cause is valid then
 	gone     chan struct{} // closed when nothing more is owed to the other side
 	cause    string
-	leg      atomic.Pointer[leg]
+	leg      atomic.Pointer[rtp.Session]
 
 	ids      []dialogID // guarded by ep.mu
 	inviteID inviteID   // guarded by ep.mu
 
 	// The rest belongs to the owner, run.
-	dlg       dialog
-	invite    *sip.Request
-	tx        *sip.ServerTx
-	cancelled chan struct{}
-	offered   *stream // what the other side described last; nil before a late offer's answer
-	local     local
-	unacked   *unacked      // a 200 to an INVITE that waits for its ACK
-	late      chan reply    // an Answer that waits for the answer in an ACK
-	lateOffer bool          // the unacked 200 carried our offer
-	media     chan struct{} // closed when the session has ended
-	stopMedia context.CancelFunc
-	timeout   *time.Timer // of media
-	talkSince time.Time   // when the media clock last started: answer or unhold
+	dlg        dialog
+	invite     *sip.Request
+	tx         *sip.ServerTx
+	cancelled  chan struct{}
+	offered    *stream // what the other side described last; nil before a late offer's answer
+	local      local
+	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
+	late       chan reply    // an Answer that waits for the answer in an ACK
+	lateOffer  bool          // the unacked 200 carried our offer
+	media      chan struct{} // closed when the session has ended
+	stopMedia  context.CancelFunc
+	timeout    *time.Timer // of media
+	mediaSince time.Time   // when the media clock last started: answer, hold or unhold
 }
 
 // event is a request within the dialog; tx is nil for an ACK.
@@ -100,19 +100,6 @@ type command struct {
 type reply struct {
 	leg media.Leg
 	err error
-}
-
-// leg is the session as others see it: silent while the other side does not listen.
-type leg struct {
-	*rtp.Session
-	quiet atomic.Bool
-}
-
-// Send is part of media.Leg; on hold it drops the packet.
-func (l *leg) Send(p *media.Packet) {
-	if !l.quiet.Load() {
-		l.Session.Send(p)
-	}
 }
 
 func newCall(ep *endpoint) *Call {
@@ -355,7 +342,7 @@ func (c *Call) runMedia(s *rtp.Session) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stopMedia, c.media = cancel, make(chan struct{})
 	ended := c.media
-	c.leg.Store(&leg{Session: s})
+	c.leg.Store(s)
 	c.ep.wg.Go(func() {
 		defer close(ended)
 		if err := s.Run(ctx); err != nil && ctx.Err() == nil {
@@ -364,13 +351,22 @@ func (c *Call) runMedia(s *rtp.Session) {
 	})
 }
 
-// configure puts what was agreed on into effect.
-func (c *Call) configure(s *stream) error {
+// configure puts what was agreed on into effect: of an offer the codec that we answered
+// with; of an answer to ours every codec in it, for the party may send any of them at any
+// time (RFC 3264 section 6.1).
+func (c *Call) configure(s *stream, isAnswer bool) error {
 	l := c.leg.Load()
+	formats := s.formats
+	if !isAnswer {
+		formats = formats[:1]
+	}
 	p := rtp.Params{
-		Remote: s.remote, Codecs: []media.Codec{s.codec},
-		PayloadTypes: map[media.Codec]uint8{s.codec: s.payloadType},
-		PTime:        s.packetTime,
+		Remote: s.remote, PayloadTypes: make(map[media.Codec]uint8, len(formats)),
+		PTime: s.packetTime, Quiet: s.held(),
+	}
+	for _, f := range formats {
+		p.Codecs = append(p.Codecs, f.codec)
+		p.PayloadTypes[f.codec] = f.payloadType
 	}
 	if s.zeroAddress { // the hold of RFC 2543 names no place: keep the last
 		p.Remote = netip.AddrPort{}
@@ -385,32 +381,35 @@ func (c *Call) configure(s *stream) error {
 		return fmt.Errorf("sip: configure media: %w", err)
 	}
 	s.remote = p.Remote
-	l.quiet.Store(s.held())
-	wasHeld := c.offered != nil && c.offered.held()
+	spoke := c.offered != nil && c.offered.speaks()
 	c.offered = s
-	if wasHeld && !s.held() {
+	if spoke != s.speaks() {
 		c.startMediaClock()
 	}
 	return nil
 }
 
-// startMediaClock starts the media time-out anew: at the answer, and at the end of a hold.
+// startMediaClock starts the media time-out anew: at the answer, and at either end of a hold.
 func (c *Call) startMediaClock() {
-	c.talkSince = time.Now()
+	c.mediaSince = time.Now()
 	c.timeout.Reset(c.ep.cfg.MediaTimeout)
 }
 
-// checkMedia ends a call from which nothing was heard for too long. On hold nothing is
-// expected; before a late offer's answer nothing is possible.
+// checkMedia ends a call from which nothing was heard for too long. A party that put us on
+// hold, or only listens, owes no packets; its signalling may have died all the same. Before
+// a late offer's answer nothing is possible, and the ACK has its own deadline.
 func (c *Call) checkMedia() string {
 	limit := c.ep.cfg.MediaTimeout
-	if c.offered == nil || c.offered.held() {
+	if c.offered == nil {
 		c.timeout.Reset(limit)
 		return ""
 	}
-	last := c.talkSince
-	if in := c.leg.Load().Stats().LastIn; in.After(last) {
-		last = in
+	if !c.offered.speaks() {
+		limit = c.ep.cfg.HoldTimeout
+	}
+	last := c.mediaSince
+	if heard := c.leg.Load().LastHeard(); heard.After(last) {
+		last = heard
 	}
 	left := limit - time.Since(last)
 	if left <= 0 {

@@ -27,7 +27,8 @@ type Config struct {
 	Trunks    []Trunk
 
 	RetryAfter   time.Duration // told to callers while draining or out of ports; 10 s
-	MediaTimeout time.Duration // no packet from the caller while talking; 60 s
+	MediaTimeout time.Duration // no packet from the caller, RTP or RTCP, while talking; 60 s
+	HoldTimeout  time.Duration // the same while the caller holds us or only listens; 1 h
 	RingTimeout  time.Duration // unanswered by the handler; 3 min, then 480
 	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
 	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
@@ -53,7 +54,8 @@ func (c Config) withDefaults() (Config, error) {
 		value *time.Duration
 		def   time.Duration
 	}{
-		{&c.RetryAfter, 10 * time.Second}, {&c.MediaTimeout, time.Minute}, {&c.RingTimeout, 3 * time.Minute},
+		{&c.RetryAfter, 10 * time.Second}, {&c.MediaTimeout, time.Minute},
+		{&c.HoldTimeout, time.Hour}, {&c.RingTimeout, 3 * time.Minute},
 		{&c.T1, 500 * time.Millisecond}, {&c.T2, 4 * time.Second},
 	} {
 		if *d.value < 0 {

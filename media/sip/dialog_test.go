@@ -414,6 +414,22 @@ func TestSilentCallerIsLetGo(t *testing.T) {
 	ended(t, call, sip.CauseMediaTimeout)
 }
 
+func TestCallerWhoOnlyListensIsNotTakenForGone(t *testing.T) {
+	t.Parallel()
+	d := make(desk, 1)
+	s := start(t, d, func(c *sip.Config) { c.MediaTimeout, c.HoldTimeout = 50*time.Millisecond, 400*time.Millisecond })
+	for _, direction := range []string{"a=recvonly", "a=sendonly", "a=inactive"} {
+		p := newPhone(t, "UDP", s.udp)
+		began := time.Now()
+		call, _, _ := answered(t, p, d, p.offer("0", direction))
+		p.answerBye()
+		ended(t, call, sip.CauseMediaTimeout)
+		if lasted := time.Since(began); lasted < 400*time.Millisecond {
+			t.Errorf("%s: ended after %v", direction, lasted)
+		}
+	}
+}
+
 func TestTwoHundredQuickCallsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	s := start(t, handlerFunc(func(c *sip.Call) {

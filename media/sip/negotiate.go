@@ -18,15 +18,7 @@ func (c *Call) acknowledged(ack *sip.Request) string {
 		return ""
 	}
 	c.lateOffer = false
-	body, ok := sdpBody(ack)
-	if !ok || body == nil {
-		return CauseBadAnswer
-	}
-	s, err := parseStream(body, c.codecs)
-	if err == nil {
-		err = c.configure(s)
-	}
-	if err != nil {
+	if err := c.takeAnswer(ack); err != nil {
 		c.log.Info("late answer not usable", "error", err)
 		return CauseBadAnswer
 	}
@@ -36,6 +28,19 @@ func (c *Call) acknowledged(ack *sip.Request) string {
 		c.startMediaClock()
 	}
 	return ""
+}
+
+// takeAnswer sets the media up as the answer in m says.
+func (c *Call) takeAnswer(m sip.Message) error {
+	body, ok := sdpBody(m)
+	if !ok || body == nil {
+		return errors.New("no session description in it")
+	}
+	s, err := parseStream(body, c.codecs)
+	if err != nil {
+		return err
+	}
+	return c.configure(s, true)
 }
 
 // renegotiate answers a re-INVITE or UPDATE: hold, unhold, another codec or address, a
@@ -64,7 +69,7 @@ func (c *Call) renegotiate(ev event) string {
 		case err != nil:
 			return refuse(sip.StatusBadRequest)
 		}
-		if err := c.configure(s); err != nil {
+		if err := c.configure(s, false); err != nil {
 			return refuse(sip.StatusInternalServerError, retryAfter(time.Second))
 		}
 		answer = c.local.answer(s)

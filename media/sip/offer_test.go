@@ -157,12 +157,18 @@ func TestCallWithoutAnOffer(t *testing.T) {
 			if r.leg.Preferred() != media.PCMA || r.leg.PacketTime() != 40*time.Millisecond {
 				t.Errorf("leg prefers %v every %v", r.leg.Preferred(), r.leg.PacketTime())
 			}
+			if r.leg.Accepts(media.PCMU) {
+				t.Error("the leg accepts a codec that the answer left out")
+			}
 			// A re-INVITE without an offer works the same way.
 			p.cseq++
 			p.send("INVITE", "")
 			mustContain(t, p.expect("SIP/2.0 200"), "RTP/AVP 0 8 101")
-			p.send("ACK", p.offer("0"))
+			p.send("ACK", p.offer("0 8"))
 			eventually(t, "the new codec", func() bool { return r.leg.Preferred() == media.PCMU })
+			if !r.leg.Accepts(media.PCMA) {
+				t.Error("of an answer with two codecs only the first can be heard")
+			}
 			p.cseq++
 			p.send("BYE", "")
 			ended(t, call, sip.CauseRemoteBye)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,17 +66,20 @@ func (d direction) reverse() direction {
 
 // stream is the audio one party described: where it listens and in what.
 type stream struct {
-	index        int     // of its m-line
-	mlines       []mline // every m-line of the description, to mirror in the answer
-	remote       netip.AddrPort
-	codec        media.Codec
-	payloadType  uint8
-	event        bool // telephone-event at 8 kHz was described
-	eventType    uint8
-	packetTime   time.Duration // what to send to this party
-	dir          direction
-	zeroAddress  bool // c=0.0.0.0, the hold of RFC 2543
-	codecOffered int  // voice codecs in common, for the log
+	index       int     // of its m-line
+	mlines      []mline // every m-line of the description, to mirror in the answer
+	remote      netip.AddrPort
+	formats     []format // voice codecs in common, the describing party's order; at least one
+	event       bool     // telephone-event at 8 kHz was described
+	eventType   uint8
+	packetTime  time.Duration // what to send to this party
+	dir         direction
+	zeroAddress bool // c=0.0.0.0, the hold of RFC 2543
+}
+
+type format struct {
+	codec       media.Codec
+	payloadType uint8
 }
 
 type mline struct {
@@ -86,6 +90,9 @@ type mline struct {
 func (s *stream) held() bool {
 	return s.dir == sendOnly || s.dir == inactive || s.zeroAddress
 }
+
+// speaks says that the party is expected to send: neither holding us nor only listening.
+func (s *stream) speaks() bool { return s.dir == sendRecv && !s.zeroAddress }
 
 // parseStream reads a description and picks its first audio stream that shares a codec
 // with allowed. The describing party's order of codecs decides. errSDP means that the
@@ -187,14 +194,13 @@ func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, allowed []m
 			s.event, s.eventType = true, pt
 			continue
 		}
-		if c := codecOf(pt, maps[pt]); contains(allowed, c) {
-			if s.codecOffered == 0 {
-				s.codec, s.payloadType = c, pt
-			}
-			s.codecOffered++
+		c := codecOf(pt, maps[pt])
+		again := slices.ContainsFunc(s.formats, func(f format) bool { return f.codec == c || f.payloadType == pt })
+		if contains(allowed, c) && !again {
+			s.formats = append(s.formats, format{c, pt})
 		}
 	}
-	if s.codecOffered == 0 {
+	if len(s.formats) == 0 {
 		return nil, errNoCodec
 	}
 	return s, nil
@@ -299,11 +305,12 @@ func (l *local) answer(s *stream) []byte {
 			fmt.Fprintf(&b, "m=%s 0 %s %s\r\n", m.media, m.proto, m.format)
 			continue
 		}
-		fmt.Fprintf(&b, "m=audio %d %s %d", l.port, m.proto, s.payloadType)
+		voice := s.formats[0]
+		fmt.Fprintf(&b, "m=audio %d %s %d", l.port, m.proto, voice.payloadType)
 		if s.event {
 			fmt.Fprintf(&b, " %d", s.eventType)
 		}
-		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n", s.payloadType, s.codec)
+		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n", voice.payloadType, voice.codec)
 		if s.event {
 			fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", s.eventType, s.eventType)
 		}

@@ -65,7 +65,7 @@ func TestWhatAnOfferSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.codec != c.codec || s.payloadType != c.pt || s.packetTime != c.ptime || s.remote.String() != c.remote ||
+			if s.formats[0] != (format{c.codec, c.pt}) || s.packetTime != c.ptime || s.remote.String() != c.remote ||
 				s.held() != c.held || s.dir != c.dir || s.event != (c.event != 0) || s.eventType != c.event {
 				t.Errorf("%+v", s)
 			}
@@ -113,7 +113,7 @@ func FuzzSDP(f *testing.F) {
 			}
 			return
 		}
-		if s.codec != media.PCMU && s.codec != media.PCMA || s.payloadType > 127 || s.eventType > 127 ||
+		if len(s.formats) == 0 || s.formats[0].codec != media.PCMU && s.formats[0].codec != media.PCMA || s.formats[0].payloadType > 127 || s.eventType > 127 ||
 			s.packetTime < minPacketTime || s.packetTime > maxPacketTime || s.packetTime%minPacketTime != 0 ||
 			!s.remote.IsValid() || s.remote.Port() == 0 || s.index >= len(s.mlines) || len(s.mlines) > maxSDPStreams {
 			t.Fatalf("out of range: %+v", s)
@@ -124,7 +124,7 @@ func FuzzSDP(f *testing.F) {
 		if err != nil {
 			t.Fatalf("our own answer: %v\n%s", err, text)
 		}
-		if back.codec != s.codec || back.payloadType != s.payloadType || back.event != s.event || back.eventType != s.eventType ||
+		if back.formats[0] != s.formats[0] || back.event != s.event || back.eventType != s.eventType ||
 			back.packetTime != s.packetTime || back.index != s.index || len(back.mlines) != len(s.mlines) {
 			t.Fatalf("answered %+v\nwith %+v\n%s", s, back, text)
 		}

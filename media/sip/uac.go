@@ -275,15 +275,7 @@ func (c *Call) accepted(res *sip.Response) string {
 	c.dlg.accepted(res)
 	c.ep.register(c, c.dlg.id())
 	c.out.ack = c.acknowledge(&c.dlg)
-	body, ok := sdpBody(res)
-	if !ok || body == nil {
-		return CauseBadAnswer
-	}
-	s, err := parseStream(body, c.codecs)
-	if err == nil {
-		err = c.configure(s)
-	}
-	if err != nil {
+	if err := c.takeAnswer(res); err != nil {
 		c.out.err = fmt.Errorf("sip: dial: %w", err)
 		return CauseBadAnswer
 	}

@@ -138,7 +138,7 @@ func (c *Call) answer(to chan reply) (cause string) {
 	if c.offered == nil {
 		body, c.lateOffer = c.local.offer(c.codecs, defaultPacketTime), true
 	} else {
-		if err := c.configure(c.offered); err != nil {
+		if err := c.configure(c.offered, false); err != nil {
 			c.refuse(sip.StatusInternalServerError, 0)
 			return fail(CauseTransport, err)
 		}

@@ -26,10 +26,11 @@ type cli struct {
 	Calls     int              `default:"1" help:"Lines, each with one call at a time."`
 	Rate      float64          `default:"5" help:"Lines started per second."`
 	Duration  time.Duration    `default:"30s" help:"How long a call lasts after its answer, unless the far end hangs up."`
+	Timeout   time.Duration    `default:"10s" help:"How long to wait for the first reply to a call."`
 	Speech    string           `type:"existingfile" placeholder:"FILE.wav" help:"What the callers say, over and over. Default: a recording of our own."`
 	Codec     string           `enum:"PCMU,PCMA" default:"PCMU" help:"Codec to offer: PCMU or PCMA."`
 	Ptime     int              `enum:"10,20,30,40,60" default:"20" help:"Packet time to ask for, in ms."`
-	Transport string           `enum:"udp,tcp" default:"udp" help:"SIP over udp or tcp."`
+	Transport string           `enum:"udp,tcp" default:"udp" help:"SIP over udp or tcp, unless the target says ;transport=."`
 	Loop      bool             `help:"Call again after a pause, until interrupted."`
 	Pause     time.Duration    `default:"2s" help:"The pause before calling again."`
 	Local     netip.Addr       `default:"127.0.0.1" help:"Local address of SIP and RTP."`
@@ -64,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	plan := load.Plan{
 		Target: c.Target, Lines: c.Calls, Rate: c.Rate, Duration: c.Duration, Loop: c.Loop, Pause: c.Pause,
 		Source: speech, Codec: media.PCMU, PTime: time.Duration(c.Ptime) * time.Millisecond,
-		Transport: c.Transport, Local: c.Local,
+		Patience: c.Timeout, Transport: c.Transport, Local: c.Local,
 	}
 	if c.Codec == "PCMA" {
 		plan.Codec = media.PCMA

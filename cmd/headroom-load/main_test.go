@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/media/rtp"
@@ -64,5 +66,29 @@ func TestCommandPlacesCallsAndPrintsThem(t *testing.T) {
 	}
 	if status := run(t.Context(), []string{"--target", "nonsense"}, &out, &complaints); status != 1 {
 		t.Errorf("a target that is none: status %d", status)
+	}
+}
+
+func TestCommandSaysSoonAndPlainlyThatNobodyListens(t *testing.T) {
+	closed, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // opened to know a port that is closed a line later
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := closed.LocalAddr().String()
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ target, want string }{
+		{"sip:100@" + addr, "nobody listens"},
+		{"sip:100@" + addr + ";transport=tcp", "connection refused"},
+	} {
+		var out, complaints bytes.Buffer
+		began := time.Now()
+		if status := run(t.Context(), []string{"--target", c.target}, &out, &complaints); status != 1 || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s: status %d, printed %q %q", c.target, status, out.String(), complaints.String())
+		}
+		if took := time.Since(began); took > 8*time.Second {
+			t.Errorf("%s: took %v", c.target, took)
+		}
 	}
 }

@@ -48,6 +48,7 @@ type Config struct {
 	Codec    media.Codec   // PCMU or PCMA; the zero value offers both, PCMU first
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Source   prompt.Source // played from the answer on; nil is silence
+	Patience time.Duration // for the first reply of any kind; default 32 s
 	Keep     time.Duration // how much of what is heard is kept, the latest; default 30 s
 
 	Local     netip.Addr // of Dial's own phone; default 127.0.0.1
@@ -99,7 +100,7 @@ func (p *Phone) Run(ctx context.Context) error {
 // Dial places a call and returns when it is answered. A refusal is a *sip.RejectedError. If
 // ctx ends before the answer the call is cancelled.
 func (p *Phone) Dial(ctx context.Context, cfg Config) (*Call, error) {
-	out := sip.Outgoing{Target: cfg.Target, From: cfg.From, FromName: cfg.FromName, PTime: cfg.PTime}
+	out := sip.Outgoing{Target: cfg.Target, From: cfg.From, FromName: cfg.FromName, PTime: cfg.PTime, Patience: cfg.Patience}
 	if cfg.Codec != media.NoCodec {
 		out.Codecs = []media.Codec{cfg.Codec}
 	}
@@ -136,7 +137,7 @@ type Call struct {
 
 // Dial places a single call with a phone of its own, whose goroutines end with the call.
 func Dial(ctx context.Context, cfg Config) (*Call, error) {
-	phone, err := NewPhone(ctx, PhoneConfig{Local: cfg.Local, Transport: cfg.Transport})
+	phone, err := NewPhone(ctx, PhoneConfig{Local: cfg.Local, Transport: transport(cfg.Target, cfg.Transport)})
 	if err != nil {
 		return nil, err
 	}

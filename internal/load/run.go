@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +32,8 @@ type Plan struct {
 	Source    prompt.Source // what the callers say
 	Codec     media.Codec
 	PTime     time.Duration
-	Transport string
+	Patience  time.Duration // for the first reply to a call; default 32 s
+	Transport string        // "udp" or "tcp"; a target that names one (;transport=) is obeyed
 	Local     netip.Addr
 }
 
@@ -88,7 +90,7 @@ func Run(ctx context.Context, plan Plan, report func(Result)) error {
 	if plan.Pause <= 0 {
 		plan.Pause = defaultPause
 	}
-	phone, err := NewPhone(ctx, PhoneConfig{Local: plan.Local, Transport: plan.Transport})
+	phone, err := NewPhone(ctx, PhoneConfig{Local: plan.Local, Transport: transport(plan.Target, plan.Transport)})
 	if err != nil {
 		return err
 	}
@@ -120,6 +122,16 @@ func Run(ctx context.Context, plan Plan, report func(Result)) error {
 	return <-phoneDone
 }
 
+// transport is what the target names, else otherwise.
+func transport(target, otherwise string) string {
+	for param := range strings.SplitSeq(strings.ToLower(target), ";") {
+		if name, ok := strings.CutPrefix(param, "transport="); ok {
+			return name
+		}
+	}
+	return otherwise
+}
+
 // line places one line's calls.
 func (p *Phone) line(ctx context.Context, plan Plan, number int, results chan<- Result) {
 	for {
@@ -144,7 +156,7 @@ func (p *Phone) line(ctx context.Context, plan Plan, number int, results chan<- 
 func (p *Phone) once(ctx context.Context, plan Plan, number int) (r Result, retry time.Duration) {
 	r.Line, r.HeardDBov = number, -120
 	cfg := Config{
-		Target: plan.Target, Codec: plan.Codec, PTime: plan.PTime, Keep: time.Second,
+		Target: plan.Target, Codec: plan.Codec, PTime: plan.PTime, Patience: plan.Patience, Keep: time.Second,
 		From: fmt.Sprintf("+4930555%04d", number), FromName: fmt.Sprintf("Caller %d", number),
 	}
 	if plan.Source != nil {

@@ -1,8 +1,8 @@
 package sip
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -28,6 +28,7 @@ type Outgoing struct {
 	FromName string        // the caller's name
 	Codecs   []media.Codec // offered, the preferred one first; default PCMU, PCMA
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
+	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
 	// owns the call: it must not block.
@@ -47,6 +48,7 @@ type outgoing struct {
 	ctx         context.Context // of Dial: its end cancels the call before the answer
 	progress    func(int)
 	ptime       time.Duration
+	patience    time.Duration
 	tx          *sip.ClientTx
 	again       chan *sip.Response
 	provisional bool
@@ -146,7 +148,10 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
 		return nil, err
 	}
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, again: make(chan *sip.Response, 4)}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4)}
+	if c.out.patience <= 0 {
+		c.out.patience = 64 * e.cfg.T1
+	}
 	if c.out.ptime == 0 {
 		c.out.ptime = defaultPacketTime
 	}
@@ -196,14 +201,17 @@ func (c *Call) dial() string {
 	}
 	c.runMedia(session)
 	if err := c.sendInvite(); err != nil {
-		c.out.err = fmt.Errorf("sip: dial: %w", err)
+		c.out.err = undelivered(&c.dlg, err)
 		return CauseTransport
 	}
+	silence := newSilence(c.ep.cfg.T1, c.out.patience)
+	defer silence.end()
 	deadline := time.NewTimer(c.ep.cfg.RingTimeout)
 	defer deadline.Stop()
 	for {
 		select {
 		case res := <-c.out.tx.Responses():
+			silence.end()
 			switch {
 			case res.IsProvisional():
 				c.progress(res)
@@ -214,8 +222,17 @@ func (c *Call) dial() string {
 				return CauseRejected
 			}
 		case <-c.out.tx.Done():
-			c.out.err = fmt.Errorf("sip: dial: %w", errors.Join(c.out.tx.Err(), ErrEnded))
+			c.out.err = undelivered(&c.dlg, cmp.Or(c.out.tx.Err(), ErrEnded))
 			return CauseTransport
+		case <-silence.first.C:
+			if c.dlg.transport == "UDP" {
+				c.ep.wg.Go(func() { silence.sound(c.dlg.peer) })
+			}
+		case c.out.err = <-silence.fate:
+			return CauseTransport
+		case <-silence.last.C:
+			c.out.err = fmt.Errorf("%w from %s over %s within %v", ErrNoReply, c.dlg.peer, c.dlg.transport, c.out.patience)
+			return CauseNoAnswer // a reply that comes late is met with CANCEL
 		case <-c.out.ctx.Done():
 			return CauseLocal
 		case <-deadline.C:
@@ -242,7 +259,7 @@ func (c *Call) sendInvite() error {
 	c.ep.route(&c.dlg, req)
 	req.SetDestination(c.dlg.peer.String())
 	c.invite = req
-	ctx, cancel := context.WithTimeout(c.out.ctx, 64*c.ep.cfg.T1)
+	ctx, cancel := context.WithTimeout(c.out.ctx, c.out.patience)
 	defer cancel()
 	tx, err := c.ep.txl.NewClientTransaction(ctx, req)
 	if err != nil {

@@ -207,3 +207,28 @@ func TestDialNowhere(t *testing.T) {
 		t.Error("a closed TCP port answered")
 	}
 }
+
+func TestDialWhereNobodyListensFailsSoon(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	dead := newCallee(t)
+	target := dead.target()
+	_ = dead.socket.Close()
+	_, err := client.Dial(within(t), sip.Outgoing{Target: target, Patience: time.Minute})
+	if !errors.Is(err, sip.ErrNoReply) || !strings.Contains(err.Error(), "nobody listens") {
+		t.Errorf("dial a closed UDP port: %v", err)
+	}
+}
+
+func TestDialSomebodyWhoNeverRepliesEndsWithPatience(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	mute := newCallee(t)
+	_, err := client.Dial(within(t), sip.Outgoing{Target: mute.target(), Patience: 100 * time.Millisecond})
+	if !errors.Is(err, sip.ErrNoReply) || !strings.Contains(err.Error(), "within 100ms") {
+		t.Errorf("dial somebody mute: %v", err)
+	}
+	// The reply that comes too late is still met properly.
+	mute.reply(mute.expectRequest("INVITE"), "180 Ringing", "late", "")
+	mute.expectRequest("CANCEL")
+}

@@ -113,7 +113,7 @@ func (s *Server) serveLink(ctx context.Context, l *agentLink, v viewer) ending {
 	defer session.LinkLost(l)
 	defer close(l.done) // before LinkLost: nothing is queued that nobody writes
 	beside.Go(func() { l.writeAll(ctx, outbound{id: helloID, m: welcome}) })
-	beside.Go(func() { s.ping(ctx, l, v) })
+	beside.Go(func() { s.ping(ctx, l, v, session) })
 	beside.Go(func() { l.follow(ctx, session) })
 	return l.reason(l.readAll(ctx, session))
 }
@@ -153,8 +153,9 @@ func (s *Server) closeLink(ctx context.Context, l *agentLink) {
 }
 
 // ping finds out that a client is gone before TCP does, and that its person may no longer
-// be here: a session that ended, or a role taken away, ends the link.
-func (s *Server) ping(ctx context.Context, l *agentLink, v viewer) {
+// be here: a sign-in that ended, or a role taken away, signs the agent out, which ends the
+// link once no caller is on the line.
+func (s *Server) ping(ctx context.Context, l *agentLink, v viewer, session AgentSession) {
 	tick := time.NewTicker(l.limits.ping)
 	defer tick.Stop()
 	for {
@@ -170,10 +171,12 @@ func (s *Server) ping(ctx context.Context, l *agentLink, v viewer) {
 			l.end(ending{label: "silent", hard: true})
 			return
 		}
-		now, ok := s.lookAgain(ctx, v)
-		if !ok || !now.may(mayBeAgent) {
-			l.end(ending{label: "signed_out", code: websocket.StatusPolicyViolation, reason: "signed out"})
-			return
+		if l.revoked.Load() {
+			continue
+		}
+		if now, ok := s.lookAgain(ctx, v); !ok || !now.may(mayBeAgent) {
+			l.revoked.Store(true)
+			session.SignOut()
 		}
 	}
 }

@@ -130,6 +130,9 @@ type AgentSession interface {
 	Handle(ctx context.Context, id string, m protocol.Message) (protocol.Message, error)
 	// LinkLost says that the link is gone; the client may come back and resume.
 	LinkLost(link Link)
+	// SignOut ends the session of somebody who may not take calls any more: at once, or when
+	// the call in progress ends.
+	SignOut()
 	// Done is closed when the session is over.
 	Done() <-chan struct{}
 }

@@ -250,6 +250,7 @@ type board struct {
 	refuse   error
 	sessions chan *desk // every session begun
 	greet    func(Link) // before SignIn returns
+	inCall   chan *desk // not nil: everybody is in a call, and who was signed out comes here
 	handle   func(ctx context.Context, d *desk, id string, m protocol.Message) (protocol.Message, error)
 }
 
@@ -304,7 +305,16 @@ func (d *desk) Handle(ctx context.Context, id string, m protocol.Message) (proto
 	return protocol.Ack{}, nil
 }
 
-func (d *desk) LinkLost(l Link)       { d.lost <- l }
+func (d *desk) LinkLost(l Link) { d.lost <- l }
+
+func (d *desk) SignOut() {
+	if d.board.inCall != nil {
+		d.board.inCall <- d
+		return
+	}
+	close(d.done)
+}
+
 func (d *desk) Done() <-chan struct{} { return d.done }
 
 // house is a server over fakes, with one user per role (the role's name is the user's, the

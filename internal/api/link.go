@@ -53,6 +53,7 @@ type agentLink struct {
 	done    chan struct{} // closed when the link takes no more
 	ends    chan ending   // holds the reason, once there is one
 	because atomic.Pointer[ending]
+	revoked atomic.Bool // whoever it is may not be here any more; the session was told
 
 	answering sync.Mutex // held from a message's arrival to its answer in the queue
 }
@@ -197,7 +198,11 @@ func (l *agentLink) follow(ctx context.Context, session AgentSession) {
 	}
 	l.answering.Lock() // the answer to the message that ended it goes first
 	defer l.answering.Unlock()
-	l.enqueue(outbound{then: &ending{label: "session_over", code: websocket.StatusNormalClosure, reason: "the session is over"}})
+	over := ending{label: "session_over", code: websocket.StatusNormalClosure, reason: "the session is over"}
+	if l.revoked.Load() {
+		over = ending{label: "signed_out", code: websocket.StatusPolicyViolation, reason: "signed out"}
+	}
+	l.enqueue(outbound{then: &over})
 }
 
 // asError is what a client is told of an error. Our own words stay in the log.

@@ -377,6 +377,43 @@ func TestALinkEndsWithItsSignInAndWithTheRole(t *testing.T) {
 	}
 }
 
+func TestARoleTakenAwayInACallEndsTheLinkAfterTheCall(t *testing.T) {
+	h := build(t)
+	h.server.limits.ping = 20 * time.Millisecond
+	h.board.inCall = make(chan *desk, 4)
+	handled := make(chan protocol.Message, 4)
+	h.board.handle = func(_ context.Context, _ *desk, _ string, m protocol.Message) (protocol.Message, error) {
+		handled <- m
+		return protocol.Ack{}, nil
+	}
+	h.run()
+	c := h.as("agent").call()
+	c.say("h", hello())
+	hears[protocol.Welcome](c, "h")
+	d := <-h.board.sessions
+	h.record.setUser("agent", func(u *model.User) { u.Roles = nil })
+	ended := make(chan websocket.StatusCode, 1)
+	go func() { defer close(ended); ended <- c.ends() }() // who reads answers pings
+	if told := <-h.board.inCall; told != d {
+		t.Error("somebody else was signed out")
+	}
+	// The caller is not left alone: the conversation goes on.
+	c.say("m", protocol.Mute{On: true})
+	select {
+	case <-handled:
+	case code := <-ended:
+		t.Fatalf("the link ended with %v in the call", code)
+	}
+	close(d.done) // the call has ended
+	if code := <-ended; code != websocket.StatusPolicyViolation {
+		t.Errorf("%v", code)
+	}
+	d.wasLost(t)
+	if n := len(h.board.inCall); n != 0 {
+		t.Errorf("signed out %d more times", n)
+	}
+}
+
 func TestAReplacedClientLearnsItBeforeTheLinkCloses(t *testing.T) {
 	h := open(t)
 	c, d := h.greeted()

@@ -45,6 +45,7 @@ type Agent struct {
 	state      protocol.State
 	settling   bool // a break or ready of our own making is on its way to acd
 	onBreak    bool // the person's last word was break
+	dismissed  bool // may take no more calls: the session ends with the call in progress
 	signedOut  bool // by the client; in a call the session goes on until that ends or the link does
 	wantReady  bool // asked for while the audio is still being connected
 	offer      *protocol.Offer
@@ -70,28 +71,30 @@ type device struct {
 	verdict model.VerdictState
 }
 
-// ending is why a session ends, in the words its client gets; nil code says nothing.
+// ending is why a session ends, for the log and in the words its client gets; without a
+// code it is told nothing.
 type ending struct {
+	why        string
 	code, text string
 	lost       bool // acd must still learn that the agent is gone
 }
 
 // How sessions end.
 func endReplaced() ending {
-	return ending{code: protocol.CodeReplaced, text: "You signed in somewhere else, so this session was closed."}
+	return ending{why: "signed in elsewhere", code: protocol.CodeReplaced, text: "You signed in somewhere else, so this session was closed."}
 }
 
 func endStopping() ending {
-	return ending{code: protocol.CodeBusy, text: "The service is stopping. You can sign in again in a moment."}
+	return ending{why: "service stops", code: protocol.CodeBusy, text: "The service is stopping. You can sign in again in a moment."}
 }
 
 func endMedia() ending {
-	return ending{code: protocol.CodeMedia, lost: true,
+	return ending{why: "media lost", code: protocol.CodeMedia, lost: true,
 		text: "Your audio connection was lost and did not come back. The caller is being put through to somebody else."}
 }
 
-func endOutage() ending  { return ending{lost: true} }
-func endSignOut() ending { return ending{} }
+func endOutage() ending  { return ending{why: "client gone", lost: true} }
+func endSignOut() ending { return ending{why: "signed out"} }
 
 // Errors of SignIn and Handle.
 var (
@@ -146,7 +149,7 @@ func (s *Switchboard) SignIn(ctx context.Context, user model.User, hello protoco
 	}
 	verdict := s.seen(ctx, user.ID, info)
 	a := newAgent(s, user, info, verdict)
-	if !s.floor.signIn(a, user, verdict.State) {
+	if !s.floor.signIn(a, user, verdict) {
 		return nil, protocol.Welcome{}, ErrStopped
 	}
 	w, err := a.attach(ctx, link, info, false)
@@ -251,7 +254,7 @@ func (a *Agent) goodbye() {
 	if a.ending.code != "" {
 		a.send("", protocol.Error{Code: a.ending.code, Message: a.ending.text})
 	}
-	a.log.Info("session over", "why", a.ending.code, "lost", a.ending.lost)
+	a.log.Info("session over", "why", a.ending.why)
 	for _, al := range []*alarm{&a.outage, &a.mediaLost, &a.nextBy} {
 		al.clear()
 	}
@@ -333,6 +336,13 @@ func (a *Agent) LinkLost(link Link) {
 		a.log.Info("client link lost", "grace", a.sb.cfg.OutageGrace)
 	})
 }
+
+// SignOut ends the session from the service's side, for somebody who may not take calls any
+// more: at once, or when the call in progress ends, so that its caller is not left alone.
+func (a *Agent) SignOut() { a.sb.floor.signOut(a) }
+
+// dismiss says whether the session is to end with the call in progress.
+func (a *Agent) dismiss(is bool) { a.box.post(func() { a.dismissed = is }) }
 
 // Done is closed when the session is over.
 func (a *Agent) Done() <-chan struct{} { return a.done }

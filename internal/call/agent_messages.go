@@ -131,6 +131,8 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 
 func (a *Agent) setState(m protocol.SetState) protocol.Message {
 	switch {
+	case a.dismissed: // ready would take the sign-out back
+		return refuse(protocol.CodeNotNow, "You may not take calls any more; you are signed out when this one ends.")
 	case m.State == string(model.Break):
 		a.wantReady, a.onBreak = false, true
 		reason := strings.TrimSpace(m.Reason)
@@ -213,7 +215,7 @@ func (a *Agent) wear(info model.HeadsetInfo) {
 	a.verdict = model.Verdict{Headset: info.ID(), State: model.VerdictUnknown}
 	a.device.Store(&device{info: info, verdict: model.VerdictUnknown})
 	a.mic.Store(nil)
-	a.sb.floor.headsetChanged(a, info.ID(), model.VerdictUnknown)
+	a.sb.floor.headsetChanged(a, a.verdict)
 	if a.leg != nil {
 		a.continueOn(model.CauseNewHeadset)
 	}
@@ -225,7 +227,7 @@ func (a *Agent) wear(info model.HeadsetInfo) {
 				return
 			}
 			a.know(v)
-			a.sb.floor.headsetChanged(a, info.ID(), v.State)
+			a.sb.floor.headsetChanged(a, v)
 		})
 	})
 }

@@ -46,6 +46,7 @@ type call struct {
 	trunk     model.Leg
 	leg       media.Leg // nil until answered
 	waitUntil time.Time
+	closed    bool // the site no longer has the queue
 	deadline  alarm
 	stopMusic func() // nil while there is none
 	expect    model.AgentID
@@ -106,7 +107,7 @@ func (c *call) arrive() {
 	info := c.info
 	c.journal.add("call started", func(ctx context.Context) error { return c.sb.deps.Journal.CallStarted(ctx, info) })
 	c.story("arrived", "", map[string]string{"sip_call_id": c.in.ID(), "trunk": c.in.Trunk(), "to": c.info.To})
-	c.log.Info("caller arrived", "trunk", c.info.Trunk, "queue", c.info.Queue)
+	c.log.Info("caller arrived", "trunk", c.info.Trunk, "queue", c.info.Queue, "sip_call_id", c.in.ID())
 	c.sb.floor.callBegan(c) // before the look at draining: see Drain
 	switch {
 	case c.sb.draining.Load():
@@ -164,7 +165,11 @@ func (c *call) answered(leg media.Leg, err error) {
 
 // wait begins a wait in the queue.
 func (c *call) wait() {
-	c.waitUntil = time.Now().Add(c.sb.cfg.MaxWait)
+	longest := c.sb.cfg.MaxWait
+	if c.closed {
+		longest = min(longest, c.sb.cfg.ClosedWait)
+	}
+	c.waitUntil = time.Now().Add(longest)
 	c.resumeWait()
 	c.play()
 }
@@ -339,6 +344,24 @@ func (c *call) requeued(why string) {
 		c.unbridge(cause)
 		c.story("requeued", agent, map[string]string{"why": why})
 		c.wait()
+	})
+}
+
+// queueListed says whether the site has the call's queue. In one that it has no longer,
+// those who served it go on to do so while they are here, but nobody new comes to.
+func (c *call) queueListed(listed bool) {
+	c.box.post(func() {
+		if c.closed == !listed {
+			return
+		}
+		c.closed = !listed
+		if c.state != waiting || !c.closed {
+			return
+		}
+		if by := time.Now().Add(c.sb.cfg.ClosedWait); by.Before(c.waitUntil) {
+			c.waitUntil = by
+			c.deadline.set(c.sb.cfg.ClosedWait)
+		}
 	})
 }
 

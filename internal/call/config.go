@@ -13,6 +13,7 @@ import (
 type Config struct {
 	AnswerTimeout  time.Duration  // to answer the trunk; default 35 s (timer H of RFC 3261 and a little)
 	MaxWait        time.Duration  // a caller waits at most this long in a queue; default 2 h
+	ClosedWait     time.Duration  // and in a queue that the site no longer has at most this long; default 10 min
 	ConnectTimeout time.Duration  // from an agent's acceptance to the joined call; default 5 s
 	OutageGrace    time.Duration  // a client without its link may resume within this; default 10 s
 	MediaGrace     time.Duration  // a call survives a lost media connection this long; default 10 s
@@ -36,6 +37,7 @@ func (c Config) withDefaults() Config {
 	}
 	def(&c.AnswerTimeout, 35*time.Second)
 	def(&c.MaxWait, 2*time.Hour)
+	def(&c.ClosedWait, 10*time.Minute)
 	def(&c.ConnectTimeout, 5*time.Second)
 	def(&c.OutageGrace, 10*time.Second)
 	def(&c.MediaGrace, 10*time.Second)
@@ -61,7 +63,7 @@ func (c Config) withDefaults() Config {
 
 // validate refuses what cannot work, defaults filled in.
 func (c Config) validate() error {
-	for _, d := range []time.Duration{c.AnswerTimeout, c.MaxWait, c.ConnectTimeout, c.OutageGrace, c.MediaGrace,
+	for _, d := range []time.Duration{c.AnswerTimeout, c.MaxWait, c.ClosedWait, c.ConnectTimeout, c.OutageGrace, c.MediaGrace,
 		c.MediaSetup, c.HangupTimeout, c.ReportTimeout, c.FlushTimeout, c.RetryAfter} {
 		if d < 0 {
 			return errors.New("call: a deadline is negative")

@@ -39,7 +39,7 @@ func TestWhatCannotWorkIsRefusedAtOnce(t *testing.T) {
 	if _, err := call.New(call.Config{MaxBacklog: -1}, whole); err == nil {
 		t.Error("a negative bound is taken")
 	}
-	if _, err := call.New(call.Config{MeterRate: 12345}, whole); err == nil {
+	if _, err := call.New(call.Config{MeterRate: 1234}, whole); err == nil {
 		t.Error("a rate that no meter knows is taken")
 	}
 	whole.Journal = nil

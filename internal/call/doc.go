@@ -28,7 +28,7 @@
 // # Deadlines
 //
 // Everything that waits has one. Answering: Config.AnswerTimeout. Waiting in a queue:
-// Config.MaxWait. An offer and a wrap-up: the queue's, kept by acd. Joining an accepted
+// Config.MaxWait, or Config.ClosedWait once the site no longer has the queue. An offer and a wrap-up: the queue's, kept by acd. Joining an accepted
 // call: Config.ConnectTimeout. A client that is gone: Config.OutageGrace. A lost media
 // connection: Config.MediaGrace. A new media connection: Config.MediaSetup. Hanging up:
 // Config.HangupTimeout. Talking waits for nobody: the caller's silence ends it (the trunk

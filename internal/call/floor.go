@@ -42,7 +42,7 @@ type floor struct {
 // seat is a signed-in agent as the floor knows them.
 type seat struct {
 	agent   *Agent
-	user    model.User
+	queues  []model.QueueID // whose calls are offered
 	headset model.HeadsetID
 	verdict model.VerdictState
 }
@@ -251,8 +251,9 @@ func (f *floor) listAgents() {
 
 // signIn seats an agent. An earlier session of the same person is told that it was
 // replaced; a caller it had on the line goes back to the head of the queue.
-func (f *floor) signIn(a *Agent, user model.User, verdict model.VerdictState) bool {
+func (f *floor) signIn(a *Agent, user model.User, verdict model.Verdict) bool {
 	return f.box.post(func() {
+		newest := f.newest(verdict)
 		if old := f.agents[a.id]; old != nil {
 			old.agent.end(endReplaced())
 			f.apply(acd.AgentLost{Agent: a.id})
@@ -268,10 +269,22 @@ func (f *floor) signIn(a *Agent, user model.User, verdict model.VerdictState) bo
 			a.abandon()
 			return
 		}
-		f.agents[a.id] = &seat{agent: a, user: user, headset: a.headsetID(), verdict: verdict}
+		f.agents[a.id] = &seat{agent: a, queues: user.Queues, headset: a.headsetID(), verdict: newest.State}
 		f.listAgents()
-		f.apply(acd.AgentSignedIn{Agent: a.id, Queues: user.Queues, Verdict: verdict})
+		f.apply(acd.AgentSignedIn{Agent: a.id, Queues: user.Queues, Verdict: newest.State})
+		if newest.At.After(verdict.At) {
+			a.judged(newest)
+		}
 	})
+}
+
+// newest gives what is thought of a headset: v, which somebody looked up a moment ago, or
+// what was heard of since.
+func (f *floor) newest(v model.Verdict) model.Verdict {
+	if heard, ok := f.verdicts[v.Headset]; ok && heard.At.After(v.At) {
+		return heard
+	}
+	return v
 }
 
 // find gives the session that a resume token belongs to, or nil.
@@ -314,15 +327,19 @@ func (f *floor) remove(a *Agent) {
 	}
 }
 
-// headsetChanged says that an agent wears another headset.
-func (f *floor) headsetChanged(a *Agent, id model.HeadsetID, v model.VerdictState) {
+// headsetChanged says that an agent wears another headset and what is known of it.
+func (f *floor) headsetChanged(a *Agent, v model.Verdict) {
 	f.box.post(func() {
 		s := f.agents[a.id]
 		if s == nil || s.agent != a {
 			return
 		}
-		s.headset, s.verdict, f.touched[a.id] = id, v, true
-		f.apply(acd.HeadsetJudged{Agent: a.id, Verdict: v})
+		newest := f.newest(v)
+		s.headset, s.verdict, f.touched[a.id] = v.Headset, newest.State, true
+		f.apply(acd.HeadsetJudged{Agent: a.id, Verdict: newest.State})
+		if newest.At.After(v.At) {
+			a.judged(newest)
+		}
 	})
 }
 
@@ -354,13 +371,56 @@ func (f *floor) siteChanged(site model.Site) {
 			s := f.agents[id]
 			i := slices.IndexFunc(site.Users, func(u model.User) bool { return u.ID == id })
 			if i < 0 || !site.Users[i].Has(model.RoleAgent) {
-				f.apply(acd.AgentSignedOut{Agent: id})
+				f.dismiss(s.agent)
 				continue
 			}
-			s.user = site.Users[i]
-			f.apply(acd.AgentSignedIn{Agent: id, Queues: s.user.Queues, Verdict: s.verdict})
+			s.queues = f.serves(site, s, site.Users[i])
+			s.agent.dismiss(false)
+			f.apply(acd.AgentSignedIn{Agent: id, Queues: s.queues, Verdict: s.verdict})
+		}
+		for _, c := range f.calls {
+			if q := c.published.Load().Queue; q != "" {
+				c.queueListed(hasQueue(site, q))
+			}
 		}
 	})
+}
+
+// signOut lets an agent go who may not take calls any more.
+func (f *floor) signOut(a *Agent) {
+	f.box.post(func() {
+		if s := f.agents[a.id]; s != nil && s.agent == a {
+			f.dismiss(a)
+		}
+	})
+}
+
+func (f *floor) dismiss(a *Agent) {
+	a.dismiss(true)
+	f.apply(acd.AgentSignedOut{Agent: a.id})
+}
+
+// serves gives the queues of an agent under a new site: those of the user and, of those
+// served so far, any that the site has no longer while somebody waits there: who would take
+// those callers otherwise?
+func (f *floor) serves(site model.Site, s *seat, user model.User) []model.QueueID {
+	queues := slices.Clone(user.Queues)
+	for _, q := range s.queues {
+		if hasQueue(site, q) || slices.Contains(queues, q) {
+			continue
+		}
+		for _, c := range f.calls {
+			if c.published.Load().Queue == q {
+				queues = append(queues, q)
+				break
+			}
+		}
+	}
+	return queues
+}
+
+func hasQueue(site model.Site, id model.QueueID) bool {
+	return slices.ContainsFunc(site.Queues, func(q model.Queue) bool { return q.ID == id })
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {

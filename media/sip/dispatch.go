@@ -78,8 +78,13 @@ func (e *endpoint) handleOptions(req *sip.Request, tx *sip.ServerTx, c *Call) {
 		sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", "timer")))
 }
 
-// wellFormed says that a request has what RFC 3261 section 8.1.1 asks for.
+// wellFormed says that a request has what RFC 3261 section 8.1.1 asks for, once.
 func wellFormed(req *sip.Request) bool {
+	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Max-Forwards"} {
+		if len(req.GetHeaders(name)) > 1 { // RFC 4475 section 3.3.8
+			return false
+		}
+	}
 	cseq := req.CSeq()
 	return req.Via() != nil && req.CallID() != nil && req.From() != nil && req.To() != nil &&
 		cseq != nil && cseq.MethodName == req.Method && tagOf(req.From()) != ""
@@ -108,6 +113,7 @@ func (e *endpoint) faulty(req *sip.Request) *sip.Response {
 // response starts the answer to a request.
 func (e *endpoint) response(req *sip.Request, status int, headers ...sip.Header) *sip.Response {
 	res := sip.NewResponseFromRequest(req, status, reason(status), nil)
+	res.SipVersion = "SIP/2.0" // whatever the request speaks
 	res.AppendHeader(sip.NewHeader("Server", e.cfg.UserAgent))
 	for _, h := range headers {
 		res.AppendHeader(h)

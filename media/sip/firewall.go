@@ -2,6 +2,7 @@ package sip
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -26,10 +27,13 @@ type firewall struct {
 	trunks  atomic.Pointer[trunkTable]
 	inCall  func(netip.Addr) bool
 	refuse  func(info sip.TransportReadProps, res *sip.Response)
+	reply   func(to net.Addr, text string) // over UDP
+	log     *slog.Logger
 	agent   string
 	limit   limiter
 	refused atomic.Uint64 // answered with 403
 	dropped atomic.Uint64 // not answered: beyond the rate, or not a request
+	unread  atomic.Uint64 // datagrams of trunks that could not be read
 	tcp     atomic.Int32  // strangers' connections
 }
 
@@ -43,6 +47,10 @@ func (f *firewall) knows(a netip.Addr) bool {
 // filter is sipgo's read filter: it runs on the socket's reader, before anything else.
 func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, error) {
 	if f.knows(addrPort(info.RemoteAddr).Addr()) {
+		if info.Transport == "UDP" && unreadable(data) { // sipgo would drop it without a word
+			f.garbled(info, data)
+			return nil, nil
+		}
 		return data, nil
 	}
 	if res := f.answer(data, info.RemoteAddr.String(), info.Transport); res != nil && f.limit.allow(time.Now()) {
@@ -55,6 +63,18 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 		return nil, errStranger // sipgo closes the connection
 	}
 	return nil, nil
+}
+
+// garbled answers a trunk's message that cannot be read, within the same rate as strangers.
+func (f *firewall) garbled(info sip.TransportReadProps, data []byte) {
+	f.unread.Add(1)
+	if !f.limit.allow(time.Now()) {
+		return
+	}
+	f.log.Warn("message from a trunk cannot be read", "source", info.RemoteAddr.String(), "bytes", len(data))
+	if res := badRequest(data, f.agent); res != "" {
+		f.reply(info.RemoteAddr, res)
+	}
 }
 
 // answer makes the 403 that a stranger's packet deserves; nil for what is no request, and

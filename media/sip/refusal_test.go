@@ -179,6 +179,21 @@ func TestMalformedRequestsDoNoHarm(t *testing.T) {
 	})
 }
 
+func TestUnreadableRequestFromATrunkIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := start(t, make(desk, 1))
+	p := newPhone(t, "UDP", s.udp)
+	p.raw(strings.Replace(p.request("INVITE", p.offer("0")), "Content-Length: ", "Content-Length: 9", 1))
+	mustContain(t, p.expect("SIP/2.0 400"), "Call-ID: "+p.id, p.branch)
+	if got := s.Stats().Unreadable; got != 1 {
+		t.Errorf("counted %d", got)
+	}
+	p.raw(strings.Replace(p.request("OPTIONS", ""), "SIP/2.0\r\n", "SIP/7.0\r\n", 1))
+	p.expect("SIP/2.0 505")
+	p.send("OPTIONS", "", "CSeq: 2 OPTIONS")
+	p.expect("SIP/2.0 400")
+}
+
 func TestBadConfigIsRefused(t *testing.T) {
 	t.Parallel()
 	ports := newPorts(t, 1)

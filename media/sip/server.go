@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/netip"
 	"sync/atomic"
 
@@ -22,6 +23,7 @@ type Stats struct {
 	Dialogs          int // live now
 	StrangersRefused uint64
 	StrangersDropped uint64
+	Unreadable       uint64 // datagrams from trunks that are no SIP messages
 }
 
 // New checks cfg and starts nothing; a nil logger discards.
@@ -36,6 +38,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	s := &Server{handler: handler}
 	s.fw = &firewall{
 		agent: cfg.UserAgent, limit: limiter{rate: float64(cfg.Refusals)},
+		log: log, reply: func(to net.Addr, text string) { _, _ = s.ep.udp.WriteTo([]byte(text), to) },
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
@@ -78,7 +81,7 @@ func (s *Server) Drain() { s.draining.Store(true) }
 
 // Stats is a snapshot of the counters.
 func (s *Server) Stats() Stats {
-	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load()}
+	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load()}
 }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.

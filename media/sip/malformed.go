@@ -1,0 +1,91 @@
+package sip
+
+import (
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// maxEcho bounds what of an unreadable request is sent back.
+const maxEcho = 4 << 10
+
+// badRequest is the 400 for a request that cannot be parsed (RFC 3261 section 18.3,
+// RFC 4475 section 3.1.2), made of the lines that say where it came from, as they are. It is
+// empty for what deserves no answer: a response, an ACK, or nothing that one could go by.
+func badRequest(data []byte, agent string) string {
+	head, _, _ := strings.Cut(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n\n")
+	first, rest, _ := strings.Cut(strings.TrimLeft(head, "\n"), "\n")
+	method, target, ok := strings.Cut(first, " ")
+	if !ok || method == "" || method == "ACK" || strings.HasPrefix(first, "SIP/") || !strings.Contains(target, "SIP/") {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("SIP/2.0 400 Bad Request\r\n")
+	found := make(map[string]int)
+	for _, field := range unfold(rest) {
+		name, value, ok := strings.Cut(field, ":")
+		name = echoed(strings.TrimSpace(name))
+		if !ok || name == "" || name != "Via" && found[name] > 0 {
+			continue
+		}
+		found[name]++
+		value = strings.TrimSpace(value)
+		if name == "To" && !strings.Contains(strings.ToLower(value), "tag") {
+			value += ";tag=" + token(6)
+		}
+		b.WriteString(name + ": " + value + "\r\n")
+	}
+	if len(found) != 5 || b.Len() > maxEcho { // one of the five that every request has is missing
+		return ""
+	}
+	b.WriteString("Server: " + agent + "\r\nContent-Length: 0\r\n\r\n")
+	return b.String()
+}
+
+// echoed is the full name of a header that a response takes from its request
+// (RFC 3261 section 8.2.6.2), "" for any other.
+func echoed(name string) string {
+	switch strings.ToLower(name) {
+	case "via", "v":
+		return "Via"
+	case "from", "f":
+		return "From"
+	case "to", "t":
+		return "To"
+	case "call-id", "i":
+		return "Call-ID"
+	case "cseq":
+		return "CSeq"
+	}
+	return ""
+}
+
+// unfold gives the header fields of a message, each on one line (RFC 3261 section 7.3.1), and
+// without control characters.
+func unfold(head string) []string {
+	var fields []string
+	for line := range strings.SplitSeq(head, "\n") {
+		line = strings.Map(func(r rune) rune {
+			if r < ' ' || r == 0x7f {
+				return ' '
+			}
+			return r
+		}, line)
+		if n := len(fields); n > 0 && strings.HasPrefix(line, " ") {
+			fields[n-1] += " " + strings.TrimLeft(line, " ")
+			continue
+		}
+		fields = append(fields, line)
+	}
+	return fields
+}
+
+// unreadable says that a datagram is none that the parser will take. A lone empty line is
+// a keep-alive (RFC 5626 section 4.4.1) and not meant to be read.
+func unreadable(data []byte) bool {
+	if len(strings.Trim(string(data), "\r\n\x00")) == 0 {
+		return false
+	}
+	_, err := sip.ParseMessage(data)
+	return err != nil
+}

@@ -6,22 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-
-	"github.com/headroom-voice/headroom/dsp"
-)
-
-// Encodings of the format chunk.
-const (
-	encodingInteger    = 1
-	encodingFloat      = 3
-	encodingExtensible = 0xfffe // the real one stands in the extension
-)
-
-const (
-	maxChannels = 64
-	blockSize   = 16 << 10 // bytes that are converted at a time
 )
 
 var errNoSamples = errors.New("has no samples in it")
@@ -31,10 +16,8 @@ var errNoSamples = errors.New("has no samples in it")
 // yields the samples that are there.
 type Reader struct {
 	Format
-	src    io.Reader // of the samples alone
-	file   *os.File  // that Stream opened
-	sample func([]byte) float32
-	raw    []byte
+	samples decoder
+	file    *os.File // that Stream opened
 }
 
 // Stream opens a file of any size to be read piece by piece; close it in the end.
@@ -100,77 +83,39 @@ func (r *Reader) begin(in *bufio.Reader, size int64) (*Reader, error) {
 	if _, err := in.Peek(frame); err != nil {
 		return nil, orNoSamples(err)
 	}
-	r.src = io.LimitReader(in, size)
-	r.raw = make([]byte, blockSize/frame*frame)
+	r.samples = newDecoder(io.LimitReader(in, size), r.Format, size, r.block())
 	return r, nil
 }
 
 // format takes the fields of the format chunk.
 func (r *Reader) format(fields []byte) error {
 	field := func(at int) int { return int(binary.LittleEndian.Uint16(fields[at:])) }
-	encoding, rate, bits := field(0), binary.LittleEndian.Uint32(fields[4:]), field(14)
+	encoding, rate := field(0), binary.LittleEndian.Uint32(fields[4:])
 	if encoding == encodingExtensible && len(fields) >= 26 {
 		encoding = field(24)
 	}
-	r.Format = Format{Rate: int(rate), Channels: field(2), Bits: bits, Float: encoding == encodingFloat}
-	switch {
-	case encoding != encodingInteger && encoding != encodingFloat:
+	r.Format = Format{Rate: int(rate), Channels: field(2), Bits: field(14), Float: encoding == encodingFloat}
+	if encoding != encodingInteger && encoding != encodingFloat {
 		return fmt.Errorf("is encoded as WAV format %d; only PCM and float are read; convert it, for instance with: sox IN.wav -b 16 OUT.wav", encoding)
-	case r.Channels < 1 || r.Channels > maxChannels:
-		return fmt.Errorf("has %d channels; 1 to %d are read", r.Channels, maxChannels)
-	case rate < 1000 || rate > 384000:
-		return fmt.Errorf("gives its sample rate as %d Hz", rate)
 	}
-	if r.sample = converter(r.Format); r.sample == nil {
-		return fmt.Errorf("has %d-bit samples; 8, 16, 24 and 32 are read, of floats 32 and 64", bits)
-	}
-	return nil
-}
-
-// converter gives what turns the bytes of one sample into ±1, or nil for an odd width.
-func converter(f Format) func([]byte) float32 {
-	le := binary.LittleEndian
-	switch {
-	case f.Float && f.Bits == 32:
-		return func(b []byte) float32 { return dsp.Sample(math.Float32frombits(le.Uint32(b))) }
-	case f.Float && f.Bits == 64:
-		return func(b []byte) float32 { return dsp.Sample(float32(math.Float64frombits(le.Uint64(b)))) }
-	case f.Float:
-		return nil
-	case f.Bits == 8: // unsigned
-		return func(b []byte) float32 { return (float32(b[0]) - 128) / 128 }
-	case f.Bits == 16:
-		return func(b []byte) float32 { return float32(int16(le.Uint16(b))) / (1 << 15) }
-	case f.Bits == 24:
-		return func(b []byte) float32 {
-			return float32(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24)) / (1 << 31)
-		}
-	case f.Bits == 32:
-		return func(b []byte) float32 { return float32(int32(le.Uint32(b))) / (1 << 31) }
-	}
-	return nil
+	return r.check()
 }
 
 // Read puts the samples that follow into pcm, interleaved, full scale ±1, and says how
 // many: whole frames, perhaps fewer than there is room for. A float that is no number is
 // 0 (dsp.Sample). io.EOF comes alone, after the last of them.
 func (r *Reader) Read(pcm []float32) (int, error) {
-	width := r.Bits / 8
-	frame := width * r.Channels
-	want := min(len(r.raw), len(pcm)/r.Channels*frame)
+	want := min(r.block(), len(pcm)/r.Channels*r.Channels)
 	if want == 0 {
 		return 0, io.ErrShortBuffer
 	}
-	n, err := io.ReadFull(r.src, r.raw[:want])
-	n = n / frame * r.Channels // samples; a frame cut short is dropped
-	if n == 0 && ended(err) {
-		return 0, io.EOF
-	}
-	if err != nil && !ended(err) {
+	n, err := r.samples.decode(pcm[:want])
+	if err != nil {
 		return 0, fmt.Errorf("read: %w", err)
 	}
-	for i := range n {
-		pcm[i] = r.sample(r.raw[i*width:])
+	n -= n % r.Channels // a frame cut short is dropped
+	if n == 0 {
+		return 0, io.EOF
 	}
 	return n, nil
 }

@@ -1,5 +1,3 @@
-// Package wavfile reads and writes speech as WAV files: the one place that knows the
-// format, for the load generator, the analyzer, the agent's client and the tests.
 package wavfile
 
 import (
@@ -7,11 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
 )
 
 // MaxSize bounds a file that is read into memory, in bytes.
 const MaxSize = 256 << 20
+
+// Encodings of the format chunk.
+const (
+	encodingInteger    = 1
+	encodingFloat      = 3
+	encodingExtensible = 0xfffe // the real one stands in the extension
+)
+
+// headerSize is that of the plainest file: one format chunk of 16 bytes and the samples.
+const headerSize = 44
+
+// maxData is how many bytes of samples such a header can state.
+const maxData = math.MaxUint32 - headerSize
+
+const (
+	maxChannels = 64
+	minRate     = 1000
+	maxRate     = 384000
+	blockSize   = 16 << 10 // bytes that are converted at a time
+)
 
 // Format says how a file holds its samples.
 type Format struct {
@@ -19,6 +39,24 @@ type Format struct {
 	Channels int  // at least one
 	Bits     int  // per sample: 8, 16, 24 or 32, of a float 32 or 64
 	Float    bool // else integers
+}
+
+// check says what of a format is neither read nor written.
+func (f Format) check() error {
+	switch {
+	case f.Channels < 1 || f.Channels > maxChannels:
+		return fmt.Errorf("has %d channels; 1 to %d are supported", f.Channels, maxChannels)
+	case f.Rate < minRate || f.Rate > maxRate:
+		return fmt.Errorf("gives its sample rate as %d Hz; %d to %d are supported", f.Rate, minRate, maxRate)
+	case f.Float && f.Bits != 32 && f.Bits != 64, !f.Float && !slices.Contains([]int{8, 16, 24, 32}, f.Bits):
+		return fmt.Errorf("has %d-bit samples; 8, 16, 24 and 32 are supported, of floats 32 and 64", f.Bits)
+	}
+	return nil
+}
+
+// block is how many samples are converted at a time: whole frames.
+func (f Format) block() int {
+	return blockSize / (f.Channels * f.Bits / 8) * f.Channels
 }
 
 // Clip is a recording held in memory.
@@ -78,7 +116,7 @@ func readAll(src io.Reader, size int64) (Clip, error) {
 		return Clip{}, err
 	}
 	c := Clip{Format: r.Format, Samples: make([]float32, 0, size/int64(r.Bits/8))}
-	block := make([]float32, len(r.raw)/(r.Bits/8))
+	block := make([]float32, r.block())
 	for {
 		n, err := r.Read(block)
 		if errors.Is(err, io.EOF) {

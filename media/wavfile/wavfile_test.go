@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/go-audio/audio"
 	"github.com/go-audio/wav"
@@ -149,8 +150,16 @@ func TestEveryWidthIsWrittenSoThatOthersReadIt(t *testing.T) {
 			}
 		}
 	}
-	if _, err := wavfile.Create(filepath.Join(t.TempDir(), "x.wav"), wavfile.Format{Rate: 8000, Channels: 1, Bits: 12}); err == nil {
-		t.Error("writes 12 bits")
+	for _, f := range []wavfile.Format{
+		{Rate: 8000, Channels: 1, Bits: 12}, {Rate: 8000, Channels: 1, Bits: 16, Float: true}, {Rate: 8000, Bits: 16}, {Channels: 1, Bits: 16},
+	} {
+		path := filepath.Join(t.TempDir(), "x.wav")
+		if _, err := wavfile.Create(path, f); err == nil {
+			t.Errorf("writes %+v", f)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%+v: leaves a file", f)
+		}
 	}
 }
 
@@ -175,6 +184,7 @@ func TestFileThatIsCutShortOrLiesYieldsWhatIsThere(t *testing.T) {
 		binary.LittleEndian.PutUint32(b[40:], size)
 		return b
 	}
+	tiny := encode(t, 8000, 8, 1, 1, []int{1, 2, 3})
 	list := slices.Concat(whole[:12], []byte("LIST\x03\x00\x00\x00abc\x00"), whole[12:], []byte("tail\x00\x00\x00\x00"))
 	for name, c := range map[string]struct {
 		data []byte
@@ -182,6 +192,7 @@ func TestFileThatIsCutShortOrLiesYieldsWhatIsThere(t *testing.T) {
 	}{
 		"whole": {whole, 4}, "cut in a sample": {whole[:len(whole)-3], 2}, "size of a stream": {sized(math.MaxUint32), 4},
 		"size too small": {sized(5), 2}, "other chunks around": {list, 4}, "odd RIFF size": {slices.Concat(whole[:4], make([]byte, 4), whole[8:]), 4},
+		"bytes of a stream": {slices.Concat(tiny[:40], []byte{255, 255, 255, 255}, tiny[44:]), 3},
 	} {
 		got, err := wavfile.Decode(c.data)
 		if err != nil || len(got.Samples) != c.n {
@@ -213,6 +224,88 @@ func TestFileThatIsCutShortOrLiesYieldsWhatIsThere(t *testing.T) {
 	}
 }
 
+// A pipe gives what it has, be it half a sample.
+func TestFileThatComesInDribsAndDrabsIsReadAsAWhole(t *testing.T) {
+	for _, bits := range []int{8, 16, 24, 32} {
+		data := encode(t, 8000, bits, 2, 1, []int{1, 2, 3, 4, 5, 6})
+		want, err := wavfile.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, src := range map[string]io.Reader{
+			"byte by byte": iotest.OneByteReader(bytes.NewReader(data)), "the end with the last byte": iotest.DataErrReader(bytes.NewReader(data)),
+		} {
+			r, err := wavfile.NewReader(src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]float32, 9)
+			n, err := r.Read(got)
+			if err != nil || !slices.Equal(got[:n], want.Samples) {
+				t.Errorf("%d bits, %s: %v, want %v; %v", bits, name, got[:n], want.Samples, err)
+			}
+			if n, err := r.Read(got); n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("%d bits, %s: %d more samples; %v", bits, name, n, err)
+			}
+		}
+	}
+}
+
+func TestDiskThatFailsIsNotTakenForTheEnd(t *testing.T) {
+	broken := errors.New("broken")
+	for _, encoding := range []int{1, 3} {
+		data := encode(t, 8000, 32, 1, encoding, []int{1, 2, 3, 4})
+		r, err := wavfile.NewReader(io.MultiReader(bytes.NewReader(data[:52]), iotest.ErrReader(broken)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := r.Read(make([]float32, 4)); !errors.Is(err, broken) {
+			t.Errorf("encoding %d: %d samples; %v", encoding, n, err)
+		}
+	}
+}
+
+func TestSizesInAFinishedFileAreTrue(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 20001} {
+		path := filepath.Join(t.TempDir(), "x.wav")
+		w, err := wavfile.Create(path, wavfile.Format{Rate: 8000, Channels: 1, Bits: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Write(make([]float32, n)), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		riff, data := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[40:])
+		if want := 44 + n + n%2; len(b) != want || int(riff) != want-8 || int(data) != n {
+			t.Errorf("%d samples of a byte: %d bytes, %d by the RIFF chunk, %d by the data chunk", n, len(b), riff, data)
+		}
+		if c, err := wavfile.Decode(b); len(c.Samples) != n || (err == nil) != (n > 0) {
+			t.Errorf("%d samples are read as %d; %v", n, len(c.Samples), err)
+		}
+	}
+}
+
+func TestHalfAFrameIsNotWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.wav")
+	w, err := wavfile.Create(path, wavfile.Format{Rate: 8000, Channels: 2, Bits: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(make([]float32, 3)); err == nil || !strings.Contains(err.Error(), "no whole frames") {
+		t.Errorf("error is %v", err)
+	}
+	if err := errors.Join(w.Write(make([]float32, 2)), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := wavfile.Open(path); err != nil || len(c.Samples) != 2 {
+		t.Errorf("%d samples; %v", len(c.Samples), err)
+	}
+}
+
 func TestRecordingOfAKilledProgramCanBeHeard(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.wav")
 	w, err := wavfile.Create(path, wavfile.Format{Rate: 16000, Channels: 1, Bits: 16})
@@ -225,6 +318,32 @@ func TestRecordingOfAKilledProgramCanBeHeard(t *testing.T) {
 	}
 	if c, err := wavfile.Open(path); err != nil || len(c.Samples) < 14000 {
 		t.Errorf("%d samples of 1 s; %v", len(c.Samples), err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if riff, data := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[40:]); riff < 1<<32-10 || data < 1<<32-100 {
+		t.Errorf("sizes are %d and %d: others would hear less than there is", riff, data)
+	}
+}
+
+func TestRecordingBeyondTheFormatsLimitIsLeftAsOfUnknownLength(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.wav")
+	w, err := wavfile.Create(path, wavfile.Format{Rate: 16000, Channels: 1, Bits: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Skip(math.MaxUint32)
+	if err := errors.Join(w.Write([]float32{0.5}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data := binary.LittleEndian.Uint32(b[40:]); data < 1<<32-100 {
+		t.Errorf("size is %d", data)
 	}
 }
 

@@ -5,100 +5,129 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
+	"slices"
+
+	"github.com/go-audio/audio"
+	"github.com/go-audio/wav"
 )
 
 // Writer stores samples as they come.
 type Writer struct {
 	format Format
-	file   *os.File
-	out    *bufio.Writer
-	size   int64 // bytes of samples
-	raw    []byte
+	out    output
+	wav    *wav.Encoder
+	block  audio.IntBuffer // to be encoded
 }
 
-// headerSize is that of the plainest file: one format chunk of 16 bytes and the samples.
-const headerSize = 44
+// Where go-audio's encoder puts the sizes of what follows, in bytes.
+const (
+	riffSizeAt = 4
+	dataSizeAt = headerSize - 4
+)
 
 // Create replaces a file by one without samples. Until Close it is marked as of unknown
 // length, so that what a killed program leaves can be heard all the same.
 func Create(path string, format Format) (*Writer, error) {
-	if converter(format) == nil {
-		return nil, fmt.Errorf("%s: %d-bit samples are not written", path, format.Bits)
+	if err := format.check(); err != nil {
+		return nil, fmt.Errorf("create %s: the format %w", path, err)
 	}
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{format: format, file: f, out: bufio.NewWriter(f)}
-	_, _ = w.out.Write(w.header(math.MaxUint32 - headerSize)) // a failure comes again at Close
+	w := &Writer{format: format, out: output{bufio.NewWriter(f), f}}
+	if err := w.begin(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("create %s: %w", path, err)
+	}
 	return w, nil
 }
 
-// Write stores interleaved samples; what exceeds the full scale of integers is clipped,
-// and what is no number is 0.
-func (w *Writer) Write(pcm []float32) error {
-	w.raw = w.raw[:0]
-	for _, v := range pcm {
-		w.raw = appendSample(w.raw, w.format, float64(v))
-	}
-	w.size += int64(len(w.raw))
-	_, err := w.out.Write(w.raw)
-	return err
-}
-
-// Close completes the header.
-func (w *Writer) Close() error {
-	if w.size%2 != 0 {
-		_ = w.out.WriteByte(0) // chunks are padded to even sizes; a failure comes again:
-	}
-	err := w.out.Flush()
-	_, headerErr := w.file.WriteAt(w.header(uint32(min(w.size, math.MaxUint32-headerSize))), 0)
-	return errors.Join(err, headerErr, w.file.Close())
-}
-
-func (w *Writer) header(size uint32) []byte {
-	f, le := w.format, binary.LittleEndian
-	encoding := uint16(encodingInteger)
+// begin writes a header that leaves the length open.
+func (w *Writer) begin() error {
+	f, encoding := w.format, encodingInteger
 	if f.Float {
 		encoding = encodingFloat
 	}
-	frame := f.Channels * f.Bits / 8
-	h := make([]byte, 0, headerSize)
-	h = le.AppendUint32(append(h, "RIFF"...), headerSize-8+size)
-	h = le.AppendUint32(append(h, "WAVEfmt "...), 16)
-	h = le.AppendUint16(h, encoding)
-	h = le.AppendUint16(h, uint16(f.Channels))
-	h = le.AppendUint32(h, uint32(f.Rate))
-	h = le.AppendUint32(h, uint32(f.Rate*frame))
-	h = le.AppendUint16(h, uint16(frame))
-	h = le.AppendUint16(h, uint16(f.Bits))
-	return le.AppendUint32(append(h, "data"...), size)
+	// The encoder reserves memory for a minute at the rate it is made with, but needs one block.
+	w.wav = wav.NewEncoder(w.out, 1, f.Bits, f.Channels, encoding)
+	w.wav.SampleRate = f.Rate
+	w.block.Format = &audio.Format{NumChannels: f.Channels, SampleRate: f.Rate}
+	if err := errors.Join(w.wav.Write(&w.block), w.out.Flush()); err != nil {
+		return err
+	}
+	le := binary.LittleEndian
+	_, riffErr := w.out.file.WriteAt(le.AppendUint32(nil, headerSize-8+maxData), riffSizeAt)
+	_, dataErr := w.out.file.WriteAt(le.AppendUint32(nil, maxData), dataSizeAt)
+	return errors.Join(riffErr, dataErr)
 }
 
-func appendSample(dst []byte, f Format, v float64) []byte {
-	le := binary.LittleEndian
-	if f.Float {
-		if f.Bits == 64 {
-			return le.AppendUint64(dst, math.Float64bits(v))
-		}
-		return le.AppendUint32(dst, math.Float32bits(float32(v)))
+// Write stores interleaved samples, whole frames of them; what exceeds the full scale of
+// integers is clipped, and what is no number is 0. Floats are stored as they are.
+func (w *Writer) Write(pcm []float32) error {
+	if len(pcm)%w.format.Channels != 0 {
+		return fmt.Errorf("%d samples are no whole frames of %d channels", len(pcm), w.format.Channels)
 	}
+	if w.format.Float {
+		return w.writeFloats(pcm)
+	}
+	for block := range slices.Chunk(pcm, w.format.block()) {
+		w.block.Data = w.block.Data[:0]
+		for _, v := range block {
+			w.block.Data = append(w.block.Data, toInteger(float64(v), w.format.Bits))
+		}
+		if err := w.wav.Write(&w.block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFloats goes frame by frame, as go-audio's blocks are of integers.
+func (w *Writer) writeFloats(pcm []float32) error {
+	wide := make([]float64, w.format.Channels)
+	for frame := range slices.Chunk(pcm, w.format.Channels) {
+		var value any = frame
+		if w.format.Bits == 64 {
+			for i, v := range frame {
+				wide[i] = float64(v)
+			}
+			value = wide
+		}
+		if err := w.wav.WriteFrame(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toInteger gives the nearest integer of so many bits, as go-audio takes it.
+func toInteger(v float64, bits int) int {
 	if math.IsNaN(v) {
 		v = 0
 	}
-	full := math.Exp2(float64(f.Bits - 1))
-	i := int64(min(max(math.Round(v*full), -full), full-1))
-	switch f.Bits {
-	case 8: // unsigned
-		return append(dst, byte(i+128))
-	case 16:
-		return le.AppendUint16(dst, uint16(i))
-	case 24:
-		return append(dst, byte(i), byte(i>>8), byte(i>>16))
+	full := math.Exp2(float64(bits - 1))
+	i := int(min(max(math.Round(v*full), -full), full-1))
+	if bits == 8 {
+		i += 128 // unsigned
 	}
-	return le.AppendUint32(dst, uint32(i))
+	return i
+}
+
+// Close completes the header. A file without samples is a valid one of no length; one
+// too long for the header to say stays marked as of unknown length.
+func (w *Writer) Close() error {
+	var err error
+	if w.wav.WrittenBytes%2 != 0 {
+		err = w.wav.AddLE(uint8(0)) // chunks are padded to even sizes
+	}
+	if int64(w.wav.WrittenBytes) <= headerSize+maxData {
+		err = errors.Join(err, w.wav.Close())
+	}
+	return errors.Join(err, w.out.Flush(), w.out.file.Close())
 }
 
 // Write stores mono samples as 16-bit PCM; what exceeds full scale is clipped.
@@ -108,4 +137,21 @@ func Write(path string, rate int, pcm []float32) error {
 		return err
 	}
 	return errors.Join(w.Write(pcm), w.Close())
+}
+
+// output is a file that is not written to for every few bytes, and goes back all the same.
+// It also keeps go-audio from waiting for the disk, as it does when it closes a plain file.
+type output struct {
+	*bufio.Writer
+	file *os.File
+}
+
+var _ io.WriteSeeker = output{}
+
+// Seek moves to where the next Write goes.
+func (o output) Seek(offset int64, whence int) (int64, error) {
+	if err := o.Flush(); err != nil {
+		return 0, err
+	}
+	return o.file.Seek(offset, whence)
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"net"
@@ -47,9 +48,12 @@ func (f *firewall) knows(a netip.Addr) bool {
 // filter is sipgo's read filter: it runs on the socket's reader, before anything else.
 func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, error) {
 	if f.knows(addrPort(info.RemoteAddr).Addr()) {
-		if info.Transport == "UDP" && unreadable(data) { // sipgo would drop it without a word
-			f.garbled(info, data)
-			return nil, nil
+		if info.Transport == "UDP" {
+			data = bytes.TrimLeft(data, "\r\n") // RFC 3261 section 7.5; nothing else is a keep-alive
+			if unreadable(data) {               // sipgo would drop it without a word
+				f.garbled(info, data)
+				return nil, nil
+			}
 		}
 		return data, nil
 	}

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -14,7 +15,7 @@ const maxEcho = 4 << 10
 // empty for what deserves no answer: a response, an ACK, or nothing that one could go by.
 func badRequest(data []byte, agent string) string {
 	head, _, _ := strings.Cut(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n\n")
-	first, rest, _ := strings.Cut(strings.TrimLeft(head, "\n"), "\n")
+	first, rest, _ := strings.Cut(head, "\n")
 	method, target, ok := strings.Cut(first, " ")
 	if !ok || method == "" || method == "ACK" || strings.HasPrefix(first, "SIP/") || !strings.Contains(target, "SIP/") {
 		return ""
@@ -80,10 +81,10 @@ func unfold(head string) []string {
 	return fields
 }
 
-// unreadable says that a datagram is none that the parser will take. A lone empty line is
-// a keep-alive (RFC 5626 section 4.4.1) and not meant to be read.
+// unreadable says that a datagram is none that the parser will take. An empty one, or one
+// of zeros, only keeps a NAT's binding.
 func unreadable(data []byte) bool {
-	if len(strings.Trim(string(data), "\r\n\x00")) == 0 {
+	if len(bytes.Trim(data, "\x00")) == 0 {
 		return false
 	}
 	_, err := sip.ParseMessage(data)

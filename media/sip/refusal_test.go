@@ -192,6 +192,8 @@ func TestUnreadableRequestFromATrunkIsAnswered(t *testing.T) {
 	p.expect("SIP/2.0 505")
 	p.send("OPTIONS", "", "CSeq: 2 OPTIONS")
 	p.expect("SIP/2.0 400")
+	p.raw("\r\n\r\n" + p.request("OPTIONS", ""))
+	p.expect("SIP/2.0 200")
 }
 
 func TestBadConfigIsRefused(t *testing.T) {

@@ -127,6 +127,9 @@ func (j *journal) writeLine(l line) bool {
 		err := l.write(ctx)
 		cancel()
 		if err == nil {
+			if try > 1 {
+				j.log.Info("line of the call record stored after all", "line", l.what, "tries", try)
+			}
 			c.journalWrites.Add(1)
 			return true
 		}

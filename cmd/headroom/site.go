@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/headroom-voice/headroom/internal/config"
@@ -17,11 +19,11 @@ import (
 
 // processFile is the flag that says which service's store is meant.
 type processFile struct {
-	Config string `type:"path" placeholder:"headroom.yaml" help:"The service's file, when it was started with one."`
+	Config string `type:"path" placeholder:"headroom.yaml" help:"The file that the service was started with, if any; it says where the data is."`
 }
 
-// open opens the store that the service of that file uses.
-func (f processFile) open(ctx context.Context) (*store.Store, error) {
+// openNew opens the store that the service of that file uses, or will use.
+func (f processFile) openNew(ctx context.Context) (*store.Store, error) {
 	p, err := config.Load(f.Config)
 	if err != nil {
 		return nil, err
@@ -30,6 +32,26 @@ func (f processFile) open(ctx context.Context) (*store.Store, error) {
 		if err := os.MkdirAll(p.Data, 0o700); err != nil {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
+	}
+	return store.Open(ctx, p.DSN())
+}
+
+// open is openNew for commands that need what is there already: asked in the wrong folder
+// or without the service's file they say so, and leave no empty store behind.
+func (f processFile) open(ctx context.Context) (*store.Store, error) {
+	p, err := config.Load(f.Config)
+	if err != nil {
+		return nil, err
+	}
+	if p.Database.DSN != "" {
+		return store.Open(ctx, p.DSN())
+	}
+	if _, err := os.Stat(p.DSN()); errors.Is(err, fs.ErrNotExist) {
+		where := p.DSN()
+		if abs, err := filepath.Abs(where); err == nil {
+			where = abs
+		}
+		return nil, fmt.Errorf("there is no database %s; give the service's file with --config, run this in the folder it was started in, or apply a site first", where)
 	}
 	return store.Open(ctx, p.DSN())
 }
@@ -44,7 +66,7 @@ func (c applyCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	s, err := c.open(ctx)
+	s, err := c.openNew(ctx)
 	if err != nil {
 		return err
 	}

@@ -192,8 +192,18 @@ func TestGoodFilesLoad(t *testing.T) {
 	if want := []string{"0301234", "+49301234", "100", "*99#"}; !reflect.DeepEqual(site.Queues[0].Numbers, want) {
 		t.Errorf("unquoted numbers became %q, wanted them digit for digit: %q", site.Queues[0].Numbers, want)
 	}
-	if site, err := config.LoadSite("testdata/good-empty.yaml"); err != nil || !reflect.DeepEqual(site, config.DefaultSite()) {
-		t.Errorf("an empty file is %+v, %v", site, err)
+}
+
+func TestASiteFileThatSaysNothingRemovesNobody(t *testing.T) {
+	for _, text := range []string{"", "\n", "# only a comment\n", "---\n", "{}\n"} {
+		if site, err := config.ParseSite("site.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "site.yaml:1: says nothing") {
+			t.Errorf("%q is %+v, %v", text, site, err)
+		}
+	}
+	for _, text := range []string{"trunks: []\nqueues: []\nusers: []\n", "users:\n", string(config.Marshal(config.DefaultSite()))} {
+		if site, err := config.ParseSite("site.yaml", []byte(text)); err != nil || !reflect.DeepEqual(site, config.DefaultSite()) {
+			t.Errorf("%q is %+v, %v", text, site, err)
+		}
 	}
 }
 

@@ -35,7 +35,8 @@ func setDefaults(v reflect.Value) {
 	}
 }
 
-// LoadSite reads site.yaml. Mistakes in the file are Errors.
+// LoadSite reads site.yaml. Mistakes in the file are Errors, and so is a file that says
+// nothing: it is more likely a broken pipe than the wish to remove everybody.
 func LoadSite(name string) (model.Site, error) {
 	data, err := readFile(name)
 	if err != nil {
@@ -50,6 +51,9 @@ func ParseSite(name string, data []byte) (model.Site, error) {
 	f := &findings{file: name}
 	site := DefaultSite()
 	readable := decode(data, &site, f)
+	if readable && len(f.lines) == 1 { // the file itself and not one key
+		f.add("", "says nothing; to empty the call centre, write trunks: [], queues: [] and users: []")
+	}
 	for i := range site.Queues {
 		if site.Queues[i].Title == "" {
 			site.Queues[i].Title = string(site.Queues[i].ID)

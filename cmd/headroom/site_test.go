@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command carries one command line out in the current folder.
+func command(t *testing.T, in string, args ...string) (status int, out, complaint string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status = run(t.Context(), args, streams{strings.NewReader(in), &stdout, &stderr})
+	return status, stdout.String(), stderr.String()
+}
+
+func TestCommandsInTheWrongFolderSaySoAndLeaveNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, args := range [][]string{{"export"}, {"user", "passwd", "floor"}} {
+		status, _, complaint := command(t, "a long password\n", args...)
+		if status != 1 || !strings.Contains(complaint, filepath.Join(dir, "headroom-data")) || !strings.Contains(complaint, "--config") {
+			t.Errorf("%v: status %d, said %q", args, status, complaint)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestASiteIsAppliedBeforeTheFirstStartAndAnEmptyFileDoesNotUndoIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	site := "trunks: []\nqueues: []\nusers:\n  - name: floor\n"
+	if err := os.WriteFile("site.yaml", []byte(site), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("empty.yaml", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, complaint := command(t, "", "apply", "site.yaml"); status != 0 || out != "added: user floor\n" {
+		t.Fatalf("status %d, said %q %q", status, out, complaint)
+	}
+	if status, _, complaint := command(t, "", "apply", "empty.yaml"); status != 1 || !strings.Contains(complaint, "says nothing") {
+		t.Errorf("an empty file: status %d, said %q", status, complaint)
+	}
+	if status, out, complaint := command(t, "a long password\n", "user", "passwd", "floor"); status != 0 || out != "password of floor set\n" {
+		t.Errorf("status %d, said %q %q", status, out, complaint)
+	}
+	_, exported, _ := command(t, "", "export")
+	if err := os.WriteFile("exported.yaml", []byte(exported), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, complaint := command(t, "", "apply", "exported.yaml"); status != 0 || out != "nothing to change\n" {
+		t.Errorf("what was exported: status %d, said %q %q", status, out, complaint)
+	}
+}

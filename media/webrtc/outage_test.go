@@ -76,7 +76,7 @@ func TestVoiceComesBackByItselfAfterANetworkOutage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	service, answer, err := g.Accept(t.Context(), sdp)
 	if err != nil {
 		t.Fatal(err)

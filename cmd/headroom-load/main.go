@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -33,7 +35,7 @@ type cli struct {
 	Transport string           `enum:"udp,tcp" default:"udp" help:"SIP over udp or tcp, unless the target says ;transport=."`
 	Loop      bool             `help:"Call again after a pause, until interrupted."`
 	Pause     time.Duration    `default:"2s" help:"The pause before calling again."`
-	Local     netip.Addr       `default:"127.0.0.1" help:"Local address of SIP and RTP."`
+	Local     netip.Addr       `placeholder:"ADDRESS" help:"Local address of SIP and RTP. Default: the one that this machine reaches the target from."`
 	JSON      bool             `name:"json" help:"Print one JSON object at the end instead of a line a call."`
 	Version   kong.VersionFlag `help:"Print the version."`
 }
@@ -61,6 +63,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintf(stderr, "headroom-load: %v\n", err)
 		return 1
+	}
+	if !c.Local.IsValid() {
+		c.Local = towards(ctx, c.Target)
 	}
 	plan := load.Plan{
 		Target: c.Target, Lines: c.Calls, Rate: c.Rate, Duration: c.Duration, Loop: c.Loop, Pause: c.Pause,
@@ -95,4 +100,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// towards is the address from which this machine reaches a SIP target. It is invalid, which
+// is loopback, where there is no such way; the call then says what is wrong.
+func towards(ctx context.Context, target string) netip.Addr {
+	_, host, _ := strings.Cut(target, "@")
+	if host, _, _ = strings.Cut(host, ";"); host == "" {
+		return netip.Addr{}
+	}
+	if _, _, err := net.SplitHostPort(host); err != nil {
+		host = net.JoinHostPort(strings.Trim(host, "[]"), "5060")
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "udp", host) // sends nothing
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer c.Close()
+	at, ok := c.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return at.AddrPort().Addr().Unmap()
 }

@@ -92,3 +92,40 @@ func TestCommandSaysSoonAndPlainlyThatNobodyListens(t *testing.T) {
 		}
 	}
 }
+
+func TestCallsLeaveFromTheAddressThatReachesTheTarget(t *testing.T) {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	for target, want := range map[string]netip.Addr{
+		"sip:100@127.0.0.1:5060":             loopback,
+		"sip:100@127.0.0.1":                  loopback,
+		"sip:100@127.0.0.1:5;transport=tcp":  loopback,
+		"sip:100@[::ffff:127.0.0.1]:5060":    loopback,
+		"nonsense":                           {},
+		"sip:100@127.0.0.1:not-a-port":       {},
+		"sip:100@there.is.no.such.host.test": {},
+	} {
+		if got := towards(t.Context(), target); got != want {
+			t.Errorf("%s: from %v, wanted %v", target, got, want)
+		}
+	}
+	for _, own := range ownAddresses(t) {
+		if got := towards(t.Context(), "sip:100@"+netip.AddrPortFrom(own, 5060).String()); got != own {
+			t.Errorf("to this machine's own %v: from %v", own, got)
+		}
+	}
+}
+
+// ownAddresses are this machine's IPv4 addresses but loopback; a machine may have none.
+func ownAddresses(t *testing.T) (own []netip.Addr) {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && !p.Addr().IsLoopback() {
+			own = append(own, p.Addr())
+		}
+	}
+	return own
+}

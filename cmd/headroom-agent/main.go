@@ -39,12 +39,12 @@ type flags struct {
 	PasswordFile  string           `help:"File whose first line is the password; - reads standard input." placeholder:"FILE"`
 	Headless      bool             `help:"Run without a window."`
 	AutoAnswer    bool             `help:"Be ready after signing in and accept every call at once."`
-	Mic           string           `help:"Microphone: a WAV file (looped), a device's name or number, or none." default:"default" placeholder:"FILE.wav|DEVICE"`
-	Ear           string           `help:"Earphone: a WAV file to record to, a device's name or number, or none." default:"default" placeholder:"FILE.wav|DEVICE"`
+	Mic           string           `help:"Microphone: a WAV file (looped), a device's name or number, or none. Left out: the system's default." default:"default" placeholder:"FILE.wav|DEVICE"`
+	Ear           string           `help:"Earphone: a WAV file to record to, a device's name or number, or none. Left out: the system's default." default:"default" placeholder:"FILE.wav|DEVICE"`
 	ListDevices   bool             `help:"Show the audio devices and exit."`
 	HeadsetModel  string           `help:"The headset's model; the microphone's name if not given." placeholder:"MODEL"`
 	HeadsetSerial string           `help:"The headset's serial number; this computer's name if the model is not given either." placeholder:"SERIAL"`
-	Verbose       bool             `help:"Log more." short:"v"`
+	Verbose       bool             `help:"Log more, and show what the audio system says." short:"v"`
 	Version       kong.VersionFlag `help:"Show the version and exit."`
 }
 
@@ -69,7 +69,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(stderr, "headroom-agent:", err)
 		return exitUsage
-	case f.ListDevices:
+	}
+	if file, ok := stderr.(*os.File); ok && !f.Verbose {
+		stderr = withoutChatter(file)
+	}
+	if f.ListDevices {
 		return listDevices(stdout, stderr)
 	}
 	if text := f.usage(); text != "" {
@@ -92,10 +96,12 @@ func (f *flags) usage() string {
 		return "this build has no window; the window comes with the desktop build. Give --headless to run without one."
 	case f.Server == "":
 		return "--server is needed: the address of the service"
+	case !strings.HasPrefix(f.Server, "http://") && !strings.HasPrefix(f.Server, "https://"):
+		return fmt.Sprintf("--server: %q is no address of a service; write it like https://headroom.example or http://192.0.2.10:8080", f.Server)
 	case f.User == "":
 		return "--user is needed: the name to sign in with"
 	case f.PasswordFile == "":
-		return "--password-file is needed"
+		return "--password-file is needed: a file whose first line is the password, or - for standard input"
 	}
 	return ""
 }

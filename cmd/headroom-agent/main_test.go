@@ -19,6 +19,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	}{
 		{"no window", []string{"--server", "http://x", "--user", "ada"}, exitUsage, "--headless"},
 		{"no server", []string{"--headless"}, exitUsage, "--server"},
+		{"no address", []string{"--headless", "--server", "192.0.2.10:8080"}, exitUsage, "http://192.0.2.10:8080"},
 		{"no user", []string{"--headless", "--server", "http://x"}, exitUsage, "--user"},
 		{"no password", []string{"--headless", "--server", "http://x", "--user", "ada"}, exitUsage, "--password-file"},
 		{"unknown flag", []string{"--window"}, exitUsage, "unknown flag"},

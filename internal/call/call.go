@@ -63,7 +63,7 @@ func newCall(s *Switchboard, in Inbound) *call {
 	number, name := in.From()
 	c := &call{sb: s, in: in, id: newCallID(now), box: newMailbox()}
 	c.info = model.Call{ID: c.id, Trunk: model.TrunkID(in.Trunk()), From: number, FromName: name, To: in.To(), StartedAt: now}
-	c.info.Queue = (*s.numbers.Load())[dialable(c.info.To)]
+	c.info.Queue = (*s.numbers.Load())[model.Dialable(c.info.To)]
 	c.log = s.log.With("call_id", c.id)
 	c.journal = &journal{sb: s, call: c.id, log: c.log}
 	c.show()

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -24,11 +23,4 @@ func newToken() string {
 	var r [32]byte
 	rand.Read(r[:])
 	return base64.RawURLEncoding.EncodeToString(r[:])
-}
-
-// dialable reduces a number as trunks write it to what identifies it: "+49 30-123" and
-// "4930123" lead to the same queue.
-func dialable(number string) string {
-	number = strings.TrimPrefix(strings.TrimSpace(number), "+")
-	return strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(number)
 }

@@ -149,7 +149,7 @@ func (s *Switchboard) SiteChanged(site model.Site) {
 	numbers := map[string]model.QueueID{}
 	for _, q := range site.Queues {
 		for _, n := range q.Numbers {
-			numbers[dialable(n)] = q.ID
+			numbers[model.Dialable(n)] = q.ID
 		}
 	}
 	// The floor is told first: a call that finds a new number comes to a floor that knows its queue.

@@ -109,10 +109,10 @@ func checkQueues(queues []model.Queue, f *findings) map[model.QueueID]bool {
 			at := fmt.Sprintf("%s.numbers[%d]", key, j)
 			if !validNumber(n) {
 				f.add(at, "%q is not a number; use up to 64 digits, letters and + * # . _ -", n)
-			} else if other, there := numbers[n]; there {
+			} else if other, there := numbers[model.Dialable(n)]; there {
 				f.add(at, "%q already leads to %s", n, other)
 			}
-			numbers[n] = key
+			numbers[model.Dialable(n)] = key
 		}
 		checkDuration(f, key+".offer_timeout", q.OfferTimeout, time.Second, 10*time.Minute)
 		checkDuration(f, key+".wrap_up", q.WrapUp, 0, time.Hour)

@@ -2,6 +2,7 @@ package model
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/headroom-voice/headroom/dsp"
@@ -63,6 +64,13 @@ type Queue struct {
 	WrapUp        time.Duration `yaml:"wrap_up" json:"wrap_up"`
 	HeadsetPolicy HeadsetPolicy `yaml:"headset_policy" json:"headset_policy"`
 	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"` // answer within; for the page's figure
+}
+
+// Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"
+// and "4930123" lead to the same queue.
+func Dialable(number string) string {
+	number = strings.TrimPrefix(strings.TrimSpace(number), "+")
+	return strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(number)
 }
 
 // User is a person who signs in.

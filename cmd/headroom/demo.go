@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 type demoCmd struct {
-	Once bool   `help:"End by itself as soon as everything came true, after 85 s at the latest; exit status 0 only if it did."`
+	Once bool   `help:"End by itself as soon as everything came true, or give up after 80 s; exit status 0 only if it did."`
 	JSON bool   `help:"With --once: print one JSON object at the end and nothing else on standard output."`
 	Web  string `default:"127.0.0.1:8080" help:"Where to show the pages; another port is taken when this one is in use."`
 }
@@ -22,6 +23,9 @@ type demoCmd struct {
 const onceLimit = 80 * time.Second
 
 func (c demoCmd) Run(ctx context.Context, std streams) error {
+	if _, err := netip.ParseAddrPort(c.Web); err != nil {
+		return fmt.Errorf("--web: %q is not an address and port; write it like 127.0.0.1:8080", c.Web)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the other programs: %w", err)

@@ -56,3 +56,9 @@ func TestASiteIsAppliedBeforeTheFirstStartAndAnEmptyFileDoesNotUndoIt(t *testing
 		t.Errorf("what was exported: status %d, said %q %q", status, out, complaint)
 	}
 }
+
+func TestTheDemoRefusesAnAddressThatIsNone(t *testing.T) {
+	if status, _, complaint := command(t, "", "demo", "--web", "8080"); status != 1 || !strings.Contains(complaint, "127.0.0.1:8080") {
+		t.Errorf("status %d, said %q", status, complaint)
+	}
+}

@@ -75,10 +75,6 @@ func renderLine(s Sight, line HeadsetLine) string {
 			mic = *s.agents[i].Mic
 		}
 	}
-	why := make([]string, 0, len(line.Findings))
-	for _, f := range line.Findings {
-		why = append(why, fmt.Sprintf("%s (%s, in %d calls)", f.Kind, f.Blame, len(f.Calls)))
-	}
 	colour := ""
 	switch line.Verdict {
 	case model.VerdictReplace:
@@ -88,7 +84,25 @@ func renderLine(s Sight, line HeadsetLine) string {
 	}
 	return fmt.Sprintf("%-10s %-9s %8s %8s %8s %8s  %s%-9s%s %6d  %s\n", line.Agent, state,
 		number1(mic.ActiveLevel), number1(mic.NoiseFloor), number1(mic.Peak), percent(mic.Clipped),
-		colour, line.Verdict, plain, s.Outcome.OffersAfterFlag[line.ID], strings.Join(why, ", "))
+		colour, line.Verdict, plain, s.Outcome.OffersAfterFlag[line.ID], reasons(line.Findings))
+}
+
+// reasons names the faults by whom they are put down to, short enough for one line:
+// "headset: clipping, dc offset; setting: loud".
+func reasons(findings []api.VerdictFinding) string {
+	var blamed []model.Blame
+	kinds := map[model.Blame][]string{}
+	for _, f := range findings {
+		if kinds[f.Blame] == nil {
+			blamed = append(blamed, f.Blame)
+		}
+		kinds[f.Blame] = append(kinds[f.Blame], strings.ReplaceAll(string(f.Kind), "_", " "))
+	}
+	words := make([]string, len(blamed))
+	for i, b := range blamed {
+		words[i] = fmt.Sprintf("%s: %s", b, strings.Join(kinds[b], ", "))
+	}
+	return strings.Join(words, "; ")
 }
 
 // renderCalls shows how many calls there were and the newest of them.

@@ -104,6 +104,8 @@ describe('words', () => {
     [{ last_resort: 'true' }, 'as a last resort: nobody with a sound headset was free'],
     [{ cause: 'caller_hung_up' }, 'caller hung up'],
     [{ digit: '5', new_thing: 'on' }, 'digit 5, new thing on'],
+    [{ cause: 'rejected', sip_status: '404' }, 'not taken, no queue has this number (SIP status 404)'],
+    [{ sip_status: '503' }, 'SIP status 503'],
   ])('tells %j as %s', (detail, want) => expect(f.details(detail)).toBe(want))
 
   it('keeps a number and its unit together', () => {

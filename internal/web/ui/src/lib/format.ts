@@ -231,6 +231,9 @@ export function details(detail: Record<string, string> | undefined): string {
       case 'verdict':
         said.push(`verdict ${verdict(value as VerdictState).toLowerCase()}`)
         break
+      case 'sip_status':
+        said.push(value === '404' ? 'no queue has this number (SIP status 404)' : `SIP status ${value}`)
+        break
       case 'cause':
       case 'why':
         said.push(cause(value).toLowerCase())

@@ -168,6 +168,7 @@ func (e *endpoint) stop() {
 // that outlives the reader: for a request still on its way to a transaction when the
 // socket is closed, sipgo would open another and never close it.
 func (e *endpoint) prepare(msg sip.Message) {
+	tidyParams(msg)
 	req, ok := msg.(*sip.Request)
 	if !ok {
 		return

@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,6 +44,33 @@ func tagOf(h sip.Header) string {
 		}
 	}
 	return ""
+}
+
+// tidyParams spells the parameters that dialogs and transactions go by as sipgo looks them
+// up: names are not case-sensitive and may stand in white space (RFC 3261 section 7.3.1).
+func tidyParams(m sip.Message) {
+	if h := m.From(); h != nil {
+		h.Params = tidy(h.Params)
+	}
+	if h := m.To(); h != nil {
+		h.Params = tidy(h.Params)
+	}
+	if h := m.Via(); h != nil {
+		h.Params = tidy(h.Params)
+	}
+}
+
+func tidy(params sip.HeaderParams) sip.HeaderParams {
+	for i := range params {
+		p := &params[i]
+		p.K, p.V = strings.TrimSpace(p.K), strings.TrimSpace(p.V)
+		for _, name := range []string{"tag", "branch", "rport"} {
+			if strings.EqualFold(p.K, name) {
+				p.K = name
+			}
+		}
+	}
+	return slices.DeleteFunc(params, func(p sip.HeaderKV) bool { return p.K == "" })
 }
 
 func branchOf(m sip.Message) string {

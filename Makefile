@@ -44,8 +44,8 @@ demo: build ## the whole product on this machine, with four headsets
 	$(BIN)/headroom demo
 
 test: deps-test web-test ## everything, race detector included
-	$(GO) vet ./...
-	$(GO) test -race -timeout 9m ./...
+	$(GO) vet ./... ./testdata
+	$(GO) test -race -timeout 9m ./... ./testdata # which the dots leave out
 	$(GO) test -run 'Alloc' ./dsp/... ./media/...
 
 race: deps-test web ## the Go tests under the race detector, twice, in random order
@@ -55,7 +55,7 @@ e2e: build deps-test ## only the end-to-end tests
 	$(GO) test -race -v -timeout 9m ./internal/testenv/...
 
 lint: build/lint/golangci-lint web ## the import fences and the linters
-	build/lint/golangci-lint run ./...
+	build/lint/golangci-lint run ./... ./testdata
 	@bash -n deploy/dev/deps.sh
 
 build/lint/golangci-lint:

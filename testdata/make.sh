@@ -51,7 +51,7 @@ voice() {
 		-r "$rate" -c 1 -b 16 -e signed-integer "speech/$name.wav"
 }
 
-voice agent-anna 16000 21.5 en-gb-x-rp+f3 55 188 <<'END'
+voice agent-1 16000 21.5 en-gb-x-rp+f3 55 188 <<'END'
 0.5|Good morning, Harbour Electric, my name is Anna.
 0.8|How can I help you today?
 1.6|I am sorry to hear that your power went off in the night.
@@ -61,7 +61,7 @@ voice agent-anna 16000 21.5 en-gb-x-rp+f3 55 188 <<'END'
 1.1|You are very welcome.
 END
 
-voice agent-ben 16000 21.5 en-us 40 180 <<'END'
+voice agent-2 16000 21.5 en-us 40 180 <<'END'
 0.6|Customer service, this is Ben. What can I do for you?
 1.4|I understand. The invoice from March shows two payments.
 0.7|Let me open that for you.
@@ -71,7 +71,7 @@ voice agent-ben 16000 21.5 en-us 40 180 <<'END'
 0.8|Have a good weekend.
 END
 
-voice agent-clara 16000 21.5 en-gb-scotland+f2 50 185 <<'END'
+voice agent-3 16000 21.5 en-gb-scotland+f2 50 185 <<'END'
 0.4|Hello, this is the booking desk. Clara here.
 1.2|Of course. Which day would you like to travel?
 1.5|On the ninth of October there are seats at seven and at noon.
@@ -80,7 +80,7 @@ voice agent-clara 16000 21.5 en-gb-scotland+f2 50 185 <<'END'
 0.9|Could you spell the surname for me, please?
 END
 
-voice caller-dave 8000 25 en-gb+m7 46 175 <<'END'
+voice caller-1 8000 25 en-gb+m7 46 175 <<'END'
 0.3|Hello. Yes, I hope that you can help me.
 1.5|I have been trying to call since yesterday.
 0.9|The box in the hallway keeps beeping, and I cannot sleep.

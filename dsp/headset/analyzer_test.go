@@ -95,7 +95,7 @@ func TestReadingsGiveEachSecondItsLevels(t *testing.T) {
 func TestReadingsFollowSpeechNoiseAndClipping(t *testing.T) {
 	t.Parallel()
 	a := analyzer(t, 16000, headset.TapMic)
-	x := dsptest.Quantize(dsptest.Overdrive(dsptest.AddNoise(metertest.Speech(t, "agent-anna", 16000, 0), -52, 1), 12, 0.7))
+	x := dsptest.Quantize(dsptest.Overdrive(dsptest.AddNoise(metertest.Speech(t, "agent-1", 16000, 0), -52, 1), 12, 0.7))
 	a.Process(x, 0)
 	var last headset.Reading
 	var talk, clipped float64
@@ -131,7 +131,7 @@ func TestUnfetchedReadingsAreBounded(t *testing.T) {
 func TestMarkedFramesNeverCount(t *testing.T) {
 	t.Parallel()
 	const rate = 16000
-	clean := speech(t, "agent-ben", rate)
+	clean := speech(t, "agent-2", rate)
 	want := report(t, rate, headset.TapMic, clean)
 	a := analyzer(t, rate, headset.TapMic)
 	junk := dsptest.Overdrive(dsptest.Noise(rate/5, 0, 1), 20, 1)
@@ -157,7 +157,7 @@ func TestSNRIsTrueFrom10To35(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		rate int
-	}{{"agent-ben", 8000}} {
+	}{{"agent-2", 8000}} {
 		clean := metertest.Speech(t, c.name, c.rate, 10)
 		level := float64(report(t, c.rate, headset.TapMic, clean).Metrics.ActiveLevelHP)
 		for _, snr := range []float64{10, 15, 22, 35} {
@@ -179,9 +179,9 @@ func TestRecordersRatesAreMeasuredAlike(t *testing.T) {
 		clipped = report(t, rate, headset.TapMic, dsptest.Quantize(dsptest.Overdrive(x, 9, 0.7))).Metrics.ClippedShare
 		return level, floor, clipped
 	}
-	level, floor, clipped := measure(16000, metertest.Speech(t, "agent-ben", 16000, 4))
-	cd := metertest.Speech(t, "agent-ben", 44100, 4)
-	for rate, x := range map[int][]float32{11025: every(4, cd), 22050: every(2, cd), 96000: between(metertest.Speech(t, "agent-ben", 48000, 4))} {
+	level, floor, clipped := measure(16000, metertest.Speech(t, "agent-2", 16000, 4))
+	cd := metertest.Speech(t, "agent-2", 44100, 4)
+	for rate, x := range map[int][]float32{11025: every(4, cd), 22050: every(2, cd), 96000: between(metertest.Speech(t, "agent-2", 48000, 4))} {
 		gotLevel, gotFloor, gotClipped := measure(rate, x)
 		near(t, fmt.Sprint("active level at ", rate, " Hz"), gotLevel, float64(level), 0.1)
 		near(t, fmt.Sprint("noise floor at ", rate, " Hz"), gotFloor, float64(floor), 0.3)
@@ -216,7 +216,7 @@ func TestNothingHeardIsNothingMeasured(t *testing.T) {
 
 func TestBrokenSamplesChangeAlmostNothing(t *testing.T) {
 	t.Parallel()
-	clean := metertest.Speech(t, "agent-clara", 16000, 10)
+	clean := metertest.Speech(t, "agent-3", 16000, 10)
 	want := report(t, 16000, headset.TapMic, clean)
 	x := append([]float32(nil), clean...)
 	for i := 999; i < len(x); i += 16000 {
@@ -232,7 +232,7 @@ func TestBrokenSamplesChangeAlmostNothing(t *testing.T) {
 
 func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
 	t.Parallel()
-	x := dsptest.Quantize(dsptest.Overdrive(metertest.Speech(t, "caller-dave", 8000, 2), 12, 0.6))
+	x := dsptest.Quantize(dsptest.Overdrive(metertest.Speech(t, "caller-1", 8000, 2), 12, 0.6))
 	whole := analyzer(t, 8000, headset.TapMic)
 	whole.Process(x[:7000], 0)
 	whole.Process(x[7000:9000], dsp.Concealed)
@@ -274,7 +274,7 @@ func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
 func TestProcessDoesNotAllocate(t *testing.T) {
 	for _, tap := range []headset.Tap{headset.TapMic, headset.TapWire} {
 		a := analyzer(t, 16000, tap)
-		x := metertest.Speech(t, "agent-ben", 16000, 2)[16000 : 16000+320]
+		x := metertest.Speech(t, "agent-2", 16000, 2)[16000 : 16000+320]
 		allocs := testing.AllocsPerRun(500, func() {
 			a.Process(x, 0)
 			a.ProcessFar(x)
@@ -339,7 +339,7 @@ func FuzzAnalyzer(f *testing.F) {
 func BenchmarkProcess(b *testing.B) {
 	for _, tap := range []headset.Tap{headset.TapMic, headset.TapWire} {
 		b.Run(string(tap)+" 20ms at 16k", func(b *testing.B) {
-			x := speech(b, "agent-anna", 16000)
+			x := speech(b, "agent-1", 16000)
 			a := analyzer(b, 16000, tap)
 			b.ReportAllocs()
 			at := 0

@@ -64,14 +64,14 @@ func find(r headset.Report, k headset.Kind) (headset.Finding, bool) {
 	return headset.Finding{}, false
 }
 
-var agents = []string{"agent-anna", "agent-ben", "agent-clara"}
+var agents = []string{"agent-1", "agent-2", "agent-3"}
 
 func TestHealthyHeadsetHasNoFindings(t *testing.T) {
 	t.Parallel()
 	for _, name := range agents {
 		x := speech(t, name, 16000)
 		rates := []int{16000}
-		if name == "agent-ben" {
+		if name == "agent-2" {
 			rates = []int{8000, 44100}
 		}
 		for _, rate := range rates {
@@ -99,7 +99,7 @@ func TestSoftSpokenHealthyHeadsetIsAtMostQuiet(t *testing.T) {
 
 func TestMuchTooQuietIsBad(t *testing.T) {
 	t.Parallel()
-	x := dsptest.Gain(metertest.Speech(t, "agent-ben", 16000, 10), -18)
+	x := dsptest.Gain(metertest.Speech(t, "agent-2", 16000, 10), -18)
 	if got := summary(report(t, 16000, headset.TapMic, x)); got != "quiet bad" {
 		t.Error(got)
 	}
@@ -119,7 +119,7 @@ func TestLoudCleanTalkerIsLoudAndNotClipped(t *testing.T) {
 			}
 		}
 	}
-	x := dsptest.Gain(speech(t, "agent-clara", 16000), 9) // float samples beyond full scale are not clipped
+	x := dsptest.Gain(speech(t, "agent-3", 16000), 9) // float samples beyond full scale are not clipped
 	if got := summary(report(t, 16000, headset.TapMic, x)); got != "loud bad" && got != "loud watch" {
 		t.Error(got)
 	}
@@ -129,7 +129,7 @@ func TestClippedHeadsetIsFoundAtBothTaps(t *testing.T) {
 	t.Parallel()
 	for _, name := range agents {
 		ceilings := []float64{0, -3}
-		if name == "agent-anna" {
+		if name == "agent-1" {
 			ceilings = []float64{-1, -6}
 		}
 		for _, ceilingDB := range ceilings {
@@ -202,7 +202,7 @@ func TestTonesAndKeypadsAreNoFault(t *testing.T) {
 
 func TestTooLittleSpeechMakesNoFinding(t *testing.T) {
 	t.Parallel()
-	x := metertest.Speech(t, "agent-anna", 16000, 4)
+	x := metertest.Speech(t, "agent-1", 16000, 4)
 	x = dsptest.Quantize(dsptest.Overdrive(dsptest.AddNoise(x, -30, 1), 12, 0.9))
 	if got := summary(report(t, 16000, headset.TapMic, x)); got != "" {
 		t.Errorf("4 s of audio: %s", got)
@@ -212,7 +212,7 @@ func TestTooLittleSpeechMakesNoFinding(t *testing.T) {
 func TestLongPauseIsNotDeadButSilenceIs(t *testing.T) {
 	t.Parallel()
 	const rate = 8000
-	talk := speech(t, "agent-ben", rate)
+	talk := speech(t, "agent-2", rate)
 	with := func(pause []float32) headset.Report {
 		x := append(append([]float32(nil), talk...), pause...)
 		return report(t, rate, headset.TapMic, dsptest.Quantize(x))
@@ -250,7 +250,7 @@ func TestLongPauseIsNotDeadButSilenceIs(t *testing.T) {
 func TestMicrophoneThatNeverAnswersIsDead(t *testing.T) {
 	t.Parallel()
 	const rate = 8000
-	caller := metertest.Speech(t, "caller-dave", rate, 0)
+	caller := metertest.Speech(t, "caller-1", rate, 0)
 	run := func(near []float32) headset.Report {
 		a := analyzer(t, rate, headset.TapMic)
 		for range 2 {
@@ -267,7 +267,7 @@ func TestMicrophoneThatNeverAnswersIsDead(t *testing.T) {
 		t.Errorf("50 s without an answer: %+v", run(quiet).Findings)
 	}
 	answer := append([]float32(nil), quiet...)
-	copy(answer[20*rate:], metertest.Speech(t, "agent-anna", rate, 8))
+	copy(answer[20*rate:], metertest.Speech(t, "agent-1", rate, 8))
 	if got := summary(run(answer)); got != "" {
 		t.Errorf("one who listens long: %s", got)
 	}
@@ -279,7 +279,7 @@ func TestOffsetIsFoundAtTheMicrophone(t *testing.T) {
 		dc   float32
 		want string
 	}{{0.002, ""}, {0.007, "dc_offset watch"}, {-0.02, "dc_offset bad"}} {
-		x := metertest.Speech(t, "agent-clara", 16000, 10)
+		x := metertest.Speech(t, "agent-3", 16000, 10)
 		for i := range x {
 			x[i] += c.dc
 		}
@@ -293,7 +293,7 @@ func TestOffsetIsFoundAtTheMicrophone(t *testing.T) {
 
 func TestEveryFindingSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	x := dsptest.Overdrive(dsptest.AddNoise(speech(t, "agent-anna", 16000), -40, 1), 12, 0.5)
+	x := dsptest.Overdrive(dsptest.AddNoise(speech(t, "agent-1", 16000), -40, 1), 12, 0.5)
 	for i := range x {
 		x[i] += 0.02
 	}
@@ -317,7 +317,7 @@ func TestLimitsCanBeOverridden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Process(metertest.Speech(t, "agent-ben", 16000, 10), 0)
+	a.Process(metertest.Speech(t, "agent-2", 16000, 10), 0)
 	if got := summary(a.Report()); got != "quiet bad" {
 		t.Errorf("%q", got)
 	}

@@ -24,7 +24,7 @@ func floor(t *testing.T, rate int, x []float32) float64 {
 
 func TestReadsGeneratedNoiseUnderSpeechTrue(t *testing.T) {
 	for i, rate := range rates {
-		name := []string{"caller-dave", "agent-ben"}[i%2]
+		name := []string{"caller-1", "agent-2"}[i%2]
 		voice := metertest.Speech(t, name, rate, 0)
 		for _, level := range []float64{-32, -64} {
 			if got := floor(t, rate, dsptest.AddNoise(voice, level, 9)); math.Abs(got-level) > 0.5 {
@@ -48,7 +48,7 @@ func TestSilentPausesAreSilence(t *testing.T) {
 	if got := floor(t, 8000, make([]float32, 80000)); got != dsp.SilenceDBov {
 		t.Errorf("digital silence: %v", got)
 	}
-	gated := metertest.Speech(t, "agent-anna", 16000, 0)
+	gated := metertest.Speech(t, "agent-1", 16000, 0)
 	for i, v := range gated { // a synthesiser's pauses
 		if math.Abs(float64(v)) < 0.002 {
 			gated[i] = 0
@@ -57,7 +57,7 @@ func TestSilentPausesAreSilence(t *testing.T) {
 	if got := floor(t, 16000, gated); got > -70 {
 		t.Errorf("the ends of words were taken for noise: %.1f", got)
 	}
-	gaps := dsptest.AddNoise(metertest.Speech(t, "agent-anna", 16000, 0), -45, 1)
+	gaps := dsptest.AddNoise(metertest.Speech(t, "agent-1", 16000, 0), -45, 1)
 	clear(gaps[len(gaps)/2 : len(gaps)*3/4]) // unmarked DTX in a quarter of the time
 	if got := floor(t, 16000, gaps); math.Abs(got+45) > 0.7 {
 		t.Errorf("noise beside gaps: %.2f, want -45", got)
@@ -95,7 +95,7 @@ func TestBrokenSamplesDoNotPoison(t *testing.T) {
 }
 
 func TestChunkingChangesNothingAndResetEqualsNew(t *testing.T) {
-	meter.ChunkingChangesNothingAndResetEqualsNew(t, 8000, metertest.HighPass(8000, metertest.Speech(t, "caller-dave", 8000, 3)))
+	meter.ChunkingChangesNothingAndResetEqualsNew(t, 8000, metertest.HighPass(8000, metertest.Speech(t, "caller-1", 8000, 3)))
 }
 
 func TestProcessDoesNotAllocate(t *testing.T) {

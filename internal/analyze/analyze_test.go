@@ -120,7 +120,7 @@ func compare(t *testing.T, at string, got, want any) {
 }
 
 func TestOneFileIsAnObjectAndFaultsAreInIt(t *testing.T) {
-	x, rate := samples(t, "agent-anna")
+	x, rate := samples(t, "agent-1")
 	path := write(t, "clipped.wav", rate, 1, dsptest.Overdrive(x, 12, 0.7))
 	status, stdout, _ := run(analyze.Options{JSON: true, Files: []string{path}})
 	var got struct {
@@ -160,7 +160,7 @@ func TestBadFilesAreNamedAndTheOthersDone(t *testing.T) {
 		}
 		return path
 	}
-	whole, err := testdata.Speech("caller-dave")
+	whole, err := testdata.Speech("caller-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestBadFilesAreNamedAndTheOthersDone(t *testing.T) {
 }
 
 func TestOnlyTheFirstChannelCounts(t *testing.T) {
-	x, rate := samples(t, "caller-dave")
+	x, rate := samples(t, "caller-1")
 	stereo := make([]float32, 0, 2*len(x))
 	for _, v := range x {
 		stereo = append(stereo, v, 0.9)
@@ -224,7 +224,7 @@ func TestOnlyTheFirstChannelCounts(t *testing.T) {
 }
 
 func TestEverySampleWidthReadsTheSame(t *testing.T) {
-	x, rate := samples(t, "caller-dave")
+	x, rate := samples(t, "caller-1")
 	want, err := analyze.File(context.Background(), write(t, "16.wav", rate, 1, x), headset.TapMic)
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestEverySampleWidthReadsTheSame(t *testing.T) {
 }
 
 func TestTextTellsAPersonWhatIsWrong(t *testing.T) {
-	x, rate := samples(t, "agent-ben")
+	x, rate := samples(t, "agent-2")
 	noisy := write(t, "noisy.wav", rate, 1, dsptest.AddNoise(x, -35, 1))
 	short := write(t, "short.wav", rate, 1, x[:rate])
 	clean := write(t, "clean.wav", rate, 1, x)
@@ -258,7 +258,7 @@ func TestTextTellsAPersonWhatIsWrong(t *testing.T) {
 }
 
 func TestUnknownTapAndCancelAreErrors(t *testing.T) {
-	x, rate := samples(t, "caller-dave")
+	x, rate := samples(t, "caller-1")
 	path := write(t, "x.wav", rate, 1, x[:rate])
 	if status, _, stderr := run(analyze.Options{Tap: "ear", Files: []string{path}}); status != 1 || !strings.Contains(stderr, `tap "ear"`) {
 		t.Errorf("status %d: %s", status, stderr)

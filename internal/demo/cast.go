@@ -29,7 +29,7 @@ func (w wearer) headset() model.HeadsetID {
 // The levels below are what the demo's rooms and people are like; the meters are not told.
 const (
 	demoModel      = "Demo H1"
-	callerSpeech   = "caller-dave"
+	callerSpeech   = "caller-1"
 	roomNoiseDBov  = -68 // a quiet office behind a sound headset
 	faultNoiseDBov = -36 // a broken capsule's hiss
 	overdriveDB    = 16
@@ -39,15 +39,15 @@ const (
 
 func cast() []wearer {
 	return []wearer{
-		{user: "healthy", title: "Agent 1 (healthy headset)", model: demoModel, serial: "1001", speech: "agent-anna",
+		{user: "healthy", title: "Agent 1 (healthy headset)", model: demoModel, serial: "1001", speech: "agent-1",
 			fault: func(pcm []float32) []float32 { return dsptest.AddNoise(pcm, roomNoiseDBov, 1) }},
-		{user: "clipped", title: "Agent 2 (clipping headset)", model: demoModel, serial: "1002", speech: "agent-ben", faulty: true,
+		{user: "clipped", title: "Agent 2 (clipping headset)", model: demoModel, serial: "1002", speech: "agent-2", faulty: true,
 			fault: func(pcm []float32) []float32 {
 				return dsptest.Overdrive(dsptest.AddNoise(pcm, roomNoiseDBov-overdriveDB, 2), overdriveDB, clipCeiling)
 			}},
-		{user: "noisy", title: "Agent 3 (noisy headset)", model: demoModel, serial: "1003", speech: "agent-anna", faulty: true,
+		{user: "noisy", title: "Agent 3 (noisy headset)", model: demoModel, serial: "1003", speech: "agent-1", faulty: true,
 			fault: func(pcm []float32) []float32 { return dsptest.AddNoise(pcm, faultNoiseDBov, 3) }},
-		{user: "soft", title: "Agent 4 (soft-spoken)", model: demoModel, serial: "1004", speech: "agent-ben",
+		{user: "soft", title: "Agent 4 (soft-spoken)", model: demoModel, serial: "1004", speech: "agent-2",
 			fault: func(pcm []float32) []float32 {
 				return dsptest.AddNoise(dsptest.Gain(pcm, softSpokenDB), roomNoiseDBov, 4)
 			}},

@@ -11,7 +11,7 @@ import (
 )
 
 // builtIn is the recording that is played when no file is named.
-const builtIn = "caller-dave"
+const builtIn = "caller-1"
 
 // Speech reads a WAV file to be said over and over; "" is a recording of the project's own.
 func Speech(path string) (prompt.Source, error) {

@@ -12,7 +12,7 @@ import (
 // siteLimit bounds each list of a site.
 const siteLimit = 20_000
 
-// Changes says what ApplySite did, in words such as "queue sales" or "user anna".
+// Changes says what ApplySite did, in words such as "queue sales" or "user agent-101".
 type Changes struct {
 	Added   []string `json:"added"`
 	Changed []string `json:"changed"`

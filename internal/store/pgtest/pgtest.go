@@ -1,4 +1,3 @@
-// Package pgtest gives tests a PostgreSQL server of their own.
 package pgtest
 
 import (

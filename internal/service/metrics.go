@@ -5,12 +5,34 @@ import (
 
 	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media/sip"
 )
 
 // collectors are what /metrics shows besides HTTP and the Go runtime.
 func (s *Service) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		boardCollector{s.board},
+		boardCollector{s.board}, sipCollector{s.sip},
+	}
+}
+
+// sipCollector reads what the trunks' door has turned away at each scrape.
+type sipCollector struct{ sip *sip.Server }
+
+// Describe implements prometheus.Collector as unchecked: Collect says it all.
+func (c sipCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c sipCollector) Collect(out chan<- prometheus.Metric) {
+	stats := c.sip.Stats()
+	for _, k := range []struct {
+		name, help string
+		value      uint64
+	}{
+		{"sip_strangers_refused_total", "SIP requests from addresses that no trunk has, answered with 403.", stats.StrangersRefused},
+		{"sip_strangers_dropped_total", "SIP messages from such addresses that were not answered.", stats.StrangersDropped},
+		{"sip_unreadable_total", "Datagrams from trunks that could not be read.", stats.Unreadable},
+	} {
+		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value))
 	}
 }
 

@@ -20,6 +20,10 @@ const (
 	writeTimeout        = 2 * time.Second // a peer that does not read its TCP stream loses it
 )
 
+// strangerLine is how long the log is silent after a line on a stranger: one is what says
+// that a carrier calls from an address nobody has told us of, a scan's thousand say no more.
+const strangerLine = 10 * time.Second
+
 var errStranger = errors.New("sip: no trunk has this address")
 
 // firewall keeps strangers away from sipgo, which would hold a transaction and a
@@ -36,6 +40,7 @@ type firewall struct {
 	dropped atomic.Uint64 // not answered: beyond the rate, or not a request
 	unread  atomic.Uint64 // datagrams of trunks that could not be read
 	tcp     atomic.Int32  // strangers' connections
+	told    atomic.Int64  // when the log last named a stranger, ns since 1970
 }
 
 // knows says that signalling from a is let through: it is a trunk's, or was when the call
@@ -59,6 +64,7 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 	}
 	if res := f.answer(data, info.RemoteAddr.String(), info.Transport); res != nil && f.limit.allow(time.Now()) {
 		f.refused.Add(1)
+		f.tell(info)
 		f.refuse(info, res)
 	} else {
 		f.dropped.Add(1)
@@ -67,6 +73,14 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 		return nil, errStranger // sipgo closes the connection
 	}
 	return nil, nil
+}
+
+// tell names a stranger in the log, now and then.
+func (f *firewall) tell(info sip.TransportReadProps) {
+	last, now := f.told.Load(), time.Now().UnixNano()
+	if now-last >= int64(strangerLine) && f.told.CompareAndSwap(last, now) {
+		f.log.Warn("refused: no trunk has this address", "source", info.RemoteAddr.String(), "transport", info.Transport)
+	}
 }
 
 // garbled answers a trunk's message that cannot be read, within the same rate as strangers.

@@ -2,8 +2,10 @@ package sip_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,4 +243,44 @@ func TestLongMessagesOverUDP(t *testing.T) {
 	go func() { _ = call.Hangup(within(t)) }()
 	p.answerBye()
 	ended(t, call, sip.CauseLocal)
+}
+
+func TestLogNamesAStrangerWithoutBeingFlooded(t *testing.T) {
+	t.Parallel()
+	var log syncBuffer
+	s, err := sip.New(sip.Config{UDP: "127.0.0.1:0", Ports: newPorts(t, 16)}, make(desk, 1), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	running(t, s.Run)
+	udp, _ := s.Addrs()
+	p := newPhone(t, "UDP", udp)
+	for range 3 {
+		p.send("OPTIONS", "")
+		p.expect("SIP/2.0 403")
+	}
+	if text := log.String(); strings.Count(text, "no trunk has this address") != 1 || !strings.Contains(text, "source=127.0.0.1:") {
+		t.Errorf("three messages from a stranger are logged as:\n%s", text)
+	}
+}
+
+// syncBuffer is a log that may be read while it is written.
+type syncBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

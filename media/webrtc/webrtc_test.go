@@ -286,7 +286,8 @@ func TestGatewayCloseEndsEveryPeer(t *testing.T) {
 	g := newGateway(t, Config{})
 	var all []*Peer
 	for range 3 {
-		client, service, _ := connect(t, g, OfferConfig{})
+		// The goodbye is one datagram; a client that misses it notices the silence.
+		client, service, _ := connect(t, g, OfferConfig{LostAfter: 3 * time.Second})
 		all = append(all, client, service)
 	}
 	if err := g.Close(); err != nil {

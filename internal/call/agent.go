@@ -42,6 +42,7 @@ type Agent struct {
 	verdict    model.Verdict // on it
 	link       Link          // nil during an outage
 	outage     alarm
+	silence    alarm // without a link: when to listen for the agent's voice again
 	state      protocol.State
 	settling   bool // a break or ready of our own making is on its way to acd
 	onBreak    bool // the person's last word was break
@@ -218,6 +219,8 @@ func (a *Agent) run() {
 		case <-a.outage.C:
 			a.log.Info("client did not come back", "grace", a.sb.cfg.OutageGrace)
 			a.finish(endOutage())
+		case <-a.silence.C:
+			a.listenFor()
 		case <-a.mediaLost.C:
 			a.log.Info("media did not come back", "grace", a.sb.cfg.MediaGrace)
 			a.finish(endMedia())
@@ -255,7 +258,7 @@ func (a *Agent) goodbye() {
 		a.send("", protocol.Error{Code: a.ending.code, Message: a.ending.text})
 	}
 	a.log.Info("session over", "why", a.ending.why)
-	for _, al := range []*alarm{&a.outage, &a.mediaLost, &a.nextBy} {
+	for _, al := range []*alarm{&a.outage, &a.silence, &a.mediaLost, &a.nextBy} {
 		al.clear()
 	}
 	a.flushMic()
@@ -286,6 +289,7 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 		a.link = link
 		a.linked.Store(true)
 		a.outage.clear()
+		a.heard()
 		w := protocol.Welcome{Version: protocol.Version, Resume: a.token, Resumed: resumed, Agent: string(a.id), Name: a.name, State: a.state}
 		if a.talking != nil {
 			c := *a.talking
@@ -332,6 +336,7 @@ func (a *Agent) LinkLost(link Link) {
 			return
 		}
 		a.outage.set(a.sb.cfg.OutageGrace)
+		a.silence.set(quietAfter)
 		a.sb.floor.touch(a.id)
 		a.log.Info("client link lost", "grace", a.sb.cfg.OutageGrace)
 	})

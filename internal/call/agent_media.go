@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
 	"github.com/headroom-voice/headroom/internal/model"
@@ -136,4 +137,27 @@ func (a *Agent) closePeer(p Peer) {
 			a.log.Debug("media connection closed with an error", "err", err)
 		}
 	})
+}
+
+// quietAfter is how long nothing may come from a client whose link is gone before its
+// caller is given music: a program that died sends nothing, one that only lost its
+// WebSocket still sends audio, of a muted microphone too.
+const quietAfter = time.Second
+
+// listenFor looks whether anything comes from the client while its link is gone.
+func (a *Agent) listenFor() {
+	if a.link != nil || a.leg == nil {
+		return
+	}
+	gone := a.peer == nil || time.Since(a.peer.Stats().LastIn) >= quietAfter
+	a.leg.on.comfort(a, gone)
+	a.silence.set(quietAfter)
+}
+
+// heard ends the listening, and the music that came of it: the client is back.
+func (a *Agent) heard() {
+	a.silence.clear()
+	if a.leg != nil {
+		a.leg.on.comfort(a, false)
+	}
 }

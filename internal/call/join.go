@@ -85,6 +85,20 @@ func (c *call) connected() {
 	agent.joined(info)
 }
 
+// comfort plays to the caller while the agent's program is gone and nobody knows yet
+// whether it comes back, so that the line is never dead.
+func (c *call) comfort(a *Agent, on bool) {
+	c.box.post(func() {
+		switch {
+		case c.state != talking || c.talk.agent != a:
+		case on:
+			c.play()
+		default:
+			c.hush()
+		}
+	})
+}
+
 // unbridge parts the legs and ends the agent's with the cause; its meter finishes beside.
 func (c *call) unbridge(cause model.Cause) {
 	if c.talk == nil {

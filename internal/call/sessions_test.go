@@ -19,7 +19,7 @@ func TestCallSurvivesFiveSecondsWithoutTheClientsLink(t *testing.T) {
 		c := w.rings(newCaller(number))
 		kim.accepts()
 		kim.agent.LinkLost(kim.link)
-		w.pass(5 * time.Second)
+		w.passTalking(5*time.Second, kim)
 		w.wantTalking(c, kim)
 		if w.sb.Live()[0].Connected {
 			t.Error("the agent is shown as connected")
@@ -35,6 +35,37 @@ func TestCallSurvivesFiveSecondsWithoutTheClientsLink(t *testing.T) {
 		c.leaves()
 		w.wantCause(model.CauseCallerHungUp)
 		w.wantLegCauses(model.CauseCallerHungUp, model.CauseCallerHungUp)
+	})
+}
+
+func TestCallerOfAClientThatFellSilentHearsMusicUntilItIsBack(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim := w.desk("kim")
+		kim.starts()
+		c := w.rings(newCaller(number))
+		kim.accepts()
+		w.passTalking(time.Second, kim)
+		kim.agent.LinkLost(kim.link)
+		w.pass(2 * time.Second)
+		if !w.music.plays(c.leg) {
+			t.Error("the line is dead")
+		}
+		w.passTalking(1500*time.Millisecond, kim) // audio is back before the link
+		w.wantTalking(c, kim)
+		w.pass(2 * time.Second)
+		if !w.music.plays(c.leg) {
+			t.Error("the line is dead the second time")
+		}
+		if err := kim.signIn(kim.welcome.Resume); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Millisecond)
+		w.wantTalking(c, kim)
+		c.leaves()
+		w.wantCause(model.CauseCallerHungUp)
+		if w.music.plays(c.leg) {
+			t.Error("music plays on to nobody")
+		}
 	})
 }
 

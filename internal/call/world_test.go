@@ -167,6 +167,14 @@ func (w *world) pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// passTalking lets time go by in which the agent's client keeps sending audio.
+func (w *world) passTalking(d time.Duration, from *desk) {
+	for range d / (100 * time.Millisecond) {
+		w.pass(100 * time.Millisecond)
+		from.peers[len(from.peers)-1].Say(&media.Packet{Source: 9, Codec: media.PCMU, Payload: make([]byte, 160)})
+	}
+}
+
 func (w *world) state(name string) acd.AgentView {
 	w.pass(60 * time.Millisecond) // the picture is at most 50 ms old
 	for _, a := range w.sb.Snapshot().Agents {

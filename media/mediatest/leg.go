@@ -31,6 +31,7 @@ func (l *Leg) Say(p *media.Packet) {
 	l.mu.Lock()
 	sink := l.sink
 	l.stats.PacketsIn++
+	l.stats.LastIn = time.Now()
 	l.mu.Unlock()
 	if sink != nil {
 		sink.Packet(p)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/model"
@@ -139,7 +140,7 @@ func (c passwdCmd) Run(ctx context.Context, std streams) error {
 
 // readPassword takes the first line.
 func readPassword(in io.Reader) (string, error) {
-	const most = 1024
+	const least, most = 8, 1024 // NIST SP 800-63B section 5.1.1.1 has the least
 	line, err := bufio.NewReader(io.LimitReader(in, most+2)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read the password from standard input: %w", err)
@@ -148,6 +149,8 @@ func readPassword(in io.Reader) (string, error) {
 	switch {
 	case line == "":
 		return "", errors.New("no password on standard input; try: printf '%s\\n' 'the password' | headroom user passwd NAME")
+	case utf8.RuneCountInString(line) < least:
+		return "", fmt.Errorf("the password is too short; %d characters are the least", least)
 	case len(line) > most:
 		return "", fmt.Errorf("the password is longer than %d bytes", most)
 	}

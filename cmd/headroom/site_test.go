@@ -45,6 +45,11 @@ func TestASiteIsAppliedBeforeTheFirstStartAndAnEmptyFileDoesNotUndoIt(t *testing
 	if status, _, complaint := command(t, "", "apply", "empty.yaml"); status != 1 || !strings.Contains(complaint, "says nothing") {
 		t.Errorf("an empty file: status %d, said %q", status, complaint)
 	}
+	for secret, want := range map[string]string{"short\n": "too short", "\n": "no password on standard input"} {
+		if status, _, complaint := command(t, secret, "user", "passwd", "floor"); status != 1 || !strings.Contains(complaint, want) {
+			t.Errorf("the password %q gave status %d and %q, wanted %q", secret, status, complaint, want)
+		}
+	}
 	if status, out, complaint := command(t, "a long password\n", "user", "passwd", "floor"); status != 0 || out != "password of floor set\n" {
 		t.Errorf("status %d, said %q %q", status, out, complaint)
 	}

@@ -109,7 +109,7 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx) {
 	if body != nil {
 		var err error
 		if offered, err = parseStream(body, trunk.Codecs); err != nil {
-			s.ep.log.Info("call refused: no common audio", "call_id", text(req.CallID()), "trunk", trunk.ID, "error", err)
+			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.ID, "error", err)
 			refuse(sip.StatusNotAcceptableHere)
 			return
 		}

@@ -166,7 +166,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		to:   sip.ToHeader{Address: sip.Uri{Scheme: "sip", User: uri.User, Host: uri.Host}},
 	}
 	c.dlg.from.Params.Add("tag", token(6))
-	c.log = e.log.With("call_id", c.dlg.callID)
+	c.log = e.log.With("sip_call_id", c.dlg.callID)
 	return c, nil
 }
 

@@ -18,7 +18,7 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk Trunk, offe
 	c.trunk, c.codecs = trunk.ID, trunk.Codecs
 	c.number, c.name = caller(req)
 	c.to = clip(userOf(&req.Recipient))
-	c.log = e.log.With("call_id", c.dlg.callID, "trunk", trunk.ID)
+	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.ID)
 	if e.merged(c, inviteID{c.dlg.callID, tagOf(req.From()), req.CSeq().SeqNo}) {
 		return nil, sip.StatusLoopDetected
 	}

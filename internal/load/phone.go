@@ -188,9 +188,6 @@ func (c *Call) HeardDBov() float64 { return c.ear.dbov() }
 // Stats are the call's RTP counters.
 func (c *Call) Stats() media.Stats { return c.call.Leg().Stats() }
 
-// Digits yields the keys the other side presses.
-func (c *Call) Digits() <-chan rune { return c.call.Digits() }
-
 // ID is the SIP Call-ID.
 func (c *Call) ID() string { return c.call.ID() }
 

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/headroom-voice/headroom/dsp/dsptest"
+	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media/wavfile"
 	"github.com/headroom-voice/headroom/testdata"
@@ -19,7 +20,7 @@ type wearer struct {
 	serial string
 	speech string // file in testdata/speech
 	fault  func(pcm []float32) []float32
-	faulty bool // whether the headset ought to be flagged
+	flaw   headset.Kind // what the headset ought to be flagged for; "" when it is sound
 }
 
 func (w wearer) headset() model.HeadsetID {
@@ -41,11 +42,11 @@ func cast() []wearer {
 	return []wearer{
 		{user: "healthy", title: "Agent 1 (healthy headset)", model: demoModel, serial: "1001", speech: "agent-1",
 			fault: func(pcm []float32) []float32 { return dsptest.AddNoise(pcm, roomNoiseDBov, 1) }},
-		{user: "clipped", title: "Agent 2 (clipping headset)", model: demoModel, serial: "1002", speech: "agent-2", faulty: true,
+		{user: "clipped", title: "Agent 2 (clipping headset)", model: demoModel, serial: "1002", speech: "agent-2", flaw: headset.Clipping,
 			fault: func(pcm []float32) []float32 {
 				return dsptest.Overdrive(dsptest.AddNoise(pcm, roomNoiseDBov-overdriveDB, 2), overdriveDB, clipCeiling)
 			}},
-		{user: "noisy", title: "Agent 3 (noisy headset)", model: demoModel, serial: "1003", speech: "agent-1", faulty: true,
+		{user: "noisy", title: "Agent 3 (noisy headset)", model: demoModel, serial: "1003", speech: "agent-1", flaw: headset.Noise,
 			fault: func(pcm []float32) []float32 { return dsptest.AddNoise(pcm, faultNoiseDBov, 3) }},
 		{user: "soft", title: "Agent 4 (soft-spoken)", model: demoModel, serial: "1004", speech: "agent-2",
 			fault: func(pcm []float32) []float32 {

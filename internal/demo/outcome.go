@@ -100,17 +100,17 @@ func (out *Outcome) judgeWearer(s sight, p wearer, firstFlag time.Time) {
 	out.OffersAfterFlag[id] = offers
 
 	switch {
-	case p.faulty && !line.Verdict.Flagged():
+	case p.flaw != "" && !line.Verdict.Flagged():
 		out.miss("%s is not flagged yet", id)
-	case p.faulty && !slices.ContainsFunc(line.Findings, blamesHeadset(p.expected())):
-		out.miss("%s is flagged without %q as the reason", id, p.expected())
-	case p.faulty && offers > 0:
+	case p.flaw != "" && !slices.ContainsFunc(line.Findings, blamesHeadset(p.flaw)):
+		out.miss("%s is flagged without %q as the reason", id, p.flaw)
+	case p.flaw != "" && offers > 0:
 		out.miss("%s was offered %d calls after it was flagged, though others were free", id, offers)
-	case !p.faulty && line.Verdict == model.VerdictUnknown:
+	case p.flaw == "" && line.Verdict == model.VerdictUnknown:
 		out.miss("%s has no verdict yet", id)
-	case !p.faulty && line.Verdict.Flagged():
+	case p.flaw == "" && line.Verdict.Flagged():
 		out.miss("%s is flagged, but nothing is wrong with it", id)
-	case !p.faulty && offers == 0:
+	case p.flaw == "" && offers == 0:
 		out.miss("%s has not been offered a call since the first headset was flagged", id)
 	}
 }
@@ -121,14 +121,6 @@ func (out *Outcome) miss(format string, args ...any) {
 
 func blamesHeadset(kind headset.Kind) func(api.VerdictFinding) bool {
 	return func(f api.VerdictFinding) bool { return f.Kind == kind && f.Blame == model.BlameHeadset }
-}
-
-// expected is the fault that a faulty wearer's headset was built with.
-func (p wearer) expected() headset.Kind {
-	if p.user == "clipped" {
-		return headset.Clipping
-	}
-	return headset.Noise
 }
 
 func (s sight) answeredCalls() (n int) {
@@ -159,7 +151,7 @@ func (s sight) offersSince(id model.HeadsetID, since time.Time) (n int) {
 func (s sight) settled(people []wearer) bool {
 	for _, p := range people {
 		i := slices.IndexFunc(s.headsets, func(h api.Headset) bool { return h.ID == p.headset() })
-		if i < 0 || s.headsets[i].Verdict.State == model.VerdictUnknown || s.headsets[i].Verdict.State.Flagged() != p.faulty {
+		if i < 0 || s.headsets[i].Verdict.State == model.VerdictUnknown || s.headsets[i].Verdict.State.Flagged() != (p.flaw != "") {
 			return false
 		}
 	}

@@ -146,11 +146,13 @@ const quietAfter = time.Second
 
 // listenFor looks whether anything comes from the client while its link is gone.
 func (a *Agent) listenFor() {
-	if a.link != nil || a.leg == nil {
+	if a.link != nil {
 		return
 	}
-	gone := a.peer == nil || time.Since(a.peer.Stats().LastIn) >= quietAfter
-	a.leg.on.comfort(a, gone)
+	if a.leg != nil { // it may still be on its way: an offer accepted just before
+		gone := a.peer == nil || time.Since(a.peer.Stats().LastIn) >= quietAfter
+		a.leg.on.comfort(a, gone)
+	}
 	a.silence.set(quietAfter)
 }
 

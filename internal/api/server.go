@@ -92,6 +92,15 @@ func (s *Server) Listen(ctx context.Context) error {
 	return nil
 }
 
+// Close gives back the socket of a server that was opened by Listen and is never run.
+func (s *Server) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener != nil {
+		s.listener.Close()
+	}
+}
+
 // Addr is where the server listens; nil before Listen or Run.
 func (s *Server) Addr() net.Addr {
 	s.mu.Lock()

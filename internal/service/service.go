@@ -291,6 +291,12 @@ func (s *Service) drain(ctx context.Context) {
 
 // Close gives back sockets and the store. Run does it by itself.
 func (s *Service) Close() {
+	if s.sip != nil {
+		s.sip.Close()
+	}
+	if s.api != nil {
+		s.api.Close()
+	}
 	if s.gateway != nil {
 		if err := s.gateway.Close(); err != nil {
 			s.log.Warn("close agents' gateway", "error", err)

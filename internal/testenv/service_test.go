@@ -120,3 +120,20 @@ func get(t *testing.T, url, authorization string) int {
 	_, _ = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode
 }
+
+func TestAServiceThatIsNeverRunGivesItsPortsBack(t *testing.T) {
+	process, _ := testenv.Prepare(t, testenv.Options{})
+	open := func() *service.Service {
+		s, err := service.New(t.Context(), service.Config{Process: process, Version: "test"}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := open()
+	a := first.Addrs()
+	process.HTTP.Listen, process.WebRTC.Listen = a.HTTP, a.WebRTC.String()
+	process.SIP.UDP, process.SIP.TCP = a.SIPUDP.String(), a.SIPTCP.String()
+	first.Close()
+	open().Close()
+}

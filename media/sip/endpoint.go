@@ -117,6 +117,16 @@ func (e *endpoint) listen(ctx context.Context) error {
 	return nil
 }
 
+// close gives the sockets back; whoever reads them notices.
+func (e *endpoint) close() {
+	if e.udp != nil {
+		_ = e.udp.Close()
+	}
+	if e.tcp != nil {
+		_ = e.tcp.Close()
+	}
+}
+
 // serve runs the sockets until ctx ends, then ends the calls that are left, and returns
 // when they are gone. wrap, if any, stands between the TCP listener and sipgo.
 func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listener) error {
@@ -140,12 +150,7 @@ func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listen
 	}
 	e.stop()
 	e.wg.Wait()
-	if e.udp != nil {
-		_ = e.udp.Close()
-	}
-	if e.tcp != nil {
-		_ = e.tcp.Close()
-	}
+	e.close()
 	_ = g.Wait()
 	e.txl.Close()
 	_ = e.tp.Pool("tcp").Clear() // the UDP socket is closed, its entries must stay: see prepare

@@ -52,6 +52,9 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 // Listen opens the sockets, so that Addrs is known before Run. Run calls it if need be.
 func (s *Server) Listen(ctx context.Context) error { return s.ep.listen(ctx) }
 
+// Close gives back the sockets of a server that was opened by Listen and is never run.
+func (s *Server) Close() { s.ep.close() }
+
 // Run takes calls until ctx ends; then it ends the live ones with BYE and returns when
 // they are gone, a few seconds later at most. It runs once.
 func (s *Server) Run(ctx context.Context) error {

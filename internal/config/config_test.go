@@ -273,7 +273,7 @@ func drawSite(t *rapid.T) model.Site {
 			Codecs: rapid.SampledFrom([][]string{{}, {"PCMA"}, {"PCMU", "PCMA"}}).Draw(t, "codecs"),
 		})
 	}
-	numbers := rapid.SliceOfNDistinct(rapid.StringMatching(`[+*#]?[0-9]{1,12}|[0-9]{1,3}[._-][0-9e]{1,3}`), 8, 8, rapid.ID).Draw(t, "numbers")
+	numbers := rapid.SliceOfNDistinct(rapid.StringMatching(`[+*#]?[0-9]{1,12}|[0-9]{1,3}[._-][0-9e]{1,3}`), 8, 8, model.Dialable).Draw(t, "numbers")
 	queues := []model.QueueID{}
 	for i, id := range rapid.SliceOfNDistinct(name, 0, 4, rapid.ID).Draw(t, "queues") {
 		queues = append(queues, model.QueueID(id))

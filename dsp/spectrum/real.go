@@ -1,0 +1,55 @@
+package spectrum
+
+import (
+	"fmt"
+	"math"
+)
+
+// Real transforms real signals of a fixed power-of-two length. It allocates only in
+// NewReal and is not safe for concurrent use.
+type Real struct {
+	n        int
+	half     *fft
+	zr, zi   []float32 // even samples, odd samples; then their spectrum
+	cos, sin []float32 // of 2πk/n for k up to n/4
+}
+
+// NewReal makes a transform of n samples; n is a power of two from 4 to 65536.
+func NewReal(n int) (*Real, error) {
+	if n < 4 || n > 1<<16 || n&(n-1) != 0 {
+		return nil, fmt.Errorf("spectrum: %d samples are not a power of two from 4 to 65536", n)
+	}
+	r := &Real{n: n, half: newFFT(n / 2), zr: make([]float32, n/2), zi: make([]float32, n/2)}
+	r.cos, r.sin = make([]float32, n/4+1), make([]float32, n/4+1)
+	for k := range r.cos {
+		sin, cos := math.Sincos(2 * math.Pi * float64(k) / float64(n))
+		r.cos[k], r.sin[k] = float32(cos), float32(sin)
+	}
+	return r, nil
+}
+
+// Len is the length of the signals, in samples.
+func (r *Real) Len() int { return r.n }
+
+// Transform gives the bins 0..n/2 of x (n samples) in re and im (n/2+1 each):
+// re[k] + i·im[k] = Σ x[t]·exp(-2πi·k·t/n).
+func (r *Real) Transform(re, im, x []float32) {
+	h := r.n / 2
+	x, re, im = x[:r.n], re[:h+1], im[:h+1]
+	zr, zi := r.zr[:h], r.zi[:h]
+	for i := range zr {
+		zr[i], zi[i] = x[2*i], x[2*i+1]
+	}
+	r.half.transform(zr, zi)
+	re[0], im[0] = zr[0]+zi[0], 0
+	re[h], im[h] = zr[0]-zi[0], 0
+	for k := 1; k <= h/2; k++ {
+		ar, ai, br, bi := zr[k], zi[k], zr[h-k], zi[h-k]
+		er, ei := (ar+br)/2, (ai-bi)/2 // of the even samples
+		or, oi := (ai+bi)/2, (br-ar)/2 // of the odd ones
+		c, s := r.cos[k], r.sin[k]
+		tr, ti := or*c+oi*s, oi*c-or*s
+		re[k], im[k] = er+tr, ei+ti
+		re[h-k], im[h-k] = er-tr, ti-ei
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/spectrum"
 )
 
 // The detector's constants. Frames are 20 ms.
@@ -26,11 +27,8 @@ const (
 // Detector decides for one signal. It is not safe for concurrent use.
 type Detector struct {
 	rate   int
-	size   int // samples per frame
 	stride int // every how manieth sample the search for tones takes
 
-	fill   int // samples of the frame under way
-	power  float64
 	tone   toneFinder
 	gain   float64 // prediction gain of the frame before, dB
 	noise  minimum
@@ -41,12 +39,13 @@ type Detector struct {
 	last   Frame
 }
 
-// Frame is the decision on one 20 ms frame.
+// Frame is the decision on one 20 ms block.
 type Frame struct {
-	Speech  bool
-	Tonal   bool    // a pure tone or a pair of them, as a keypad sends
-	PowerDB float64 // dBov
-	NoiseDB float64 // dBov, of the noise beneath as this detector tracks it
+	Speech      bool
+	Tonal       bool    // a pure tone or a pair of them, as a keypad sends
+	LevelDBov   float64 // of the block
+	NoiseDBov   float64 // of the noise beneath as this detector tracks it
+	Probability float64 // of speech, 0 to 1, before the hangover
 }
 
 // New makes a Detector for a sample rate in Hz.
@@ -54,51 +53,38 @@ func New(rate int) (*Detector, error) {
 	if rate < 4000 || rate > 192000 {
 		return nil, fmt.Errorf("vad: sample rate %d Hz is outside 4000 to 192000", rate)
 	}
-	d := &Detector{rate: rate, size: rate / framesPerSecond, stride: max(1, rate/analysisRate)}
+	d := &Detector{rate: rate, stride: max(1, rate/analysisRate)}
 	d.Reset()
 	return d, nil
 }
 
 // Reset starts again as if new.
 func (d *Detector) Reset() {
-	*d = Detector{rate: d.rate, size: d.size, stride: d.stride}
+	*d = Detector{rate: d.rate, stride: d.stride}
 	d.noise.reset()
 }
 
-// Gap says that samples are missing between the last and the next: a frame under way is
-// dropped.
-func (d *Detector) Gap() {
-	d.fill, d.power, d.gain = 0, 0, 0
+// Gap says that samples are missing between the last block and the next.
+func (d *Detector) Gap() { d.gain = 0 }
+
+// Process decides on the next block: 20 ms, high-passed (filter.HighPass at 100 Hz), full
+// scale ±1, and the spectrum of the window that ends with it, which may be nil just after
+// a gap.
+func (d *Detector) Process(_ *spectrum.Frame, block []float32) Frame {
 	d.tone.start()
-}
-
-// Process takes the next samples, high-passed (filter.HighPass at 100 Hz) and full scale
-// ±1, and returns how many frames they completed; Last tells of the newest.
-func (d *Detector) Process(frame []float32) int {
-	done := 0
-	for len(frame) > 0 {
-		n := min(len(frame), d.size-d.fill)
-		power := d.power
-		for _, s := range frame[:n] {
-			x := float64(dsp.Sample(s))
-			power += x * x
-		}
-		d.power = power
-		first := (d.stride - d.fill%d.stride) % d.stride
-		for i := first; i < n; i += d.stride {
-			d.tone.add(float64(dsp.Sample(frame[i])))
-		}
-		d.fill += n
-		frame = frame[n:]
-		if d.fill == d.size {
-			d.decide()
-			done++
-		}
+	power := 0.0
+	for _, s := range block {
+		x := float64(dsp.Sample(s))
+		power += x * x
 	}
-	return done
+	for i := 0; i < len(block); i += d.stride {
+		d.tone.add(float64(dsp.Sample(block[i])))
+	}
+	d.decide(power / float64(max(1, len(block))))
+	return d.last
 }
 
-// Last is the decision on the newest complete frame.
+// Last is the decision on the newest block.
 func (d *Detector) Last() Frame { return d.last }
 
 // SpeechSeconds is how much speech there has been.
@@ -107,14 +93,11 @@ func (d *Detector) SpeechSeconds() float64 { return float64(d.speech) / framesPe
 // Seconds is how much has been decided on.
 func (d *Detector) Seconds() float64 { return float64(d.frames) / framesPerSecond }
 
-func (d *Detector) decide() {
-	level := dsp.PowerDBov(d.power / float64(d.size))
+func (d *Detector) decide(power float64) {
+	level := dsp.PowerDBov(power)
 	tonal := d.tonal(level)
-	d.fill, d.power = 0, 0
-	d.tone.start()
-
 	noise := d.noise.next(level)
-	f := Frame{Tonal: tonal, PowerDB: level, NoiseDB: noise}
+	f := Frame{Tonal: tonal, LevelDBov: level, NoiseDBov: noise}
 	if !tonal && level > max(noise+startDB, lowestDBov) {
 		d.above++
 	} else {
@@ -127,6 +110,9 @@ func (d *Detector) decide() {
 		d.hang--
 	}
 	f.Speech = d.hang > 0 && !tonal
+	if f.Speech && level > noise+stayDB {
+		f.Probability = 1
+	}
 	d.frames++
 	if f.Speech {
 		d.speech++
@@ -138,7 +124,7 @@ func (d *Detector) decide() {
 // predictable as a tone that went through G.711, but they do not keep their level.
 func (d *Detector) tonal(levelDB float64) bool {
 	gain := d.tone.gain()
-	steady := d.gain > toneGainDB && math.Abs(levelDB-d.last.PowerDB) < steadyDB
+	steady := d.gain > toneGainDB && math.Abs(levelDB-d.last.LevelDBov) < steadyDB
 	d.gain = gain
 	return gain > pureToneGainDB || gain > toneGainDB && steady
 }

@@ -16,7 +16,7 @@ func (a *Analyzer) Report() Report {
 		Tap:          a.cfg.Tap,
 		SampleRate:   a.cfg.SampleRate,
 		Duration:     float64(a.samples) / float64(a.cfg.SampleRate),
-		ActiveSpeech: a.speech.SpeechSeconds(),
+		ActiveSpeech: a.meters.speech.SpeechSeconds(),
 		Metrics:      a.metrics(),
 	}
 	r.Findings = a.findings(&r)
@@ -24,15 +24,15 @@ func (a *Analyzer) Report() Report {
 }
 
 func (a *Analyzer) metrics() Metrics {
-	counts, countsHP := a.levels.Counts(), a.levelsHP.Counts()
+	counts, countsHP := a.meters.levels.Counts(), a.meters.levelsHP.Counts()
 	raw, hp := counts.Result(), countsHP.Result()
-	c := a.clip.Result()
+	c := a.meters.clip.Result()
 	m := Metrics{
 		ActiveLevel:   raw.Active,
 		ActiveLevelHP: hp.Active,
 		Activity:      raw.Activity,
 		Level:         raw.RMS,
-		NoiseFloor:    a.noise.Floor(),
+		NoiseFloor:    a.meters.noise.Floor(),
 		SNR:           dsp.None(),
 		Peak:          raw.Peak,
 		PeakFactor:    raw.Peak - raw.Active, // None - x is None
@@ -42,7 +42,7 @@ func (a *Analyzer) metrics() Metrics {
 		DC:            raw.DC,
 	}
 	if a.cfg.Tap == TapWire && a.scored > 0 {
-		m.ClippedShare = dsp.Value(float64(a.tops.hot) / float64(a.scored))
+		m.ClippedShare = dsp.Value(float64(a.meters.tops.hot) / float64(a.scored))
 	}
 	if m.NoiseFloor.Valid() && m.NoiseFloor > dsp.SilenceDBov {
 		m.SNR = countsHP.SpeechLevel(math.Pow(10, float64(m.NoiseFloor)/10)) - m.NoiseFloor

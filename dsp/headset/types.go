@@ -80,6 +80,13 @@ type Finding struct {
 	Text     string    `json:"text"`  // a sentence with what to do
 }
 
+// Event is a moment at which a fault showed.
+type Event struct {
+	Kind   Kind    `json:"kind"`
+	At     float64 `json:"at_s"`     // seconds since the first sample
+	Length float64 `json:"length_s"` // seconds; never less than a block of 20 ms
+}
+
 // Report is what a whole call leg or file measured.
 type Report struct {
 	Tap          Tap       `json:"tap"`

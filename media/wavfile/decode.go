@@ -11,6 +11,7 @@ import (
 	"github.com/go-audio/wav"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/media/codec"
 )
 
 // decoder turns the bytes of samples into ±1. It fills pcm, of at most the length it was
@@ -21,69 +22,115 @@ type decoder interface {
 
 // newDecoder decodes blocks of up to n samples out of src, size bytes that hold nothing else.
 func newDecoder(src io.Reader, f Format, size int64, n int) decoder {
-	if f.Float {
-		return &floats{src: src, bits: f.Bits, raw: make([]byte, n*f.Bits/8)}
+	if convert := plain(f); convert != nil {
+		return &plainSamples{src: src, width: f.Bits / 8, raw: make([]byte, n*f.Bits/8), convert: convert}
 	}
-	d := &integers{
-		wav:  wav.NewDecoder(steady{io.MultiReader(bytes.NewReader(header(f, size)), src)}),
-		data: make([]int, n),
-		step: float32(math.Exp2(float64(1 - f.Bits))),
-	}
+	d := &integers{format: f, src: src, left: size, longest: maxData, data: make([]int, n), step: float32(math.Exp2(float64(1 - f.Bits)))}
 	if f.Bits == 8 {
 		d.zero = 128 // unsigned in the file, and to go-audio
 	}
 	return d
 }
 
-// integers are left to go-audio.
+// plain gives what turns bytes into samples where that is done here, else nil: floats and
+// G.711, which go-audio does not know, and 16 bits, which nearly every recording has.
+// go-audio takes 5.7 µs for 20 ms of them at 16 kHz, as long as many a meter [M].
+func plain(f Format) func(pcm []float32, raw []byte) {
+	switch {
+	case f.Law == ALaw:
+		return expand(codec.ALawDecode)
+	case f.Law == MuLaw:
+		return expand(codec.MuLawDecode)
+	case f.Float && f.Bits == 64:
+		return func(pcm []float32, raw []byte) {
+			for i := range pcm {
+				pcm[i] = dsp.Sample(float32(math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))))
+			}
+		}
+	case f.Float:
+		return func(pcm []float32, raw []byte) {
+			for i := range pcm {
+				pcm[i] = dsp.Sample(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])))
+			}
+		}
+	case f.Bits == 16:
+		return func(pcm []float32, raw []byte) {
+			for i := range pcm {
+				pcm[i] = float32(int16(binary.LittleEndian.Uint16(raw[2*i:]))) * (1.0 / 32768)
+			}
+		}
+	}
+	return nil
+}
+
+// expand looks codes up.
+func expand(decode func(byte) int16) func([]float32, []byte) {
+	return func(pcm []float32, raw []byte) {
+		for i := range pcm {
+			pcm[i] = float32(decode(raw[i])) * (1.0 / 32768)
+		}
+	}
+}
+
+// plainSamples are decoded here.
+type plainSamples struct {
+	src     io.Reader
+	width   int // bytes of a sample
+	raw     []byte
+	convert func(pcm []float32, raw []byte)
+}
+
+func (d *plainSamples) decode(pcm []float32) (int, error) {
+	n, err := io.ReadFull(d.src, d.raw[:len(pcm)*d.width])
+	if err != nil && !ended(err) {
+		return 0, err
+	}
+	n /= d.width
+	d.convert(pcm[:n], d.raw)
+	return n, nil
+}
+
+// integers are left to go-audio. It believes in sizes of 32 bits, so a longer file is
+// shown to it as several.
 type integers struct {
-	wav  *wav.Decoder
-	data []int
-	zero int
-	step float32 // of full scale
+	format  Format
+	src     io.Reader
+	left    int64 // bytes at most
+	longest int64 // bytes in one file
+	wav     *wav.Decoder
+	inFile  int64 // bytes left of the file it believes in
+	data    []int
+	zero    int
+	step    float32 // of full scale
 }
 
 func (d *integers) decode(pcm []float32) (int, error) {
-	block := audio.IntBuffer{Data: d.data[:len(pcm)]}
+	width := int64(d.format.Bits / 8)
+	if d.inFile < width && d.left >= width {
+		frame := int64(d.format.Channels) * width
+		d.inFile = min(d.left, d.longest/frame*frame)
+		d.left -= d.inFile
+		d.wav = wav.NewDecoder(steady{io.MultiReader(bytes.NewReader(header(d.format, d.inFile)), d.src)})
+	}
+	block := audio.IntBuffer{Data: d.data[:min(int64(len(pcm)), d.inFile/width)]}
+	if len(block.Data) == 0 {
+		return 0, nil
+	}
 	n, err := d.wav.PCMBuffer(&block)
 	if err != nil {
 		return 0, err
 	}
+	d.inFile -= int64(n) * width
 	for i, v := range block.Data[:n] {
 		pcm[i] = float32(v-d.zero) * d.step
 	}
 	return n, nil
 }
 
-// floats are decoded here, as go-audio reads integers only.
-type floats struct {
-	src  io.Reader
-	bits int // 32 or 64
-	raw  []byte
-}
-
-func (d *floats) decode(pcm []float32) (int, error) {
-	width := d.bits / 8
-	n, err := io.ReadFull(d.src, d.raw[:len(pcm)*width])
-	if err != nil && !ended(err) {
-		return 0, err
-	}
-	n /= width
-	for i := range n {
-		b := d.raw[i*width:]
-		if d.bits == 64 {
-			pcm[i] = dsp.Sample(float32(math.Float64frombits(binary.LittleEndian.Uint64(b))))
-		} else {
-			pcm[i] = dsp.Sample(math.Float32frombits(binary.LittleEndian.Uint32(b)))
-		}
-	}
-	return n, nil
-}
-
-// header begins a plain file of integers with size bytes of samples. This is all that
+// header begins a plain file of integers with size bytes of samples, at most maxData. This is all that
 // go-audio sees of what a file says about itself.
 func header(f Format, size int64) []byte {
-	le, data := binary.LittleEndian, uint32(min(size, maxData))
+	le, data := binary.LittleEndian, uint32(size)
 	frame := f.Channels * f.Bits / 8
 	h := make([]byte, 0, headerSize)
 	h = le.AppendUint32(append(h, "RIFF"...), headerSize-8+data)

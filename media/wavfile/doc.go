@@ -1,7 +1,8 @@
 // Package wavfile reads and writes speech as WAV files: the one place that knows the
 // format, for the load generator, the analyzer, the agent's client and the tests.
 //
-// The samples themselves are decoded and encoded by github.com/go-audio/wav. What stands
-// around them in a file is found here, because files come from anywhere: go-audio believes
-// the sizes that a file states, and seeks back by them.
+// Samples are encoded by github.com/go-audio/wav, and integers of 8, 24 and 32 bits decoded
+// by it; 16 bits are decoded here for speed, floats and G.711 because it does not know
+// them. What stands around the samples in a file is found here too, because files come from
+// anywhere: go-audio believes the sizes that a file states, and seeks back by them.
 package wavfile

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
 )
 
 var errNoSamples = errors.New("has no samples in it")
@@ -35,12 +37,13 @@ func Stream(path string) (*Reader, error) {
 	return r, nil
 }
 
-// NewReader reads up to the first sample. It takes integers of 8, 16, 24 and 32 bits and
-// floats of 32 and 64, up to 64 channels, at 1 to 384 kHz.
+// NewReader reads up to the first sample. It takes integers of 8, 16, 24 and 32 bits,
+// floats of 32 and 64, A-law and µ-law, up to 64 channels, at 1 to 384 kHz; and files
+// beyond 4 GiB (RF64, EBU Tech 3306).
 func NewReader(src io.Reader) (*Reader, error) {
 	in := bufio.NewReader(src)
 	var head [12]byte
-	if _, err := io.ReadFull(in, head[:]); ended(err) || string(head[:4]) != "RIFF" || string(head[8:]) != "WAVE" {
+	if _, err := io.ReadFull(in, head[:]); ended(err) || !slices.Contains([]string{"RIFF", "RF64", "BW64"}, string(head[:4])) || string(head[8:]) != "WAVE" {
 		return nil, errors.New("is not a WAV file")
 	} else if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
@@ -57,6 +60,9 @@ func NewReader(src io.Reader) (*Reader, error) {
 		case name == "data" && r.Channels == 0:
 			return nil, errors.New("does not say how its samples are encoded")
 		case name == "data":
+			if size >= maxData { // of unknown length, or said elsewhere
+				size = math.MaxInt64
+			}
 			return r.begin(in, size)
 		case name == "fmt " && size >= 16:
 			fields := make([]byte, min(size, 40))
@@ -94,9 +100,17 @@ func (r *Reader) format(fields []byte) error {
 	if encoding == encodingExtensible && len(fields) >= 26 {
 		encoding = field(24)
 	}
-	r.Format = Format{Rate: int(rate), Channels: field(2), Bits: field(14), Float: encoding == encodingFloat}
-	if encoding != encodingInteger && encoding != encodingFloat {
-		return fmt.Errorf("is encoded as WAV format %d; only PCM and float are read; convert it, for instance with: sox IN.wav -b 16 OUT.wav", encoding)
+	r.Format = Format{Rate: int(rate), Channels: field(2), Bits: field(14)}
+	switch encoding {
+	case encodingInteger:
+	case encodingFloat:
+		r.Float = true
+	case encodingALaw:
+		r.Law = ALaw
+	case encodingMuLaw:
+		r.Law = MuLaw
+	default:
+		return fmt.Errorf("is encoded as WAV format %d; only PCM, float, A-law and µ-law are read; convert it, for instance with: sox IN.wav -b 16 -e signed OUT.wav", encoding)
 	}
 	return r.check()
 }

@@ -17,6 +17,8 @@ const MaxSize = 256 << 20
 const (
 	encodingInteger    = 1
 	encodingFloat      = 3
+	encodingALaw       = 6
+	encodingMuLaw      = 7
 	encodingExtensible = 0xfffe // the real one stands in the extension
 )
 
@@ -37,9 +39,19 @@ const (
 type Format struct {
 	Rate     int  // Hz
 	Channels int  // at least one
-	Bits     int  // per sample: 8, 16, 24 or 32, of a float 32 or 64
+	Bits     int  // per sample: 8, 16, 24 or 32, of a float 32 or 64, of a law 8
 	Float    bool // else integers
+	Law      Law  // or the codes of G.711, which are read but not written
 }
+
+// Law is how ITU-T G.711 presses a sample into a byte; the zero Law is none.
+type Law uint8
+
+// The laws.
+const (
+	ALaw Law = iota + 1
+	MuLaw
+)
 
 // check says what of a format is neither read nor written.
 func (f Format) check() error {
@@ -48,6 +60,8 @@ func (f Format) check() error {
 		return fmt.Errorf("has %d channels; 1 to %d are supported", f.Channels, maxChannels)
 	case f.Rate < minRate || f.Rate > maxRate:
 		return fmt.Errorf("gives its sample rate as %d Hz; %d to %d are supported", f.Rate, minRate, maxRate)
+	case f.Law != 0 && f.Bits != 8:
+		return fmt.Errorf("has %d-bit samples of G.711; they have 8 bits", f.Bits)
 	case f.Float && f.Bits != 32 && f.Bits != 64, !f.Float && !slices.Contains([]int{8, 16, 24, 32}, f.Bits):
 		return fmt.Errorf("has %d-bit samples; 8, 16, 24 and 32 are supported, of floats 32 and 64", f.Bits)
 	}

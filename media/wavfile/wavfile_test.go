@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/go-audio/wav"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/media/codec"
 	"github.com/headroom-voice/headroom/media/wavfile"
 	"github.com/headroom-voice/headroom/testdata"
 )
@@ -109,6 +111,96 @@ func TestEveryWidthAndChannelCountIsRead(t *testing.T) {
 		if got, err := wavfile.Decode(extended); err != nil || !slices.Equal(got.Samples, c.want) || got.Format != want {
 			t.Errorf("%d bits, %d channels, extensible: %+v, want %v; %v", c.bits, c.channels, got, c.want, err)
 		}
+	}
+}
+
+func TestTelephoneRecordingsInG711AreRead(t *testing.T) {
+	codes := make([]byte, 256)
+	for i := range codes {
+		codes[i] = byte(i)
+	}
+	for encoding, c := range map[byte]struct {
+		law    wavfile.Law
+		decode func(byte) int16
+	}{6: {wavfile.ALaw, codec.ALawDecode}, 7: {wavfile.MuLaw, codec.MuLawDecode}} {
+		// As sox and ffmpeg write it: a format chunk of 18 bytes, then how many samples there are.
+		data := slices.Concat([]byte("RIFF\x00\x00\x00\x00WAVEfmt \x12\x00\x00\x00"), []byte{encoding, 0, 1, 0},
+			binary.LittleEndian.AppendUint32(nil, 8000), binary.LittleEndian.AppendUint32(nil, 8000), []byte{1, 0, 8, 0, 0, 0},
+			[]byte("fact\x04\x00\x00\x00\x00\x01\x00\x00data\x00\x01\x00\x00"), codes)
+		got, err := wavfile.Decode(data)
+		if err != nil || got.Format != (wavfile.Format{Rate: 8000, Channels: 1, Bits: 8, Law: c.law}) || len(got.Samples) != 256 {
+			t.Fatalf("%d: %+v; %v", encoding, got, err)
+		}
+		for i, v := range got.Samples {
+			if want := float32(c.decode(byte(i))) / 32768; v != want {
+				t.Errorf("format %d, code %d is %v, want %v", encoding, i, v, want)
+			}
+		}
+		if _, err := wavfile.Create(filepath.Join(t.TempDir(), "x.wav"), got.Format); err == nil {
+			t.Error("it is said to be written")
+		}
+	}
+}
+
+func TestRecordingBeyond4GiBIsReadOn(t *testing.T) {
+	for _, bits := range []int{16, 24} {
+		whole := encode(t, 8000, bits, 2, 1, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+		want, err := wavfile.Decode(whole)
+		if err != nil || len(want.Samples) != 10 {
+			t.Fatal(want, err)
+		}
+		long := slices.Concat([]byte("RF64\xff\xff\xff\xffWAVEds64\x1c\x00\x00\x00"), make([]byte, 28), whole[12:40], []byte{255, 255, 255, 255}, whole[44:])
+		r, err := wavfile.NewReader(bytes.NewReader(long))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Believe(14)
+		var got []float32
+		for block := make([]float32, 6); ; {
+			n, err := r.Read(block)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, block[:n]...)
+		}
+		if !slices.Equal(got, want.Samples) {
+			t.Errorf("%d bits: %v, want %v", bits, got, want.Samples)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, f := range []wavfile.Format{{Bits: 16}, {Bits: 24}, {Bits: 32, Float: true}} {
+		b.Run(fmt.Sprintf("%dbit", f.Bits), func(b *testing.B) {
+			f.Rate, f.Channels = 16000, 1
+			path := filepath.Join(b.TempDir(), "x.wav")
+			w, err := wavfile.Create(path, f)
+			if err != nil {
+				b.Fatal(err)
+			}
+			const frames = 500 // of 20 ms
+			if err := errors.Join(w.Write(make([]float32, frames*320)), w.Close()); err != nil {
+				b.Fatal(err)
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			block := make([]float32, 4096)
+			for b.Loop() {
+				r, err := wavfile.NewReader(bytes.NewReader(data))
+				for err == nil {
+					_, err = r.Read(block)
+				}
+				if !errors.Is(err, io.EOF) {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N)/frames, "µs/frame")
+		})
 	}
 }
 
@@ -400,6 +492,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(encode(f, 8000, 8, 1, 1, []int{0, 255, 7}))
 	f.Add(encode(f, 44100, 24, 2, 1, []int{1 << 22, -1 << 23}))
+	f.Add(encode(f, 8000, 8, 1, 7, []int{0, 255, 127}))
 	f.Add(encode(f, 48000, 32, 1, 3, []int{0x7f800000, 0x7fc00000, 0x3f800000}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := wavfile.Decode(data)

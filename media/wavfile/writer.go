@@ -34,6 +34,9 @@ func Create(path string, format Format) (*Writer, error) {
 	if err := format.check(); err != nil {
 		return nil, fmt.Errorf("create %s: the format %w", path, err)
 	}
+	if format.Law != 0 {
+		return nil, fmt.Errorf("create %s: codes of G.711 are not written", path)
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, err

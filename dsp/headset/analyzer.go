@@ -162,6 +162,9 @@ func (a *Analyzer) endSecond() {
 		r.Peak = dsp.Value(dsp.AmplitudeDBov(a.second.peak))
 		r.Clipped = dsp.Value(min(1, float64(clipped-min(clipped, a.second.clipped))/float64(a.second.scored)))
 	}
+	if clipped > a.second.clipped {
+		a.event(Clipping, r.At, 1)
+	}
 	a.second = second{counts: counts, clipped: clipped, speech: speech}
 	a.readings.push(r)
 }

@@ -90,22 +90,17 @@ func (a *Analyzer) hear(b block) {
 	m.levels.Process(b.raw)
 	m.levelsHP.Process(b.filtered)
 	m.noise.Process(b.filtered)
-	clipped := a.clipped()
 	m.clip.Process(b.raw)
 	m.tops.process(b.raw)
 	m.tops.endFrame(b.speech.Speech)
 	m.stuck.process(b.raw)
 	a.second.peak = max(a.second.peak, m.tops.pieceTop)
 	a.far.near(b.speech.Speech)
-
-	if a.clipped() > clipped {
-		a.event(Clipping, b, 1.0/blocksPerSecond)
-	}
 }
 
-// event notes a fault that showed in a block, or at its end when it lasted longer.
-func (a *Analyzer) event(kind Kind, b block, length float64) {
-	a.events.push(Event{Kind: kind, At: max(0, b.end-length), Length: length})
+// event notes a fault that showed for some seconds, up to end.
+func (a *Analyzer) event(kind Kind, end, length float64) {
+	a.events.push(Event{Kind: kind, At: max(0, end-length), Length: length})
 }
 
 // clipped counts the samples that the tap's own evidence calls clipped.

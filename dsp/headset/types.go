@@ -84,7 +84,7 @@ type Finding struct {
 type Event struct {
 	Kind   Kind    `json:"kind"`
 	At     float64 `json:"at_s"`     // seconds since the first sample
-	Length float64 `json:"length_s"` // seconds; never less than a block of 20 ms
+	Length float64 `json:"length_s"` // seconds; clipping is told a second at a time
 }
 
 // Report is what a whole call leg or file measured.

@@ -45,9 +45,14 @@ func newFFT(n int) *fft {
 func (f *fft) transform(re, im []float32) {
 	xr, xi, yr, yi := re[:f.n], im[:f.n], f.re, f.im
 	for i := range f.stages {
-		if st := &f.stages[i]; st.s == 1 {
+		switch st := &f.stages[i]; {
+		case st.s == 1:
 			st.first(xr, xi, yr, yi)
-		} else {
+		case st.n == 4:
+			st.last(xr, xi, yr, yi)
+		case st.s == 4:
+			st.four(xr, xi, yr, yi)
+		default:
 			st.pass(xr, xi, yr, yi)
 		}
 		xr, xi, yr, yi = yr, yi, xr, xi
@@ -89,32 +94,77 @@ func (st *stage) first(xr, xi, yr, yi []float32) {
 	}
 }
 
+// pass takes the sets of each p, of which the points lie s apart.
 func (st *stage) pass(xr, xi, yr, yi []float32) {
 	s, quarter := st.s, st.s*st.n/4
 	for p := range st.w {
 		t := st.w[p]
 		at := s * p
-		ar, ai := xr[at:at+s], xi[at:at+s]
+		ar, ai := xr[at:][:s], xi[at:][:s]
 		br, bi := xr[at+quarter:][:s], xi[at+quarter:][:s]
 		cr, ci := xr[at+2*quarter:][:s], xi[at+2*quarter:][:s]
 		dr, di := xr[at+3*quarter:][:s], xi[at+3*quarter:][:s]
-		to := 4 * at
-		er, ei := yr[to:to+s], yi[to:to+s]
-		fr, fi := yr[to+s:][:s], yi[to+s:][:s]
-		gr, gi := yr[to+2*s:][:s], yi[to+2*s:][:s]
-		hr, hi := yr[to+3*s:][:s], yi[to+3*s:][:s]
-		for q := range ar {
+		outR, outI := yr[4*at:][:4*s], yi[4*at:][:4*s]
+		er, fr, gr, hr := outR[:s], outR[s:][:s], outR[2*s:][:s], outR[3*s:][:s]
+		ei, fi, gi, hi := outI[:s], outI[s:][:s], outI[2*s:][:s], outI[3*s:][:s]
+		for q := range s {
 			sr, si := ar[q]+cr[q], ai[q]+ci[q]
-			ur, ui := ar[q]-cr[q], ai[q]-ci[q]
 			vr, vi := br[q]+dr[q], bi[q]+di[q]
-			jr, ji := bi[q]-di[q], dr[q]-br[q]
 			er[q], ei[q] = sr+vr, si+vi
-			kr, ki := ur+jr, ui+ji
-			fr[q], fi[q] = kr*t.r1-ki*t.i1, kr*t.i1+ki*t.r1
-			kr, ki = sr-vr, si-vi
+			kr, ki := sr-vr, si-vi
 			gr[q], gi[q] = kr*t.r2-ki*t.i2, kr*t.i2+ki*t.r2
+			ur, ui := ar[q]-cr[q], ai[q]-ci[q]
+			jr, ji := bi[q]-di[q], dr[q]-br[q]
+			kr, ki = ur+jr, ui+ji
+			fr[q], fi[q] = kr*t.r1-ki*t.i1, kr*t.i1+ki*t.r1
 			kr, ki = ur-jr, ui-ji
 			hr[q], hi[q] = kr*t.r3-ki*t.i3, kr*t.i3+ki*t.r3
 		}
+	}
+}
+
+// four is pass for sets of four.
+func (st *stage) four(xr, xi, yr, yi []float32) {
+	quarter := st.n
+	for p := range st.w {
+		t := &st.w[p]
+		at := 4 * p
+		ar, ai := (*[4]float32)(xr[at:]), (*[4]float32)(xi[at:])
+		br, bi := (*[4]float32)(xr[at+quarter:]), (*[4]float32)(xi[at+quarter:])
+		cr, ci := (*[4]float32)(xr[at+2*quarter:]), (*[4]float32)(xi[at+2*quarter:])
+		dr, di := (*[4]float32)(xr[at+3*quarter:]), (*[4]float32)(xi[at+3*quarter:])
+		or, oi := (*[16]float32)(yr[4*at:]), (*[16]float32)(yi[4*at:])
+		for q := range 4 {
+			sr, si := ar[q]+cr[q], ai[q]+ci[q]
+			vr, vi := br[q]+dr[q], bi[q]+di[q]
+			or[q], oi[q] = sr+vr, si+vi
+			kr, ki := sr-vr, si-vi
+			or[8+q], oi[8+q] = kr*t.r2-ki*t.i2, kr*t.i2+ki*t.r2
+			ur, ui := ar[q]-cr[q], ai[q]-ci[q]
+			jr, ji := bi[q]-di[q], dr[q]-br[q]
+			kr, ki = ur+jr, ui+ji
+			or[4+q], oi[4+q] = kr*t.r1-ki*t.i1, kr*t.i1+ki*t.r1
+			kr, ki = ur-jr, ui-ji
+			or[12+q], oi[12+q] = kr*t.r3-ki*t.i3, kr*t.i3+ki*t.r3
+		}
+	}
+}
+
+// last is pass for the four quarters that remain at the end: nothing is turned.
+func (st *stage) last(xr, xi, yr, yi []float32) {
+	s := st.s
+	ar, br, cr, dr := xr[:s], xr[s:][:s], xr[2*s:][:s], xr[3*s:][:s]
+	ai, bi, ci, di := xi[:s], xi[s:][:s], xi[2*s:][:s], xi[3*s:][:s]
+	er, fr, gr, hr := yr[:s], yr[s:][:s], yr[2*s:][:s], yr[3*s:][:s]
+	ei, fi, gi, hi := yi[:s], yi[s:][:s], yi[2*s:][:s], yi[3*s:][:s]
+	for q := range s {
+		sr, si := ar[q]+cr[q], ai[q]+ci[q]
+		vr, vi := br[q]+dr[q], bi[q]+di[q]
+		er[q], ei[q] = sr+vr, si+vi
+		gr[q], gi[q] = sr-vr, si-vi
+		ur, ui := ar[q]-cr[q], ai[q]-ci[q]
+		jr, ji := bi[q]-di[q], dr[q]-br[q]
+		fr[q], fi[q] = ur+jr, ui+ji
+		hr[q], hi[q] = ur-jr, ui-ji
 	}
 }

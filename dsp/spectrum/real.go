@@ -37,19 +37,23 @@ func (r *Real) Transform(re, im, x []float32) {
 	h := r.n / 2
 	x, re, im = x[:r.n], re[:h+1], im[:h+1]
 	zr, zi := r.zr[:h], r.zi[:h]
-	for i := range zr {
-		zr[i], zi[i] = x[2*i], x[2*i+1]
+	for i, pair := 0, x; i < len(zr) && len(pair) >= 2; i, pair = i+1, pair[2:] {
+		zr[i], zi[i] = pair[0], pair[1]
 	}
 	r.half.transform(zr, zi)
 	re[0], im[0] = zr[0]+zi[0], 0
 	re[h], im[h] = zr[0]-zi[0], 0
-	for k := 1; k <= h/2; k++ {
-		ar, ai, br, bi := zr[k], zi[k], zr[h-k], zi[h-k]
-		er, ei := (ar+br)/2, (ai-bi)/2 // of the even samples
-		or, oi := (ai+bi)/2, (br-ar)/2 // of the odd ones
-		c, s := r.cos[k], r.sin[k]
-		tr, ti := or*c+oi*s, oi*c-or*s
-		re[k], im[k] = er+tr, ei+ti
-		re[h-k], im[h-k] = er-tr, ti-ei
+	// The bins k and h-k come of the same two: forwards and backwards to the middle.
+	m := h / 2
+	cos, sin := r.cos[1:][:m], r.sin[1:][:m]
+	fr, fi, br, bi := zr[1:][:m], zi[1:][:m], zr[h-m:][:m], zi[h-m:][:m]
+	lowR, lowI, highR, highI := re[1:][:m], im[1:][:m], re[h-m:][:m], im[h-m:][:m]
+	for k := range m {
+		j := m - 1 - k
+		er, ei := (fr[k]+br[j])*0.5, (fi[k]-bi[j])*0.5 // of the even samples
+		or, oi := (fi[k]+bi[j])*0.5, (br[j]-fr[k])*0.5 // of the odd ones
+		tr, ti := or*cos[k]+oi*sin[k], oi*cos[k]-or*sin[k]
+		highR[j], highI[j] = er-tr, ti-ei
+		lowR[k], lowI[k] = er+tr, ei+ti // the later, where both are the middle
 	}
 }

@@ -56,3 +56,16 @@ func BenchmarkHighPass(b *testing.B) {
 		h.Process(x, x)
 	}
 }
+
+func BenchmarkSilenceAfterSpeech(b *testing.B) {
+	h, x := filter.NewHighPass(16000, 100), dsptest.Noise(320, -30, 1)
+	y, zeros := make([]float32, 320), make([]float32, 320)
+	h.Process(y, x)
+	for range 500 {
+		h.Process(y, zeros)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Process(y, zeros)
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/model"
 )
@@ -291,7 +292,10 @@ func drawSite(t *rapid.T) model.Site {
 			Queues: queues[:rapid.IntRange(0, len(queues)).Draw(t, "q")],
 		})
 	}
-	site.Headset = model.HeadsetRules{MinActiveSpeech: seconds(1, 600), Window: rapid.IntRange(5, 100).Draw(t, "w"), ReplaceAfter: rapid.IntRange(1, 5).Draw(t, "r")}
+	site.Headset.MinActiveSpeech = seconds(1, 600)
+	site.Headset.Window, site.Headset.ReplaceAfter = rapid.IntRange(5, 100).Draw(t, "w"), rapid.IntRange(1, 5).Draw(t, "r")
+	site.Headset.Limits.Noise = headset.Limit{Watch: rapid.Float64Range(-90, -50).Draw(t, "watch"), Bad: rapid.Float64Range(-49.5, -10).Draw(t, "bad")}
+	site.Headset.Limits.DeadSeconds = rapid.Float64Range(0, 1000).Draw(t, "dead")
 	return site
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/internal/model"
 )
 
@@ -16,7 +17,7 @@ import (
 func DefaultSite() model.Site {
 	return model.Site{
 		Trunks: []model.Trunk{}, Queues: []model.Queue{}, Users: []model.User{},
-		Headset: model.HeadsetRules{MinActiveSpeech: 30 * time.Second, Window: 10, ReplaceAfter: 3},
+		Headset: model.HeadsetRules{MinActiveSpeech: 30 * time.Second, Window: 10, ReplaceAfter: 3, Limits: headset.DefaultLimits()},
 	}
 }
 
@@ -107,8 +108,29 @@ func Marshal(site model.Site) []byte {
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)
+	writeLimits(&b, site.Headset.Limits)
 	return []byte(b.String())
 }
+
+// writeLimits writes the table of limits, a line each.
+func writeLimits(b *strings.Builder, l headset.Limits) {
+	if l == (headset.Limits{}) {
+		l = headset.DefaultLimits()
+	}
+	fmt.Fprint(b, "  limits:\n")
+	v := reflect.ValueOf(l)
+	for i := range v.NumField() {
+		key := v.Type().Field(i).Tag.Get("yaml")
+		if pair, ok := v.Field(i).Interface().(headset.Limit); ok {
+			fmt.Fprintf(b, "    %s: {watch: %s, bad: %s}\n", key, number(pair.Watch), number(pair.Bad))
+		} else {
+			fmt.Fprintf(b, "    %s: %s\n", key, number(v.Field(i).Float()))
+		}
+	}
+}
+
+// number writes a float so that it is read back equal.
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // quote writes text so that YAML takes it for nothing else. Titles hold no control
 // characters, so Go's and YAML's escapes are the same.

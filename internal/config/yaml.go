@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"os"
 	"reflect"
@@ -130,9 +131,23 @@ func (d decoder) value(n ast.Node, key string, v reflect.Value) {
 			return
 		}
 		v.SetInt(int64(i))
+	case reflect.Float64:
+		d.number(n, key, v)
 	default:
 		panic("config: no way to read a " + v.Type().String()) // a field of a new type, found by any test
 	}
+}
+
+// number fills a number with or without a fraction; it is finite.
+func (d decoder) number(n ast.Node, key string, v reflect.Value) {
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		if x, err := strconv.ParseFloat(raw(n), 64); err == nil && !math.IsInf(x, 0) && !math.IsNaN(x) {
+			v.SetFloat(x)
+			return
+		}
+	}
+	d.add(key, "%s is not a number", shown(n))
 }
 
 // scalar fills the types that are written as one word; false means it is none of them.

@@ -1,0 +1,67 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/internal/config"
+)
+
+func TestLimitsThatAreNotGivenStayAsShipped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "limits.yaml")
+	if err := os.WriteFile(path, []byte("quiet_dbov:\n  bad: -40 # our room is small\nmin_active_s: 7.5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.LoadLimits(path)
+	want := headset.DefaultLimits()
+	want.Quiet.Bad, want.MinActive = -40, 7.5
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v; %v", got, want, err)
+	}
+	if got, err := config.ParseLimits("x", nil); err != nil || !reflect.DeepEqual(got, headset.DefaultLimits()) {
+		t.Errorf("an empty file: %+v; %v", got, err)
+	}
+	if _, err := config.LoadLimits(filepath.Join(t.TempDir(), "none.yaml")); err == nil {
+		t.Error("no file, no error")
+	}
+}
+
+func TestEveryMistakeInLimitsIsNamedWithItsLine(t *testing.T) {
+	_, err := config.ParseLimits("l.yaml", []byte(`quite_dbov: {watch: -30}
+quiet_dbov: {wotch: -30, bad: -20}
+loud_dbov: -18
+noise_dbov: {watch: soft}
+snr_db: {watch: .nan}
+clipped_share: {watch: 0.2}
+dead_s: -1
+`))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, want := range []string{
+		"l.yaml:1: quite_dbov: unknown key; expected one of quiet_dbov,",
+		"l.yaml:2: quiet_dbov: bad is -20 and watch is -30, but less is worse here",
+		"l.yaml:2: quiet_dbov.wotch: unknown key; expected one of watch, bad",
+		"l.yaml:3: loud_dbov: expected keys (watch, bad), found \"-18\"",
+		"l.yaml:4: noise_dbov.watch: \"soft\" is not a number",
+		"l.yaml:5: snr_db.watch: \".nan\" is not a number",
+		"l.yaml:6: clipped_share: bad is 0.001 and watch is 0.2, but more is worse here",
+		"l.yaml:7: dead_s: -1 is below 0",
+	} {
+		found := false
+		for _, line := range lines {
+			found = found || strings.HasPrefix(line, want)
+		}
+		if !found {
+			t.Errorf("%d: no line begins %q in\n%v", i, want, err)
+		}
+	}
+	if len(lines) != 8 {
+		t.Errorf("%d lines:\n%v", len(lines), err)
+	}
+}

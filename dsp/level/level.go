@@ -1,7 +1,6 @@
 package level
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/headroom-voice/headroom/dsp"
@@ -26,13 +25,9 @@ const (
 // Meter measures one signal. It is not safe for concurrent use.
 type Meter struct {
 	rate   int
-	g      float64 // of the averages, per sample
-	hold   uint64  // hangover in samples
-	p, q   float64 // first and second average of |x|
-	now    uint64  // samples seen, plus one hangover, so that nothing is active at first
-	active int     // highest step reached within the hangover
-	last   [steps]uint64
-	counts Counts
+	timing timing
+	now    uint64 // samples seen, plus one hangover, so that nothing is active at first
+	signal signal
 }
 
 // Counts is what a Meter has summed up. The difference of two Counts of one Meter is
@@ -56,75 +51,35 @@ type Result struct {
 
 // New makes a Meter for a sample rate in Hz.
 func New(rate int) (*Meter, error) {
-	if rate < 4000 || rate > 192000 {
-		return nil, fmt.Errorf("level: sample rate %d Hz is outside 4000 to 192000", rate)
+	if err := checkRate(rate); err != nil {
+		return nil, err
 	}
-	m := &Meter{
-		rate: rate,
-		g:    math.Exp(-1 / (envelopeTime * float64(rate))),
-		hold: uint64(hangover*float64(rate) + 0.5),
-	}
+	m := &Meter{rate: rate, timing: newTiming(rate)}
 	m.Reset()
 	return m, nil
 }
 
 // Reset starts again as if new.
 func (m *Meter) Reset() {
-	*m = Meter{rate: m.rate, g: m.g, hold: m.hold, now: m.hold + 1}
+	*m = Meter{rate: m.rate, timing: m.timing, now: m.timing.hold, signal: newSignal()}
 }
 
 // Process takes the next samples, full scale ±1. Broken ones count as 0 (dsp.Sample).
 func (m *Meter) Process(frame []float32) {
-	g, h := m.g, 1-m.g
-	p, q, active := m.p, m.q, m.active
-	sum, squares, peak := m.counts.Sum, m.counts.SquareSum, m.counts.Peak
-	for _, s := range frame {
-		x := float64(dsp.Sample(s))
-		sum += x
-		squares += x * x
-		x = math.Abs(x)
-		peak = max(peak, x)
-		p = g*p + h*(x+antiDenormal)
-		q = g*q + h*p
-		m.now++
-		step := stepOf(q)
-		m.last[step] = m.now
-		if step >= active {
-			active = step
-		} else {
-			for active > step && m.now-m.last[active] > m.hold {
-				active--
-			}
-		}
-		m.counts.at[active]++
+	m.signal.counts.Samples += uint64(len(frame))
+	for len(frame) > 0 {
+		n, left := m.signal.follow(frame[:m.signal.until(m.now, len(frame))], &m.timing)
+		m.now += uint64(n)
+		m.signal.stay(m.now, n, left, &m.timing)
+		frame = frame[n:]
 	}
-	m.p, m.q, m.active = p, q, active
-	m.counts.Sum, m.counts.SquareSum, m.counts.Peak = sum, squares, peak
-	m.counts.Samples += uint64(len(frame))
-}
-
-// antiDenormal keeps the averages of digital silence out of the slow subnormal range.
-const antiDenormal = 1e-30
-
-// stepOf gives how many thresholds the envelope has reached. The exponent and the top
-// two bits of the fraction of a float64 are the octave and the quarter of it.
-func stepOf(q float64) int {
-	const lowest = (1023 - thresholds) * perOctave
-	step := int(math.Float64bits(q)>>50) - lowest + 1
-	return max(0, min(steps-1, step))
-}
-
-// threshold gives the envelope at which step is reached.
-func threshold(step int) float64 {
-	const lowest = (1023 - thresholds) * perOctave
-	return math.Float64frombits(uint64(step-1+lowest) << 50)
 }
 
 // Counts gives what has been summed up since the start.
-func (m *Meter) Counts() Counts { return m.counts }
+func (m *Meter) Counts() Counts { return m.signal.counts }
 
 // Result gives the levels since the start.
-func (m *Meter) Result() Result { return m.counts.Result() }
+func (m *Meter) Result() Result { return m.signal.counts.Result() }
 
 // Minus gives the counts of the stretch from the earlier counts to these.
 func (c Counts) Minus(earlier *Counts) Counts {

@@ -12,11 +12,11 @@ import (
 )
 
 func TestPairMeasuresAsTwoMetersDo(t *testing.T) {
-	x := formulaNoise(8000, 0.3)[:24000]
-	for i := 5000; i < 9000; i++ {
+	x := formulaNoise(8000, 0.3)[:9000]
+	for i := 3000; i < 6000; i++ {
 		x[i] *= 0.001
 	}
-	x[7000], x[7001], x[7002] = float32(math.NaN()), float32(math.Inf(1)), -9
+	x[4000], x[4001], x[4002] = float32(math.NaN()), float32(math.Inf(1)), -9
 	y := make([]float32, len(x))
 	filter.NewHighPass(8000, 100).Process(y, x)
 	a, b := meter.Make(t, 8000), meter.Make(t, 8000)
@@ -24,17 +24,15 @@ func TestPairMeasuresAsTwoMetersDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.Process(x)
+	b.Process(y)
 	rapid.Check(t, func(t *rapid.T) {
-		a.Reset()
-		b.Reset()
 		p.Reset()
 		for from := 0; from < len(x); {
 			to := from + rapid.IntRange(1, len(x)-from).Draw(t, "chunk")
 			p.Process(x[from:to], y[from:to])
 			from = to
 		}
-		a.Process(x)
-		b.Process(y)
 		if ca, cb := p.Counts(); ca != a.Counts() || cb != b.Counts() {
 			t.Fatalf("%+v and %+v, alone %+v and %+v", ca, cb, a.Counts(), b.Counts())
 		}

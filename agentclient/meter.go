@@ -19,7 +19,7 @@ type meter struct {
 }
 
 func newMeter(micRate, earRate int) (*meter, error) {
-	analyzer, err := headset.New(headset.Config{SampleRate: micRate, Tap: headset.TapMic, Limits: headset.DefaultLimits()})
+	analyzer, err := headset.New(headset.Config{SampleRate: micRate, Tap: headset.TapMic})
 	if err != nil {
 		return nil, fmt.Errorf("headset meter: %w", err)
 	}
@@ -44,6 +44,13 @@ func (m *meter) heard(frame []float32) {
 	defer m.mu.Unlock()
 	m.farFrame = m.far.Process(m.farFrame[:0], frame)
 	m.analyzer.ProcessFar(m.farFrame)
+}
+
+// setLimits changes what counts as a fault.
+func (m *meter) setLimits(l headset.Limits) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.analyzer.SetLimits(l)
 }
 
 // restart gives the report of what was heard so far and begins anew.

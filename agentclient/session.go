@@ -140,6 +140,8 @@ func (c *Client) hear(id string, m protocol.Message) {
 	case protocol.Verdict:
 		c.log.Info("headset judged", "verdict", m.State, "text", m.Text)
 		c.cfg.OnEvent(Judged{m})
+	case protocol.Limits:
+		c.voice.meter.setLimits(m.Limits)
 	}
 }
 

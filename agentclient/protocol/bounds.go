@@ -75,6 +75,10 @@ func check(m Message) error {
 		return first(ident("call_id", m.CallID, true), ident("cause", m.Cause, false))
 	case Verdict:
 		return first(ident("state", m.State, true), text("text", m.Text))
+	case Limits:
+		if wrong := m.Limits.Check(); len(wrong) > 0 {
+			return fmt.Errorf("limits: %s: %s: %w", wrong[0].Key, wrong[0].Problem, ErrBounds)
+		}
 	case Error:
 		return first(ident("code", m.Code, true), text("message", m.Message))
 	}

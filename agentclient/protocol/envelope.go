@@ -153,6 +153,8 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[Ended](body)
 	case Verdict{}.kind():
 		return as[Verdict](body)
+	case Limits{}.kind():
+		return as[Limits](body)
 	case Ack{}.kind():
 		return as[Ack](body)
 	case Error{}.kind():
@@ -175,7 +177,7 @@ func Messages() []Message {
 	return []Message{
 		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, EndWrapUp{}, Mute{},
 		MicReading{}, MicReport{}, HeadsetChanged{}, SignOut{},
-		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Verdict{}, Ack{}, Error{},
+		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Verdict{}, Limits{}, Ack{}, Error{},
 	}
 }
 

@@ -36,7 +36,7 @@ func filled() []Message {
 		Welcome{Version: 1, Resume: "token", Resumed: true, Agent: "ada", Name: "Ada", State: State{State: "on-call", Reason: "x", Since: moment, Until: &until}, Call: &call},
 		SDPAnswer{SDP: "v=0\r\n"}, State{State: "wrap-up", Reason: "y", Since: moment, Until: &until}, Offer{Call: call, Expires: until},
 		OfferWithdrawn{CallID: "c-1", Why: "caller_gone"}, Connected{Call: call}, Ended{CallID: "c-1", Cause: "caller_hung_up"},
-		Verdict{State: "replace", Text: "It clips."}, Ack{}, Error{Code: CodeStale, Message: "That call is over."},
+		Verdict{State: "replace", Text: "It clips."}, Limits{headset.DefaultLimits()}, Ack{}, Error{Code: CodeStale, Message: "That call is over."},
 	}
 }
 

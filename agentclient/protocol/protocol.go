@@ -130,6 +130,11 @@ type (
 		State string `json:"state"`
 		Text  string `json:"text"`
 	}
+	// Limits tells what counts as a fault at this site, after Welcome and whenever it
+	// changes. The client's reports follow it from then on.
+	Limits struct {
+		Limits headset.Limits `json:"limits"`
+	}
 	// Ack answers a message that carried an id and was carried out (and is durable).
 	Ack struct{}
 	// Error answers a message that was not; without an id it speaks of the connection.
@@ -169,5 +174,6 @@ func (OfferWithdrawn) kind() string { return "offer_withdrawn" }
 func (Connected) kind() string      { return "connected" }
 func (Ended) kind() string          { return "ended" }
 func (Verdict) kind() string        { return "verdict" }
+func (Limits) kind() string         { return "limits" }
 func (Ack) kind() string            { return "ack" }
 func (Error) kind() string          { return "error" }

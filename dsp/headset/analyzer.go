@@ -60,15 +60,13 @@ func New(cfg Config) (*Analyzer, error) {
 	if cfg.Tap != TapMic && cfg.Tap != TapWire {
 		return nil, fmt.Errorf("headset: tap %q is neither %q nor %q", cfg.Tap, TapMic, TapWire)
 	}
-	if cfg.Limits == (Limits{}) {
-		cfg.Limits = DefaultLimits()
-	}
 	a := &Analyzer{
 		cfg:      cfg,
 		block:    make([]float32, cfg.SampleRate/blocksPerSecond),
 		readings: newRing[Reading](maxReadings),
 		events:   newRing[Event](maxEvents),
 	}
+	a.SetLimits(cfg.Limits)
 	var err error
 	if a.meters, err = newMeters(cfg.SampleRate, cfg.Tap); err != nil {
 		return nil, fmt.Errorf("headset: %w", err)
@@ -86,6 +84,15 @@ func (a *Analyzer) Reset() {
 	a.readings.reset()
 	a.events.reset()
 	*a = Analyzer{cfg: a.cfg, meters: a.meters, far: a.far, block: a.block, readings: a.readings, events: a.events}
+}
+
+// SetLimits changes what counts as a fault, also in what was heard already. The zero
+// value means DefaultLimits.
+func (a *Analyzer) SetLimits(l Limits) {
+	if l == (Limits{}) {
+		l = DefaultLimits()
+	}
+	a.cfg.Limits = l
 }
 
 // Process takes the next samples (mono, full scale ±1, any number) and what is known of

@@ -177,25 +177,8 @@ type Report struct {
 	SampleRate   int             `json:"sample_rate" doc:"Hz"`
 	Duration     float64         `json:"duration_s" doc:"Seconds of audio"`
 	ActiveSpeech float64         `json:"active_speech_s" doc:"Seconds of scored speech"`
-	Metrics      Metrics         `json:"metrics" doc:"The numbers"`
+	Metrics      headset.Metrics `json:"metrics" doc:"The numbers; null stands for what could not be measured"`
 	Findings     []Finding       `json:"findings" doc:"The faults heard"`
-}
-
-// Metrics are the numbers of a whole call leg; null stands for what could not be measured.
-type Metrics struct {
-	ActiveLevel   dsp.Value `json:"active_level_dbov" doc:"Active speech level, ITU-T P.56 method B"`
-	ActiveLevelHP dsp.Value `json:"active_level_hp_dbov" doc:"The same behind a 100 Hz high-pass; the verdict uses this one"`
-	Activity      dsp.Value `json:"activity" doc:"P.56 activity factor, 0..1"`
-	Level         dsp.Value `json:"rms_dbov" doc:"RMS over everything scored"`
-	NoiseFloor    dsp.Value `json:"noise_floor_dbov" doc:"Noise floor behind the high-pass"`
-	SNR           dsp.Value `json:"snr_db" doc:"Active level less noise floor"`
-	Peak          dsp.Value `json:"peak_dbov" doc:"Largest absolute sample"`
-	PeakFactor    dsp.Value `json:"active_peak_factor_db" doc:"Peak less active level"`
-	ClippedShare  dsp.Value `json:"clipped_share" doc:"Clipped samples / scored samples, 0..1"`
-	ClipEvents    int       `json:"clip_events" doc:"Flat runs"`
-	ClipCeiling   dsp.Value `json:"clip_ceiling_dbov" doc:"Level of the ceiling the flat runs stand at"`
-	DC            dsp.Value `json:"dc_share" doc:"Mean / full scale, signed"`
-	ActiveValid   bool      `json:"active_level_valid" doc:"False below about 16 dB SNR, where P.56 counts noise as speech"`
 }
 
 // Finding is one fault in one report.

@@ -300,6 +300,7 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 		if a.headset.ID() != "" {
 			a.send("", protocol.Verdict{State: string(a.verdict.State), Text: a.verdict.Text})
 		}
+		a.send("", protocol.Limits{Limits: a.sb.limits()})
 		if a.offer != nil {
 			a.send("", *a.offer)
 		}
@@ -478,6 +479,11 @@ func (a *Agent) judged(v model.Verdict) {
 		}
 		a.know(v)
 	})
+}
+
+// limitsChanged tells the client what counts as a fault from now on.
+func (a *Agent) limitsChanged() {
+	a.box.post(func() { a.send("", protocol.Limits{Limits: a.sb.limits()}) })
 }
 
 // know takes over what is thought of the headset and tells the client.

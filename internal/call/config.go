@@ -25,7 +25,6 @@ type Config struct {
 	MaxBacklog     int            // lines not yet stored above which callers are turned away; default 20000
 	MaxChunks      int            // reading chunks of one call not yet stored; default 360 (an hour)
 	MeterRate      int            // Hz of the wire meter; default 16000
-	MeterLimits    headset.Limits // of the wire meter; default headset.DefaultLimits()
 }
 
 // withDefaults fills in what was left zero.
@@ -55,9 +54,6 @@ func (c Config) withDefaults() Config {
 	if c.MeterRate == 0 {
 		c.MeterRate = 16000
 	}
-	if c.MeterLimits == (headset.Limits{}) {
-		c.MeterLimits = headset.DefaultLimits()
-	}
 	return c
 }
 
@@ -72,7 +68,7 @@ func (c Config) validate() error {
 	if c.MaxBacklog < 0 || c.MaxChunks < 0 {
 		return errors.New("call: a bound is negative")
 	}
-	meter := headset.Config{SampleRate: c.MeterRate, Tap: headset.TapWire, Limits: c.MeterLimits}
+	meter := headset.Config{SampleRate: c.MeterRate, Tap: headset.TapWire}
 	if _, err := headset.New(meter); err != nil {
 		return fmt.Errorf("call: wire meter: %w", err)
 	}

@@ -376,6 +376,7 @@ func (f *floor) siteChanged(site model.Site) {
 			}
 			s.queues = f.serves(site, s, site.Users[i])
 			s.agent.dismiss(false)
+			s.agent.limitsChanged()
 			f.apply(acd.AgentSignedIn{Agent: id, Queues: s.queues, Verdict: s.verdict})
 		}
 		for _, c := range f.calls {

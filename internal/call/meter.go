@@ -42,7 +42,7 @@ type agentLeg struct {
 // newAgentLeg prepares a leg; nothing runs before listen.
 func newAgentLeg(a *Agent, c *call, id model.LegID) *agentLeg {
 	l := &agentLeg{id: id, call: c.id, journal: c.journal, agent: a, headset: a.headset, peer: a.peer}
-	m, err := tap.New(headset.Config{SampleRate: a.sb.cfg.MeterRate, Tap: headset.TapWire, Limits: a.sb.cfg.MeterLimits}, l.reading)
+	m, err := tap.New(headset.Config{SampleRate: a.sb.cfg.MeterRate, Tap: headset.TapWire, Limits: a.sb.limits()}, l.reading)
 	if err != nil {
 		c.log.Error("no wire meter for this leg", "leg", id, "err", err)
 		return l

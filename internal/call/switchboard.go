@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/model"
 )
@@ -23,6 +24,7 @@ type Switchboard struct {
 	count counters
 
 	numbers  atomic.Pointer[map[string]model.QueueID] // dialable number to queue
+	faults   atomic.Pointer[headset.Limits]           // what counts as one at this site; see limits
 	snapshot atomic.Pointer[acd.Snapshot]
 	agents   atomic.Pointer[[]*Agent]
 	calls    atomic.Pointer[[]*call]
@@ -153,8 +155,17 @@ func (s *Switchboard) SiteChanged(site model.Site) {
 		}
 	}
 	// The floor is told first: a call that finds a new number comes to a floor that knows its queue.
+	s.faults.Store(&site.Headset.Limits) // before the agents are told of them
 	s.floor.siteChanged(site)
 	s.numbers.Store(&numbers)
+}
+
+// limits is what counts as a headset's fault at this site.
+func (s *Switchboard) limits() headset.Limits {
+	if l := s.faults.Load(); l != nil && *l != (headset.Limits{}) {
+		return *l
+	}
+	return headset.DefaultLimits()
 }
 
 // Drain refuses new callers and waits until the last call is over. When ctx ends first

@@ -41,9 +41,7 @@ func checkSite(site model.Site, f *findings) {
 	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)
 	checkRange(f, "headset.window", h.Window, 1, 100)
 	checkRange(f, "headset.replace_after", h.ReplaceAfter, 1, max(h.Window, 1))
-	for _, wrong := range h.Limits.Check() {
-		f.add("headset.limits."+wrong.Key, "%s", wrong.Problem)
-	}
+	checkLimits(h.Limits, "headset.limits", f)
 }
 
 // checkName checks that an object has a name and shares it with nobody, in any case of letters.

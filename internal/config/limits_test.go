@@ -65,3 +65,14 @@ dead_s: -1
 		t.Errorf("%d lines:\n%v", len(lines), err)
 	}
 }
+
+// What the sample shows as the defaults are the defaults.
+func TestSampleSiteHasTheShippedLimits(t *testing.T) {
+	site, err := config.LoadSite("../../deploy/site.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := headset.DefaultLimits(); site.Headset.Limits != want {
+		t.Errorf("\n file %+v\n code %+v", site.Headset.Limits, want)
+	}
+}

@@ -96,6 +96,9 @@ type HeadsetRules struct {
 	MinActiveSpeech time.Duration `yaml:"min_active_speech" json:"min_active_speech"` // a report with less does not count; default 30 s
 	Window          int           `yaml:"window" json:"window"`                       // the newest reports looked at; default 10
 	ReplaceAfter    int           `yaml:"replace_after" json:"replace_after"`         // calls with the same bad fault before "replace"; default 3
+
+	// Limits is what counts as a fault, in reports from now on; the zero value means headset.DefaultLimits.
+	Limits headset.Limits `yaml:"limits" json:"limits,omitzero"`
 }
 
 // HeadsetInfo is one physical device as an agent's client knows it.

@@ -7,6 +7,10 @@ import (
 	"reflect"
 )
 
+// IsZero reports whether nothing differs from DefaultLimits: such a table need not be
+// written down.
+func (l Limits) IsZero() bool { return l == (Limits{}) || l == DefaultLimits() }
+
 // UnmarshalJSON reads limits. What is not there keeps its default, so that a table
 // written before a metric existed stays usable.
 func (l *Limits) UnmarshalJSON(data []byte) error {

@@ -11,20 +11,20 @@ import (
 
 // Config holds the switchboard's deadlines and bounds. A zero field means its default.
 type Config struct {
-	AnswerTimeout  time.Duration  // to answer the trunk; default 35 s (timer H of RFC 3261 and a little)
-	MaxWait        time.Duration  // a caller waits at most this long in a queue; default 2 h
-	ClosedWait     time.Duration  // and in a queue that the site no longer has at most this long; default 10 min
-	ConnectTimeout time.Duration  // from an agent's acceptance to the joined call; default 5 s
-	OutageGrace    time.Duration  // a client without its link may resume within this; default 10 s
-	MediaGrace     time.Duration  // a call survives a lost media connection this long; default 10 s
-	MediaSetup     time.Duration  // an SDP offer must lead to a connection within this; default 15 s
-	HangupTimeout  time.Duration  // to say goodbye on the trunk; default 5 s
-	ReportTimeout  time.Duration  // a client waits this long for its report to be stored; default 30 s
-	FlushTimeout   time.Duration  // at the end, the journal gets this long; default 5 s
-	RetryAfter     time.Duration  // told to callers who are turned away; default 30 s
-	MaxBacklog     int            // lines not yet stored above which callers are turned away; default 20000
-	MaxChunks      int            // reading chunks of one call not yet stored; default 360 (an hour)
-	MeterRate      int            // Hz of the wire meter; default 16000
+	AnswerTimeout  time.Duration // to answer the trunk; default 35 s (timer H of RFC 3261 and a little)
+	MaxWait        time.Duration // a caller waits at most this long in a queue; default 2 h
+	ClosedWait     time.Duration // and in a queue that the site no longer has at most this long; default 10 min
+	ConnectTimeout time.Duration // from an agent's acceptance to the joined call; default 5 s
+	OutageGrace    time.Duration // a client without its link may resume within this; default 10 s
+	MediaGrace     time.Duration // a call survives a lost media connection this long; default 10 s
+	MediaSetup     time.Duration // an SDP offer must lead to a connection within this; default 15 s
+	HangupTimeout  time.Duration // to say goodbye on the trunk; default 5 s
+	ReportTimeout  time.Duration // a client waits this long for its report to be stored; default 30 s
+	FlushTimeout   time.Duration // at the end, the journal gets this long; default 5 s
+	RetryAfter     time.Duration // told to callers who are turned away; default 30 s
+	MaxBacklog     int           // lines not yet stored above which callers are turned away; default 20000
+	MaxChunks      int           // reading chunks of one call not yet stored; default 360 (an hour)
+	MeterRate      int           // Hz of the wire meter; default 16000
 }
 
 // withDefaults fills in what was left zero.

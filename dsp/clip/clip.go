@@ -22,7 +22,8 @@ const (
 	// more than a 256th. Where no sample moves by less, corners must be beyond the step.
 	fineStep     = 1.0 / 256
 	fineFrom     = 0.05 // amplitude above which steps are looked at
-	minSteps     = 200  // of them before audio is called coarse
+	stepEvery    = 8    // samples: one step of so many is looked at
+	minSteps     = 100  // of them before audio is called coarse
 	coarseCorner = 0.15 // of the amplitude
 	minFlatRuns  = 3    // at one height make a ceiling
 	maxCeilings  = 8    // per polarity; gains change in a call
@@ -34,8 +35,9 @@ type Meter struct {
 	rate    int
 	fill    int // samples of the second under way
 	samples uint64
+	last    float64 // the sample before the next; NaN when there is none
 	prev    float64 // the sample before run began
-	run     run     // of equal samples, being heard
+	run     run     // of equal samples at the top of their second, being heard; or length 0
 	fine    uint64  // steps below fineStep, at high amplitudes
 	steps   uint64  // all of those
 	sides   [2]side // positive and negative
@@ -94,17 +96,14 @@ func New(rate int) (*Meter, error) {
 }
 
 // Reset starts again as if new.
-func (m *Meter) Reset() { *m = Meter{rate: m.rate, run: unknown} }
-
-// unknown is the run before a first sample: nothing equals it, and a run that follows it
-// has no corner.
-var unknown = run{value: math.NaN()}
+func (m *Meter) Reset() { *m = Meter{rate: m.rate, last: math.NaN()} }
 
 // Gap says that samples are missing between the last and the next: a run ends there
 // unjudged.
 func (m *Meter) Gap() {
 	m.count(m.run)
-	m.run = unknown
+	m.run = run{}
+	m.last = math.NaN() // a run that follows it has no corner
 }
 
 // Process takes the next samples, full scale ±1, as they came: not filtered, not
@@ -122,19 +121,67 @@ func (m *Meter) Process(frame []float32) {
 	}
 }
 
+// take looks only at what reaches the top of its second so far, and at what follows that.
 func (m *Meter) take(frame []float32) {
-	for _, s := range frame {
-		x := float64(dsp.Sample(s))
-		if d := x - m.run.value; d <= equal && d >= -equal {
-			m.run.length++
+	m.lookAtSteps(frame)
+	for i := m.pass(frame, 0); i < len(frame); i++ {
+		x := float64(dsp.Sample(frame[i]))
+		if r := &m.run; r.length > 0 {
+			if d := x - r.value; d <= equal && d >= -equal {
+				r.length++
+				continue
+			}
+			m.judge(*r, x)
+			r.length = 0
+			if i = m.pass(frame, i); i == len(frame) {
+				break
+			}
+			x = float64(dsp.Sample(frame[i]))
+		}
+		m.prev = m.last
+		if i > 0 {
+			m.prev = float64(dsp.Sample(frame[i-1]))
+		}
+		m.run = run{value: x, length: 1}
+	}
+	m.last = float64(dsp.Sample(frame[len(frame)-1]))
+}
+
+// pass gives the first sample, from number i on, that may stand at the top of its second;
+// len(frame) when none does. While a run is being heard it is the very next.
+func (m *Meter) pass(frame []float32, i int) int {
+	if m.run.length > 0 {
+		return i
+	}
+	const slack = 1.01 * equal // what is rounded here is left to count
+	high := float32(max(lowest, m.sides[0].second.height-slack))
+	low := -float32(max(lowest, m.sides[1].second.height-slack))
+	// A sample's bits without its sign sort as its amplitude does, not-a-number on top.
+	nearest := math.Float32bits(min(high, -low))
+	for ; i < len(frame); i++ {
+		if s := frame[i]; math.Float32bits(s)&^(1<<31) >= nearest && !(s < high && s > low) {
+			return i
+		}
+	}
+	return i
+}
+
+// lookAtSteps finds out how finely the signal is quantised.
+func (m *Meter) lookAtSteps(frame []float32) {
+	for i := (stepEvery - m.fill%stepEvery) % stepEvery; i < len(frame); i += stepEvery {
+		before, x := m.last, float64(dsp.Sample(frame[i]))
+		if i > 0 {
+			before = float64(dsp.Sample(frame[i-1]))
+		}
+		if !(math.Abs(x) > fineFrom && math.Abs(before) > fineFrom) {
 			continue
 		}
-		last := m.run
-		if last.value > lowest || last.value < -lowest {
-			m.judge(last, x)
+		if d := math.Abs(x - before); d > equal {
+			m.steps++
+			if d < fineStep*math.Abs(x) {
+				m.fine++
+			}
 		}
-		m.prev = last.value
-		m.run = run{value: x, length: 1}
 	}
 }
 
@@ -142,12 +189,6 @@ func (m *Meter) take(frame []float32) {
 // is flat.
 func (m *Meter) judge(r run, after float64) {
 	height := math.Abs(r.value)
-	if height > fineFrom && math.Abs(after) > fineFrom {
-		m.steps++
-		if math.Abs(after-r.value) < fineStep*height {
-			m.fine++
-		}
-	}
 	t := m.count(r)
 	if t == nil || r.length < minRun {
 		return
@@ -166,7 +207,7 @@ func (m *Meter) judge(r run, after float64) {
 // count adds a run to the top of its second, if it stands there, and gives that top.
 func (m *Meter) count(r run) *tally {
 	height := math.Abs(r.value)
-	if !(height > lowest) {
+	if r.length == 0 || height <= lowest {
 		return nil
 	}
 	t := &m.sides[sideOf(r.value)].second

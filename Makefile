@@ -9,13 +9,16 @@ FUZZTIME      ?= 30s
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test build web web-test test race lint fuzz bench e2e demo pictures clean
+.PHONY: deps deps-test deps-accuracy accuracy build web web-test test race lint fuzz bench e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
 
 deps-test: ## and what the tests call: sipp, baresip, PulseAudio, PostgreSQL
 	@deploy/dev/deps.sh test
+
+deps-accuracy: ## and what the fault bench uses: voices to install, ffmpeg to decode them
+	@deploy/dev/deps.sh accuracy
 
 build: deps web ## the three programs, in build/bin
 	$(GO) build -o $(BIN)/ ./cmd/...
@@ -70,6 +73,9 @@ fuzz: deps ## every fuzz target for FUZZTIME each
 
 bench: deps ## meters, codecs, the bridge, the queue
 	$(GO) test -run '^$$' -bench . -benchmem ./dsp/... ./media/... ./internal/acd/...
+
+accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (25 minutes)
+	$(GO) run ./internal/accuracy -doc docs/accuracy.md
 
 clean: ## what was made here
 	rm -rf build internal/web/dist/assets internal/web/dist/index.html internal/web/dist/favicon.svg $(UI)/node_modules $(UI)/toolchain/node_modules

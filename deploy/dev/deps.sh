@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what building (and, with "test", testing) Headroom needs on Debian and Ubuntu.
+# Installs what building (and, with "test", testing, with "accuracy" measuring) Headroom needs on Debian and Ubuntu.
 # On any other system it names what to install and stops. Asks the package manager only
 # for what is missing, so that a second run needs no network and no rights.
 set -euo pipefail
 
-want_test=${1:-}
+purpose=${1:-}
 
 # program or pkg-config module -> Debian package
 missing=()
@@ -21,7 +21,7 @@ need_library portaudio-2.0 portaudio19-dev
 need_program node nodejs
 need_program npm npm
 
-if [ "$want_test" = test ]; then
+if [ "$purpose" = test ]; then
   need_program sipp sip-tester
   need_program baresip baresip
   need_program pulseaudio pulseaudio
@@ -35,6 +35,18 @@ if [ "$want_test" = test ]; then
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing+=(postgresql)
 fi
 
+if [ "$purpose" = accuracy ]; then
+  need_program ffmpeg ffmpeg
+  need_program espeak-ng espeak-ng
+  if command -v dpkg-query >/dev/null 2>&1; then
+    for language in en es fr it ru; do need_package "asterisk-core-sounds-$language-g722"; done
+    need_package asterisk-core-sounds-en-wav
+    need_package asterisk-moh-opsound-wav
+    need_package pocketsphinx-testdata
+    need_package codec2-examples
+  fi
+fi
+
 if ! command -v go >/dev/null 2>&1; then
   echo "deps: Go is not installed; Headroom needs Go 1.26 or newer (https://go.dev/dl/)" >&2
   exit 1
@@ -46,6 +58,7 @@ if ! command -v apt-get >/dev/null 2>&1; then
 deps: this is not Debian or Ubuntu, so nothing was installed. Install these by hand, then run make again:
   a C compiler, pkg-config, the Opus, Opusfile and PortAudio headers, Node.js 18 or newer with npm
   for the tests also: sipp, baresip, PulseAudio with the ALSA plug-ins, PostgreSQL, Chromium
+  for the fault bench also: ffmpeg, espeak-ng
 TEXT
   printf 'deps: missing here, by their Debian names: %s\n' "${missing[*]}" >&2
   exit 1

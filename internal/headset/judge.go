@@ -133,14 +133,14 @@ func counts(r meter.Report, rules model.HeadsetRules) bool {
 // for it.
 func faults(mic, wire []meter.Report) []fault {
 	var out []fault
-	add := func(r meter.Report, blame func(meter.Finding) model.Blame) {
+	add := func(r meter.Report, blame func(meter.Report, meter.Finding) model.Blame) {
 		for _, f := range r.Findings {
 			i := slices.IndexFunc(out, func(have fault) bool { return have.Kind == f.Kind })
 			switch {
 			case i < 0:
-				out = append(out, fault{Finding: f, blame: blame(f), tap: r.Tap})
+				out = append(out, fault{Finding: f, blame: blame(r, f), tap: r.Tap})
 			case out[i].tap == r.Tap && out[i].Severity != meter.Bad && f.Severity == meter.Bad:
-				out[i].Finding = f
+				out[i].Finding, out[i].blame = f, blame(r, f)
 			}
 		}
 	}
@@ -154,18 +154,29 @@ func faults(mic, wire []meter.Report) []fault {
 		}
 		bad := r
 		bad.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f meter.Finding) bool { return f.Severity != meter.Bad })
-		add(bad, func(meter.Finding) model.Blame { return model.BlameNetwork })
+		add(bad, func(meter.Report, meter.Finding) model.Blame { return model.BlameNetwork })
 	}
 	return out
 }
 
-// ownBlame says whose fault a finding is when it was there before the network.
-func ownBlame(f meter.Finding) model.Blame {
+// fullScaleDBov is the least ceiling that is the end of the digital scale and not one of
+// the headset's own: half a decibel is a tenth of what a worn capsule takes off.
+const fullScaleDBov = -0.5
+
+// ownBlame says whose fault a report's finding is when it was there before the network.
+func ownBlame(r meter.Report, f meter.Finding) model.Blame {
 	switch f.Kind {
 	case meter.Quiet:
 		return model.BlamePerson
 	case meter.Loud, meter.Echo, meter.Pumping:
 		return model.BlameSetting
+	case meter.Clipping:
+		// Speech that is cut off where the numbers end came too loud into a converter that
+		// did its work: a gain to be lowered, and no other headset would change it.
+		if r.Metrics.ClippedShare > 0 && r.Metrics.ClipCeiling >= fullScaleDBov {
+			return model.BlameSetting
+		}
+		return model.BlameHeadset
 	default:
 		return model.BlameHeadset
 	}

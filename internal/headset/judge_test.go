@@ -37,14 +37,25 @@ var (
 type past struct {
 	records []model.ReportRecord
 	calls   int
+
+	fullScale bool // clipping in them stands at the end of the scale
 }
 
 func (p *past) add(tap meter.Tap, speech float64, findings ...meter.Finding) {
 	p.records = append(p.records, model.ReportRecord{
 		Call: model.CallID(fmt.Sprintf("c%d", p.calls)), Headset: "Acme H1/42", Agent: "ann",
 		At:     today.Add(time.Duration(p.calls) * time.Minute),
-		Report: meter.Report{Tap: tap, Duration: speech + 40, ActiveSpeech: speech, Findings: findings},
+		Report: meter.Report{Tap: tap, Duration: speech + 40, ActiveSpeech: speech, Findings: findings, Metrics: p.metrics()},
 	})
+}
+
+// metrics are those that a blame depends on.
+func (p *past) metrics() meter.Metrics {
+	m := meter.Metrics{ClippedShare: 0.031, ClipCeiling: -3.1}
+	if p.fullScale {
+		m.ClipCeiling = 0
+	}
+	return m
 }
 
 // call is a call that both taps heard for long enough.
@@ -120,6 +131,11 @@ func TestJudge(t *testing.T) {
 			"three clipped calls are enough", new(past).same(2).same(3, clips), model.VerdictReplace,
 			[]model.Blame{model.BlameHeadset},
 			"Replace this headset: clipping at the microphone in 3 of the last 5 calls, 3.1 % of the samples (limit 0.1 %).",
+		},
+		{
+			"speech cut off at full scale is a gain to be lowered", (&past{fullScale: true}).same(5, clips), model.VerdictGood,
+			[]model.Blame{model.BlameSetting},
+			"The headset shows no fault of its own: clipping at the microphone in all of the last 5 calls, 3.1 % of the samples (limit 0.1 %); that is a matter of settings, not of the headset.",
 		},
 		{
 			"two faults are both named", new(past).same(3, noisy, clips), model.VerdictReplace,

@@ -12,6 +12,7 @@ type Real struct {
 	half     *fft
 	zr, zi   []float32 // even samples, odd samples; then their spectrum
 	cos, sin []float32 // of 2πk/n for k up to n/4
+	power    []float32 // for who does not ask for it
 }
 
 // NewReal makes a transform of n samples; n is a power of two from 4 to 65536.
@@ -19,7 +20,7 @@ func NewReal(n int) (*Real, error) {
 	if n < 4 || n > 1<<16 || n&(n-1) != 0 {
 		return nil, fmt.Errorf("spectrum: %d samples are not a power of two from 4 to 65536", n)
 	}
-	r := &Real{n: n, half: newFFT(n / 2), zr: make([]float32, n/2), zi: make([]float32, n/2)}
+	r := &Real{n: n, half: newFFT(n / 2), zr: make([]float32, n/2), zi: make([]float32, n/2), power: make([]float32, n/2+1)}
 	r.cos, r.sin = make([]float32, n/4+1), make([]float32, n/4+1)
 	for k := range r.cos {
 		sin, cos := math.Sincos(2 * math.Pi * float64(k) / float64(n))
@@ -34,26 +35,37 @@ func (r *Real) Len() int { return r.n }
 // Transform gives the bins 0..n/2 of x (n samples) in re and im (n/2+1 each):
 // re[k] + i·im[k] = Σ x[t]·exp(-2πi·k·t/n).
 func (r *Real) Transform(re, im, x []float32) {
-	h := r.n / 2
-	x, re, im = x[:r.n], re[:h+1], im[:h+1]
-	zr, zi := r.zr[:h], r.zi[:h]
-	for i, pair := 0, x; i < len(zr) && len(pair) >= 2; i, pair = i+1, pair[2:] {
-		zr[i], zi[i] = pair[0], pair[1]
+	x = x[:r.n]
+	for i, pair := 0, x; i < len(r.zr) && len(pair) >= 2; i, pair = i+1, pair[2:] {
+		r.zr[i], r.zi[i] = pair[0], pair[1]
 	}
+	r.finish(re, im, r.power)
+}
+
+// finish transforms the even samples in zr and the odd ones in zi, and gives |re+i·im|²
+// too.
+func (r *Real) finish(re, im, power []float32) {
+	h := r.n / 2
+	re, im, power = re[:h+1], im[:h+1], power[:h+1]
+	zr, zi := r.zr[:h], r.zi[:h]
 	r.half.transform(zr, zi)
 	re[0], im[0] = zr[0]+zi[0], 0
 	re[h], im[h] = zr[0]-zi[0], 0
+	power[0], power[h] = re[0]*re[0], re[h]*re[h]
 	// The bins k and h-k come of the same two: forwards and backwards to the middle.
 	m := h / 2
 	cos, sin := r.cos[1:][:m], r.sin[1:][:m]
 	fr, fi, br, bi := zr[1:][:m], zi[1:][:m], zr[h-m:][:m], zi[h-m:][:m]
-	lowR, lowI, highR, highI := re[1:][:m], im[1:][:m], re[h-m:][:m], im[h-m:][:m]
+	lowR, lowI, lowP := re[1:][:m], im[1:][:m], power[1:][:m]
+	highR, highI, highP := re[h-m:][:m], im[h-m:][:m], power[h-m:][:m]
 	for k := range m {
 		j := m - 1 - k
 		er, ei := (fr[k]+br[j])*0.5, (fi[k]-bi[j])*0.5 // of the even samples
 		or, oi := (fi[k]+bi[j])*0.5, (br[j]-fr[k])*0.5 // of the odd ones
 		tr, ti := or*cos[k]+oi*sin[k], oi*cos[k]-or*sin[k]
-		highR[j], highI[j] = er-tr, ti-ei
-		lowR[k], lowI[k] = er+tr, ei+ti // the later, where both are the middle
+		xr, xi := er-tr, ti-ei
+		highR[j], highI[j], highP[j] = xr, xi, xr*xr+xi*xi
+		xr, xi = er+tr, ei+ti // the later, where both are the middle
+		lowR[k], lowI[k], lowP[k] = xr, xi, xr*xr+xi*xi
 	}
 }

@@ -22,7 +22,6 @@ type Analyzer struct {
 	window    []float32
 	history   []float32 // the last len(window) samples
 	filled    int       // of them heard since the start or the last gap
-	windowed  []float32
 	fft       *Real
 	frame     Frame
 }
@@ -46,7 +45,7 @@ func New(rate int) (*Analyzer, error) {
 	}
 	a := &Analyzer{
 		rate: rate, hop: hop, fft: f,
-		window: make([]float32, n), history: make([]float32, n), windowed: make([]float32, n),
+		window: make([]float32, n), history: make([]float32, n),
 		frame: Frame{
 			BinHz: float64(rate) / float64(n),
 			Re:    make([]float32, n/2+1), Im: make([]float32, n/2+1), Power: make([]float32, n/2+1),
@@ -94,18 +93,15 @@ func (a *Analyzer) Next(block []float32) *Frame {
 	if a.filled < len(h) {
 		return nil
 	}
-	w := a.windowed[:len(h)]
-	for i, s := range h {
-		w[i] = s * a.window[i]
+	even, odd := a.fft.zr, a.fft.zi
+	for i, x, w := 0, h, a.window; i < len(even) && i < len(odd) && len(x) >= 2 && len(w) >= 2; i, x, w = i+1, x[2:], w[2:] {
+		even[i], odd[i] = x[0]*w[0], x[1]*w[1]
 	}
 	f := &a.frame
-	a.fft.Transform(f.Re, f.Im, w)
-	last := len(f.Re) - 1
-	f.Re[0] *= math.Sqrt2 / 2
-	f.Re[last] *= math.Sqrt2 / 2
-	im, power := f.Im[:len(f.Re)], f.Power[:len(f.Re)]
-	for k, re := range f.Re {
-		power[k] = re*re + im[k]*im[k]
+	a.fft.finish(f.Re, f.Im, f.Power)
+	for _, k := range [2]int{0, len(f.Re) - 1} { // these two have no twin of negative frequency
+		f.Re[k] *= math.Sqrt2 / 2
+		f.Power[k] /= 2
 	}
 	return f
 }

@@ -89,7 +89,7 @@ func (a *Analyzer) hear(b block) {
 
 	m.levels.Process(b.raw)
 	m.levelsHP.Process(b.filtered)
-	m.noise.Process(b.filtered)
+	m.noise.Process(b.spectrum, b.speech)
 	m.clip.Process(b.raw)
 	m.tops.process(b.raw)
 	m.tops.endFrame(b.speech.Speech)

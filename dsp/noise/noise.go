@@ -5,149 +5,166 @@ import (
 	"math"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/spectrum"
+	"github.com/headroom-voice/headroom/dsp/vad"
 )
 
+// The estimator's constants; blocks are 20 ms.
 const (
-	framesPerSecond = 50
-	binsPerDB       = 4
-	lowestDBov      = -110.0
-	bins            = 120 * binsPerDB // up to +10 dBov
-	silentDBov      = -100.0          // below this a frame is digital silence, not noise
-	percentile      = 0.10
-	spreadDB        = 2.5 // a steady noise stays within this of its 10th percentile
-	minFrames       = 100 // 2 s: fewer tell nothing
-	windowFrames    = 500 // the running floor looks back 10 s
-	// A gate or a synthesiser leaves digital silence in the pauses, and what is left of
-	// the quiet frames are the ends of words. They are only taken for noise where this
-	// share of all others is as quiet: a noise is dense, word ends are not.
-	denseShare = 0.25
+	blocksPerSecond = 50
+	minBlocks       = 100 // 2 s: fewer tell nothing
+	windowBlocks    = 500 // the running floor looks back 10 s
+	onset           = 4   // blocks before speech begins that may hold its first sound
 )
 
 // Meter measures one signal. It is not safe for concurrent use.
 type Meter struct {
-	rate, size int
-	fill       int
-	power      float64
-	all        histogram
-	window     histogram
-	ring       [windowFrames]int16 // bins of the last frames; -1 is silence, -2 is none yet
-	at         int
+	binHz  float64
+	all    scene // since the start
+	window scene // the last 10 s
+	ring   [windowBlocks]heard
+	at     int
+	late   [onset]int16 // levels of the newest pause, not yet counted as such
+	lates  int
+
+	gate    float64   // dBov: a block up to here is taken for noise alone
+	since   int       // blocks since the gate was set
+	under   bool      // the block before was such a one
+	mean    []float64 // sum of the spectra of such blocks
+	spectra int
+	class   classifier
 }
 
-// New makes a Meter for a sample rate in Hz.
+// scene is what a stretch of time holds.
+type scene struct {
+	every histogram // all blocks
+	pause histogram // those well outside speech
+}
+
+// heard is one block of the ring: the level of the block, and the level of the pause
+// block that became sure with it.
+type heard struct{ level, pause int16 }
+
+// Result is what a Meter has measured. Levels are in dBov.
+type Result struct {
+	Floor      dsp.Value // above 100 Hz: dsp.None before 2 s, SilenceDBov for digital silence
+	FloorA     dsp.Value // weighted as IEC 61672-1 A; None where Floor is
+	Recent     dsp.Value // Floor over the last 10 s
+	Class      Class     // what it sounds like, "" when unknown
+	Confidence float64   // in Class, 0 to 1
+}
+
+// New makes a Meter for a sample rate in Hz and the frames that spectrum.New(rate) gives.
 func New(rate int) (*Meter, error) {
-	if rate < 4000 || rate > 192000 {
-		return nil, fmt.Errorf("noise: sample rate %d Hz is outside 4000 to 192000", rate)
+	s, err := spectrum.New(rate)
+	if err != nil {
+		return nil, fmt.Errorf("noise: %w", err)
 	}
-	m := &Meter{rate: rate, size: rate / framesPerSecond}
+	m := &Meter{binHz: s.BinHz(), mean: make([]float64, s.Bins())}
+	m.class = newClassifier(m.binHz, s.Bins())
 	m.Reset()
 	return m, nil
 }
 
 // Reset starts again as if new.
 func (m *Meter) Reset() {
-	*m = Meter{rate: m.rate, size: m.size}
+	clear(m.mean)
+	m.class.reset()
+	*m = Meter{binHz: m.binHz, mean: m.mean, class: m.class, gate: math.Inf(-1)}
 	for i := range m.ring {
-		m.ring[i] = noBin
+		m.ring[i] = heard{noBin, noBin}
 	}
 }
 
-// Gap says that samples are missing between the last and the next: a frame under way is
-// dropped.
-func (m *Meter) Gap() { m.fill, m.power = 0, 0 }
-
-// Process takes the next samples, high-passed (filter.HighPass at 100 Hz) and full scale
-// ±1. Broken ones count as 0 (dsp.Sample).
-func (m *Meter) Process(frame []float32) {
-	for len(frame) > 0 {
-		n := min(len(frame), m.size-m.fill)
-		power := m.power
-		for _, s := range frame[:n] {
-			x := float64(dsp.Sample(s))
-			power += x * x
-		}
-		m.power = power
-		m.fill += n
-		frame = frame[n:]
-		if m.fill == m.size {
-			m.take(dsp.PowerDBov(m.power / float64(m.size)))
-			m.fill, m.power = 0, 0
-		}
-	}
+// Gap says that samples are missing between the last block and the next.
+func (m *Meter) Gap() {
+	m.lates = 0
+	m.under = false
+	m.class.gap()
 }
 
-func (m *Meter) take(levelDBov float64) {
-	bin := binOf(levelDBov)
-	m.all.add(bin, 1)
-	m.window.add(m.ring[m.at], -1)
-	m.window.add(bin, 1)
-	m.ring[m.at] = bin
-	m.at = (m.at + 1) % windowFrames
+// Process takes the next block of 20 ms: its spectrum, which may be nil just after a gap,
+// and what the detector says of it; the level is that of the high-passed block.
+func (m *Meter) Process(f *spectrum.Frame, v vad.Frame) {
+	h := heard{level: binOf(v.LevelDBov), pause: m.sure(v)}
+	old := &m.ring[m.at]
+	m.at = (m.at + 1) % windowBlocks
+	m.window.every.add(old.level, -1)
+	m.window.pause.add(old.pause, -1)
+	*old = h
+	m.window.every.add(h.level, 1)
+	m.window.pause.add(h.pause, 1)
+	m.all.every.add(h.level, 1)
+	m.all.pause.add(h.pause, 1)
+
+	if m.since++; m.since >= blocksPerSecond {
+		m.since = 0
+		m.gate = m.window.estimate().gate
+	}
+	alone := h.level != silentBin && v.LevelDBov <= m.gate
+	if alone && m.under && f != nil { // the window reaches into the block before
+		sum := m.mean[:len(f.Power)]
+		for i, p := range f.Power {
+			sum[i] += float64(p)
+		}
+		m.spectra++
+		m.class.hear(f, v.LevelDBov)
+	} else {
+		m.class.gap()
+	}
+	m.under = alone
+}
+
+// sure gives the level of the pause block that is now known to be one: speech is only
+// recognised when it has begun, so the newest few may still turn out to be its start.
+func (m *Meter) sure(v vad.Frame) int16 {
+	if v.Speech {
+		m.lates = 0
+		return noBin
+	}
+	out := noBin
+	if m.lates == onset {
+		out = m.late[0]
+		copy(m.late[:], m.late[1:])
+		m.lates--
+	}
+	m.late[m.lates] = binOf(v.LevelDBov)
+	m.lates++
+	return out
 }
 
 // Floor is the noise floor since the start in dBov: dsp.None before 2 s, SilenceDBov
 // where the pauses are digital silence.
-func (m *Meter) Floor() dsp.Value { return m.all.floor() }
+func (m *Meter) Floor() dsp.Value { return m.all.estimate().floor }
 
 // Recent is the same over the last 10 s.
-func (m *Meter) Recent() dsp.Value { return m.window.floor() }
+func (m *Meter) Recent() dsp.Value { return m.window.estimate().floor }
 
-// histogram counts frames by level.
-type histogram struct {
-	counts [bins]int32
-	loud   int // frames in counts
-	silent int
-}
-
-const (
-	silentBin int16 = -1
-	noBin     int16 = -2
-)
-
-func binOf(levelDBov float64) int16 {
-	if levelDBov < silentDBov {
-		return silentBin
-	}
-	return int16(min(bins-1, int((levelDBov-lowestDBov)*binsPerDB)))
-}
-
-func (h *histogram) add(bin int16, n int) {
-	switch bin {
-	case noBin:
-	case silentBin:
-		h.silent += n
+// Result gives everything measured since the start.
+func (m *Meter) Result() Result {
+	e := m.all.estimate()
+	r := Result{Floor: e.floor, FloorA: dsp.None(), Recent: m.Recent()}
+	switch {
+	case !e.floor.Valid() || m.spectra == 0:
+	case e.floor == dsp.SilenceDBov:
+		r.FloorA = e.floor
 	default:
-		h.counts[bin] += int32(n)
-		h.loud += n
+		r.FloorA = m.aWeighted(e.floor)
+		r.Class, r.Confidence = m.class.decide(m.mean, m.binHz, e.spread)
 	}
+	return r
 }
 
-func (h *histogram) floor() dsp.Value {
-	total := h.loud + h.silent
-	if total < minFrames {
+// aWeighted shifts a high-passed level by what the weighting does to the mean spectrum.
+func (m *Meter) aWeighted(floor dsp.Value) dsp.Value {
+	var a, hp float64
+	for i, p := range m.mean {
+		hz := float64(i) * m.binHz
+		a += p * aWeight(hz)
+		hp += p * highPass(hz)
+	}
+	if !(hp > 0) {
 		return dsp.None()
 	}
-	if h.loud < minFrames {
-		return dsp.SilenceDBov
-	}
-	first := 0 // the bin of the percentile
-	for below := 0; first < bins; first++ {
-		below += int(h.counts[first])
-		if float64(below) >= percentile*float64(h.loud) {
-			break
-		}
-	}
-	var power, frames float64
-	for bin := 0; bin <= min(bins-1, first+int(spreadDB*binsPerDB)); bin++ {
-		n := float64(h.counts[bin])
-		if n == 0 {
-			continue
-		}
-		frames += n
-		power += n * math.Pow(10, ((float64(bin)+0.5)/binsPerDB+lowestDBov)/10)
-	}
-	if float64(h.silent) >= percentile*float64(total) && frames < denseShare*float64(h.loud) {
-		return dsp.SilenceDBov
-	}
-	return dsp.Value(dsp.PowerDBov(power / frames))
+	return max(dsp.SilenceDBov, floor+dsp.Value(10*math.Log10(max(a/hp, 1e-12))))
 }

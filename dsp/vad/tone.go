@@ -1,23 +1,82 @@
 package vad
 
-import "math"
+import (
+	"math"
 
-// order of the linear prediction: two sines are predicted exactly by four samples.
-const order = 4
+	"github.com/headroom-voice/headroom/dsp"
+)
 
-// toneFinder predicts each sample from the four before it (covariance method): of a
-// tone, or of two, next to nothing is left. It works at about 8 kHz, since at a higher
-// rate speech is as predictable.
+const (
+	order        = 4    // of the linear prediction: two sines are predicted exactly by four samples
+	toneGain     = 20.0 // dB of prediction gain of a tone that went through G.711
+	pureToneGain = 40.0 // of one that did not
+	keepsLevel   = 0.5  // dB between two blocks of a tone
+	analysisRate = 8000 // Hz, about: at a higher rate speech is as predictable
+	inTwoPeaks   = 0.97 // share of the power of one or two tones around the strongest bands
+)
+
+// toneFinder tells tones, block after block.
 type toneFinder struct {
+	predictor predictor
+	stride    int     // every how manieth sample is taken
+	gain      float64 // of the block before, dB; 0 where there was none
+	level     float64 // dBov
+}
+
+func newToneFinder(rate int) toneFinder { return toneFinder{stride: max(1, rate/analysisRate)} }
+
+func (t *toneFinder) gap() { t.gain = 0 }
+
+// find tells whether a block of a level in dBov is a tone. Smooth vowels are nearly as
+// predictable as a tone that went through G.711, but they do not keep their level.
+func (t *toneFinder) find(block []float32, level float64) bool {
+	t.predictor = predictor{}
+	for i := 0; i < len(block); i += t.stride {
+		t.predictor.add(float64(dsp.Sample(block[i])))
+	}
+	gain := t.predictor.gain()
+	steady := t.gain > toneGain && math.Abs(level-t.level) < keepsLevel
+	t.gain, t.level = gain, level
+	return gain > pureToneGain || gain > toneGain && steady
+}
+
+// concentrated tells cheaply whether a block may be a tone: nearly all power lies in the
+// two strongest bands and those beside them.
+func concentrated(p *levels, all float32) bool {
+	first := 0
+	for b, v := range p {
+		if v > p[first] {
+			first = b
+		}
+	}
+	sum, second := float32(0), float32(0)
+	for b, v := range p {
+		if b >= first-1 && b <= first+1 {
+			sum += v
+			continue
+		}
+		beside := v
+		if b > 0 && b-1 != first+1 {
+			beside += p[b-1]
+		}
+		if b+1 < len(p) && b+1 != first-1 {
+			beside += p[b+1]
+		}
+		second = max(second, beside)
+	}
+	return sum+second > inTwoPeaks*all
+}
+
+// predictor predicts each sample from the four before it (covariance method): of a
+// tone, or of two, next to nothing is left.
+type predictor struct {
 	n    int
 	x    [order + 1]float64 // the newest samples, x[0] the newest
-	head [order]float64     // the first samples of the frame
+	head [order]float64     // the first samples of the block
 	corr [order + 1]float64 // sum of x[n]x[n-k] over n >= order
 }
 
-func (t *toneFinder) start() { *t = toneFinder{} }
-
-func (t *toneFinder) add(v float64) {
+func (t *predictor) add(v float64) {
 	x := &t.x
 	x[4], x[3], x[2], x[1], x[0] = x[3], x[2], x[1], x[0], v
 	if t.n < order {
@@ -33,7 +92,7 @@ func (t *toneFinder) add(v float64) {
 }
 
 // gain is the prediction gain in dB.
-func (t *toneFinder) gain() float64 {
+func (t *predictor) gain() float64 {
 	if t.n <= 4*order || t.corr[0] < 1e-9*float64(t.n) {
 		return 0
 	}
@@ -49,8 +108,8 @@ func (t *toneFinder) gain() float64 {
 	return -10 * math.Log10(max(1e-12, remainder(&phi)/phi[0][0]))
 }
 
-// early gives sample i of the frame, 0 before its start.
-func (t *toneFinder) early(i int) float64 {
+// early gives sample i of the block, 0 before its start.
+func (t *predictor) early(i int) float64 {
 	if i < 0 {
 		return 0
 	}

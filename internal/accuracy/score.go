@@ -82,6 +82,8 @@ func (o *outcome) line() string {
 		verdict = "MISS"
 	case g > t.most:
 		verdict = "OVER"
+	case len(o.wrong()) > 0:
+		verdict = "not "
 	}
 	fmt.Fprintf(&b, "%s %-44s", verdict, o.id())
 	if o.scene.kind != falseAlarms && o.scene.kind != measures {
@@ -242,12 +244,14 @@ func (s *score) overInFaults(take func(o *outcome) bool) map[string]int {
 
 // errorsOf are what the meter read less what is true, in dB: level, noise, SNR.
 type errorsOf struct {
-	n      int
-	sum    [3]float64
-	square [3]float64
-	worst  [3]float64
-	cases  [3]string
+	n     int
+	all   [3][]float64
+	worst [3]float64
+	cases [3]string
 }
+
+// validSNR is the SNR from which on the active level is compared.
+const validSNR = 18
 
 func (s *score) errors(take func(o *outcome) bool) errorsOf {
 	var e errorsOf
@@ -256,16 +260,18 @@ func (s *score) errors(take func(o *outcome) bool) errorsOf {
 			continue
 		}
 		m := o.report.Metrics
-		if !m.ActiveLevel.Valid() || !m.NoiseFloor.Valid() || !m.SNR.Valid() {
-			continue
-		}
 		e.n++
 		for i, d := range [3]float64{
 			float64(m.ActiveLevel) - o.true.active, float64(m.NoiseFloor) - o.true.noise,
 			float64(m.SNR) - (o.true.speech - o.true.noise),
 		} {
-			e.sum[i] += d
-			e.square[i] += d * d
+			if i == 0 && o.true.speech-o.true.noise < validSNR {
+				continue
+			}
+			if math.IsNaN(d) { // not measured, though it could be
+				d = 99
+			}
+			e.all[i] = append(e.all[i], d)
 			if math.Abs(d) > math.Abs(e.worst[i]) {
 				e.worst[i], e.cases[i] = d, o.id()
 			}
@@ -274,8 +280,31 @@ func (s *score) errors(take func(o *outcome) bool) errorsOf {
 	return e
 }
 
-func (e *errorsOf) bias(i int) float64 { return e.sum[i] / float64(max(1, e.n)) }
+func (e *errorsOf) levels() bool { return len(e.all[0]) > 0 }
+
+func (e *errorsOf) bias(i int) float64 {
+	sum := 0.0
+	for _, d := range e.all[i] {
+		sum += d
+	}
+	return sum / float64(max(1, len(e.all[i])))
+}
 
 func (e *errorsOf) spread(i int) float64 {
-	return math.Sqrt(max(0, e.square[i]/float64(max(1, e.n))-e.bias(i)*e.bias(i)))
+	mean, sum := e.bias(i), 0.0
+	for _, d := range e.all[i] {
+		sum += (d - mean) * (d - mean)
+	}
+	return math.Sqrt(sum / float64(max(1, len(e.all[i]))))
+}
+
+// within is the share of the errors that are at most a target.
+func (e *errorsOf) within(i int, target float64) float64 {
+	n := 0
+	for _, d := range e.all[i] {
+		if math.Abs(d) <= target {
+			n++
+		}
+	}
+	return float64(n) / float64(max(1, len(e.all[i])))
 }

@@ -93,7 +93,7 @@ func makeLoud(m *maker) {
 func (m *maker) noise(of func(n int) []float32) {
 	m.call(m.between(-23, -19.5), m.between(0.35, 0.8), -75)
 	raw := of(m.samples())
-	to := m.graded(-54, -45.5, -39.4, -33, 0.5) - dsptest.RMS(highPass(raw))
+	to := m.graded(-54, -45.5, -38.9, -33, 0.4) - dsptest.RMS(highPass(raw))
 	m.bed = dsptest.Mix(m.bed, dsptest.Gain(raw, to))
 }
 
@@ -157,18 +157,38 @@ func (m *maker) clip(ceiling float64) {
 	m.over = beyond(loud, ceiling)
 }
 
-// makeSoftClip drives speech past a soft ceiling.
+// makeSoftClip drives speech into a soft ceiling until its active peak factor is as
+// graded. Below: until it has lost half a decibel.
 func makeSoftClip(m *maker) {
 	m.base()
-	share := m.graded(0.0002, 0.004, 0.016, 0.05, 0) * m.between(0.92, 1.08)
-	ceiling := m.between(0.2, 0.9)
 	x := m.mix()
-	up := 20 * math.Log10(ceiling/quantile(x, share))
-	m.speech, m.bed = dsptest.Gain(m.speech, up), dsptest.Gain(m.bed, up)
-	m.mic = dsptest.SoftClip(m.mix(), 0, float32(ceiling))
-	past := beyond(m.mix(), ceiling)
-	m.facts["clipping"] = limits["soft"].times(past, marginShare)
-	m.speech = dsptest.SoftClip(m.speech, 0, float32(ceiling))
+	ceiling := float32(m.between(0.2, 0.9))
+	want := m.graded(0, 12.4, 10.2, 8.6, 0.2)
+	if m.severity == below {
+		want = peakFactor(x) - 0.5
+	}
+	low, high := -40.0, 30.0
+	for range 12 {
+		drive := (low + high) / 2
+		if peakFactor(dsptest.SoftClip(x, drive, ceiling)) > want {
+			low = drive
+		} else {
+			high = drive
+		}
+	}
+	m.mic = dsptest.SoftClip(x, low, ceiling)
+	m.speech = dsptest.SoftClip(m.speech, low, ceiling)
+	m.bed = dsptest.Gain(m.bed, low)
+	m.facts["clipping"] = limits["soft"].plus(peakFactor(m.mic), marginPeak)
+	if m.severity == below {
+		m.facts["clipping"] = truth{value: want}
+	}
+}
+
+// peakFactor is the highest sample over the active level, dB.
+func peakFactor(x []float32) float64 {
+	active, _ := p56(x)
+	return 20*math.Log10(peak(x)) - active
 }
 
 // beyond is the share of samples at or past an amplitude.

@@ -115,6 +115,9 @@ func (m *maker) talk(v *voice, activity, levelDBov float64) []float32 {
 		y = dsptest.Gain(y, levelDBov-have)
 	}
 	if peak(y) > 0.94 {
+		if peak(y) > 0.94*limitedHard { // that is a peak factor no voice has
+			m.facts["clipping"] = truth{most: 2}
+		}
 		y = dsptest.Limit(y, rate, -0.6)
 		if have, ok := activeLevel(y); ok && levelDBov-have > 0.1 { // what the limiter took
 			y = dsptest.Limit(dsptest.Gain(y, levelDBov-have), rate, -0.6)
@@ -122,6 +125,10 @@ func (m *maker) talk(v *voice, activity, levelDBov float64) []float32 {
 	}
 	return y
 }
+
+// limitedHard is by how much peaks may be turned down before the result is no longer to
+// be told from saturation: 3 dB.
+const limitedHard = 1.41
 
 // room gives the noise of a quiet room.
 func (m *maker) room(levelDBov float64) []float32 {

@@ -60,7 +60,7 @@ var limits = map[string]limit{
 	"noise":     {-50, -41},
 	"snr":       {25, 15},
 	"clipping":  {0.0001, 0.001},
-	"soft":      {0.002, 0.01}, // share of samples driven past a soft ceiling
+	"soft":      {14, 11}, // active peak factor of what was saturated softly, dB
 	"hum":       {-62, -50},    // and a prominence of 15 dB
 	"dropout":   {1, 5},        // in 5 minutes
 	"crackle":   {1, 6},        // a minute
@@ -98,6 +98,7 @@ func (l limit) times(v, factor float64) truth { return l.around(v, v/factor, v*f
 const (
 	marginDB      = 1.0 // of levels and ratios
 	marginPumping = 0.5 // dB
+	marginPeak    = 0.5 // dB
 	marginShare   = 1.3 // factor
 	marginRate    = 1.2 // factor
 	marginDC      = 0.001

@@ -85,13 +85,23 @@ func run(ctx context.Context, args []string, std streams) int {
 }
 
 type analyzeCmd struct {
-	JSON  bool     `help:"Print JSON: one object for one file, an array for several."`
-	Tap   string   `enum:"mic,wire" default:"mic" help:"Where the recording was made: mic (before any codec) or wire."`
-	Files []string `arg:"" name:"file" help:"WAV files; of each the first channel is measured."`
+	JSON       bool     `help:"Print JSON: one object for one file, an array for several or a folder."`
+	Tap        string   `enum:"mic,wire" default:"mic" help:"Where the recording was made: mic (before any codec) or wire."`
+	Channel    int      `default:"1" placeholder:"N" help:"Channel to measure, from 1."`
+	Far        string   `placeholder:"FILE" help:"WAV file of what the other party said meanwhile, for one recording: for echo and conversation."`
+	FarChannel int      `placeholder:"N" help:"Channel of the same file that holds the other party, such as 2 where agent and caller are left and right."`
+	Limits     string   `placeholder:"FILE" help:"YAML file with other limits than those shipped; see docs/analyze.md."`
+	Plot       string   `placeholder:"FILE" help:"Draw waveform, spectrogram, level and faults into FILE.svg or .png; for several recordings FILE-NAME.svg, or NAME.png in a folder."`
+	Color      string   `enum:"auto,always,never" default:"auto" help:"Colour the report: auto (on a terminal, unless NO_COLOR is set), always or never."`
+	Files      []string `arg:"" name:"file" help:"WAV files, folders of them, or - for standard input."`
 }
 
 func (a analyzeCmd) Run(ctx context.Context, std streams) error {
-	if code := analyze.Run(ctx, analyze.Options{JSON: a.JSON, Tap: headset.Tap(a.Tap), Files: a.Files}, std.out, std.err); code != 0 {
+	code := analyze.Run(ctx, analyze.Options{
+		JSON: a.JSON, Tap: headset.Tap(a.Tap), Channel: a.Channel, Far: a.Far, FarChannel: a.FarChannel,
+		Limits: a.Limits, Plot: a.Plot, Color: a.Color, Stdin: std.in, Files: a.Files,
+	}, std.out, std.err)
+	if code != 0 {
 		return exitStatus(code)
 	}
 	return nil

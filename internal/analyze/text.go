@@ -3,51 +3,181 @@ package analyze
 import (
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strings"
 
-	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/headset"
 )
 
-// printText writes one file's report for a person.
-func printText(w io.Writer, r Result) error {
-	m := r.Metrics
+// Widths of the report in letters: it fits a terminal of 100.
+const (
+	findingWidth = 78
+	kindWidth    = 10
+	labelWidth   = 28
+	valueWidth   = 9
+	unitWidth    = 5
+	goodWidth    = 12
+	fileWidth    = 40
+	maxTimes     = 6 // of a fault, that are listed
+)
+
+// printReport writes one file's report for a person.
+func (r *run) printReport(res Result) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d Hz, %.1f s, of which %.1f s speech (tap: %s)\n", r.File, r.SampleRate, r.Duration, r.ActiveSpeech, r.Tap)
-	if r.Channels > 1 {
-		fmt.Fprintf(&b, "  only the first of its %d channels is measured\n", r.Channels)
+	r.head(&b, res)
+	for _, f := range res.Findings {
+		r.finding(&b, res, f)
 	}
-	fmt.Fprintf(&b, "  active level  %s dBov (%s behind the 100 Hz high-pass), activity %s %%", number(m.ActiveLevel, 1), number(m.ActiveLevelHP, 1), number(100*m.Activity, 0))
-	if !m.ActiveValid && m.ActiveLevel.Valid() {
-		b.WriteString("; not valid, the noise is too near")
+	if len(res.Findings) > 0 {
+		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "\n  noise floor   %s dBov, SNR %s dB\n", number(m.NoiseFloor, 1), number(m.SNR, 1))
-	fmt.Fprintf(&b, "  peak          %s dBov, active peak factor %s dB\n", number(m.Peak, 1), number(m.PeakFactor, 1))
-	fmt.Fprintf(&b, "  clipped       %s %% of the samples", number(100*m.ClippedShare, 3))
-	if m.ClipEvents > 0 {
-		fmt.Fprintf(&b, ", %d times, at %s dBov", m.ClipEvents, number(m.ClipCeiling, 1))
-	}
-	fmt.Fprintf(&b, "\n  offset        %s %% of full scale\n", number(100*m.DC, 2))
-	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "  %-5s %-10s  %s\n", strings.ToUpper(string(f.Severity)), f.Kind, f.Text)
-	}
-	if len(r.Findings) == 0 {
-		if need := headset.DefaultLimits().MinActive; r.ActiveSpeech < need {
-			fmt.Fprintf(&b, "  too little speech to judge: %.1f s, %.0f s are needed\n", r.ActiveSpeech, need)
-		} else {
-			b.WriteString("  no faults found\n")
-		}
-	}
-	_, err := io.WriteString(w, b.String())
+	r.table(&b, res)
+	b.WriteString("\n")
+	_, err := io.WriteString(r.stdout, b.String())
 	return err
 }
 
-// number writes a value to so many decimals, or a dash where it was not measured.
-func number(v dsp.Value, decimals int) string {
-	if !v.Valid() {
-		return "-"
-	}
-	unit := math.Pow(10, float64(decimals))
-	return fmt.Sprintf("%.*f", decimals, math.Round(float64(v)*unit)/unit+0) // no -0.0
+// head is the verdict and what was listened to.
+func (r *run) head(b *strings.Builder, res Result) {
+	fmt.Fprintf(b, "%s: %s\n", r.paint.in(bold, name(res.File)), r.paint.verdict(res.Verdict, verdictLine(res)))
+	fmt.Fprintf(b, "  %s\n\n", r.paint.in(faint, heard(res)))
 }
+
+// heard says what was listened to.
+func heard(res Result) string {
+	s := fmt.Sprintf("%s long, %s of it speech; %g kHz, tap %s", clock(res.Duration, 1), clock(res.ActiveSpeech, 1), float64(res.SampleRate)/1000, res.Tap)
+	if res.Channels > 1 {
+		s += fmt.Sprintf(", channel %d of %d", res.Channel, res.Channels)
+	}
+	if res.Far != "" {
+		s += ", far end " + name(res.Far)
+	}
+	return s
+}
+
+// verdictLine says in a few words how the file stands.
+func verdictLine(res Result) string {
+	switch res.Verdict {
+	case Good:
+		return "GOOD, no faults found"
+	case Unjudged:
+		return fmt.Sprintf("TOO LITTLE SPEECH to judge, %.1f s of the %g s that are needed", res.ActiveSpeech, res.limits.MinActive)
+	}
+	return strings.ToUpper(string(res.Verdict)) + ", " + kinds(res.Findings)
+}
+
+// kinds lists what was found, the bad first.
+func kinds(findings []headset.Finding) string {
+	var bad, watch []string
+	for _, f := range findings {
+		if f.Severity == headset.Bad {
+			bad = append(bad, string(f.Kind))
+		} else {
+			watch = append(watch, string(f.Kind))
+		}
+	}
+	return strings.Join(append(bad, watch...), ", ")
+}
+
+// finding writes one fault: how bad, which, what to do, and when it showed.
+func (r *run) finding(b *strings.Builder, res Result, f headset.Finding) {
+	severity := Verdict(f.Severity)
+	lines := wrap(f.Text, findingWidth)
+	if when := times(res, f.Kind); when != "" {
+		lines = append(lines, wrap(when, findingWidth)...)
+	}
+	for i, line := range lines {
+		word, kind := "", ""
+		if i == 0 {
+			word, kind = strings.ToUpper(string(f.Severity)), string(f.Kind)
+		}
+		fmt.Fprintf(b, "  %s %s %s\n", r.paint.verdict(severity, pad(word, 5)), r.paint.in(bold, pad(kind, kindWidth)), line)
+	}
+}
+
+// times lists when a fault showed.
+func times(res Result, kind headset.Kind) string {
+	var at []string
+	for _, e := range res.Events {
+		if e.Kind == kind && len(at) < maxTimes {
+			at = append(at, clock(e.At, 0))
+		}
+	}
+	shownTimes := len(at)
+	if at = slices.Compact(at); len(at) == 0 {
+		return ""
+	}
+	s := "Heard at " + strings.Join(at, ", ")
+	if more := res.counts[kind] - shownTimes; more > 0 {
+		s += fmt.Sprintf(" and %d times more", more)
+	}
+	return s + "."
+}
+
+// table writes the metrics that were measured.
+func (r *run) table(b *strings.Builder, res Result) {
+	for _, p := range parts {
+		title := p.title
+		for _, row := range p.rows {
+			v := row.value(&res.Metrics)
+			if !v.Valid() {
+				continue
+			}
+			good, bad := row.bounds(res.limits)
+			line := "  " + r.paint.in(faint, pad(title, 14)) + pad(row.label, labelWidth) + padLeft(row.show(v), valueWidth) + " " + pad(row.unit, unitWidth)
+			if mark := row.mark(res); mark != "" || good != "" {
+				line += " " + r.paint.verdict(mark, pad(string(mark), 6)) + r.paint.in(faint, "good "+pad(good, goodWidth)+" bad "+bad)
+			}
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			title = ""
+		}
+	}
+	if res.Metrics.ActiveLevel.Valid() && !res.Metrics.ActiveValid {
+		b.WriteString("  " + r.paint.in(faint, "The active level is not sure: the noise is too near to the speech.") + "\n")
+	}
+}
+
+// printSummary writes a line a file and how many stand how.
+func (r *run) printSummary(all []Result) error {
+	var b strings.Builder
+	width := len("file")
+	for _, res := range all {
+		width = max(width, min(fileWidth, len([]rune(name(res.File)))))
+	}
+	b.WriteString(r.paint.in(bold, pad("file", width)+"   length   speech   level   noise  verdict") + "\n")
+	count := map[Verdict]int{}
+	failed := 0
+	for _, res := range all {
+		file := []rune(name(res.File))
+		if len(file) > width {
+			file = append([]rune("…"), file[len(file)-width+1:]...)
+		}
+		b.WriteString(pad(string(file), width))
+		if res.Report == nil {
+			failed++
+			fmt.Fprintf(&b, "  %s\n", r.paint.in(red, "not measured"))
+			continue
+		}
+		count[res.Verdict]++
+		word := strings.ToUpper(strings.ReplaceAll(string(res.Verdict), "_", " "))
+		if found := kinds(res.Findings); found != "" {
+			word = r.paint.verdict(res.Verdict, pad(word, 5)) + " " + found
+		} else {
+			word = r.paint.verdict(res.Verdict, word)
+		}
+		fmt.Fprintf(&b, " %8s %8s %7s %7s  %s\n", clock(res.Duration, 0), clock(res.ActiveSpeech, 0),
+			level(res.Metrics.ActiveLevelHP), level(res.Metrics.NoiseFloor), word)
+	}
+	fmt.Fprintf(&b, "%d files: %d bad, %d watch, %d good", len(all), count[Bad], count[Watch], count[Good])
+	if count[Unjudged] > 0 {
+		fmt.Fprintf(&b, ", %d with too little speech", count[Unjudged])
+	}
+	if failed > 0 {
+		fmt.Fprintf(&b, ", %d not measured", failed)
+	}
+	b.WriteString("; lengths in h:mm:ss, levels in dBov\n")
+	_, err := io.WriteString(r.stdout, b.String())
+	return err
+}
+
+func level(v value) string { return row{decimals: 1}.show(v) }

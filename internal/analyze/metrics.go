@@ -1,0 +1,141 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/headset"
+)
+
+// Short names, so that a row of the table below fits a line.
+type (
+	metrics = *headset.Metrics
+	limits  = *headset.Limits
+	value   = dsp.Value
+	limit   = headset.Limit
+)
+
+// row is one metric as a person sees it.
+type row struct {
+	label    string
+	unit     string // "%" shows a share times 100
+	decimals int
+	value    func(metrics) value
+	judges   []judge // none: shown, never a fault
+}
+
+// judge is a limit of a metric and the finding it makes. Whether more or less is worse is
+// seen from which of the two numbers is higher.
+type judge struct {
+	kind  headset.Kind
+	limit func(limits) limit
+}
+
+// part is a heading with its rows. A row that was not measured is left out with what
+// other recordings could have had: a part without rows is not printed.
+type part struct {
+	title string
+	rows  []row
+}
+
+// parts is the table of metrics. To show a new one, add its line.
+var parts = []part{
+	{"speech", []row{
+		{"speech level above 100 Hz", "dBov", 1, func(m metrics) value { return m.ActiveLevelHP }, []judge{
+			{headset.Quiet, func(l limits) limit { return l.Quiet }}, {headset.Loud, func(l limits) limit { return l.Loud }}}},
+		{"speech level, ITU-T P.56", "dBov", 1, func(m metrics) value { return m.ActiveLevel }, nil},
+		{"share of time in speech", "%", 0, func(m metrics) value { return m.Activity }, nil},
+		{"level of all", "dBov", 1, func(m metrics) value { return m.Level }, nil},
+		{"peak", "dBov", 1, func(m metrics) value { return m.Peak }, nil},
+		{"active peak factor", "dB", 1, func(m metrics) value { return m.PeakFactor }, []judge{{headset.Clipping, func(l limits) limit { return l.PeakFactor }}}},
+	}},
+	{"noise", []row{
+		{"noise floor", "dBov", 1, func(m metrics) value { return m.NoiseFloor }, []judge{{headset.Noise, func(l limits) limit { return l.Noise }}}},
+		{"speech over noise", "dB", 1, func(m metrics) value { return m.SNR }, []judge{{headset.Noise, func(l limits) limit { return l.SNR }}}},
+	}},
+	{"faults", []row{
+		{"clipped samples", "%", 3, func(m metrics) value { return m.ClippedShare }, []judge{{headset.Clipping, func(l limits) limit { return l.Clipping }}}},
+		{"clipped stretches", "", 0, func(m metrics) value { return value(m.ClipEvents) }, nil},
+		{"ceiling", "dBov", 1, func(m metrics) value { return m.ClipCeiling }, nil},
+		{"offset of full scale", "%", 2, func(m metrics) value { return value(math.Abs(float64(m.DC))) }, []judge{{headset.DCOffset, func(l limits) limit { return l.DC }}}},
+	}},
+}
+
+// show writes the value in the row's unit, without the unit.
+func (r row) show(v dsp.Value) string {
+	if !v.Valid() {
+		return "-"
+	}
+	return number(float64(v)*r.scale(), r.decimals)
+}
+
+func (r row) scale() float64 {
+	if r.unit == "%" {
+		return 100
+	}
+	return 1
+}
+
+// number writes a value to so many decimals, never as -0.
+func number(v float64, decimals int) string {
+	s := fmt.Sprintf("%.*f", decimals, v)
+	if strings.Trim(s, "-0.") == "" {
+		s = strings.TrimPrefix(s, "-")
+	}
+	return s
+}
+
+// mark says how the metric stands: what the findings say of it where it is beyond a limit,
+// good where it is within all, and nothing where nobody judged it: too little was heard, or
+// the meter has reasons not to trust it alone.
+func (r row) mark(res Result) Verdict {
+	v := r.value(&res.Metrics)
+	if len(r.judges) == 0 || !v.Valid() {
+		return ""
+	}
+	for _, j := range r.judges {
+		if !beyond(j.limit(&res.limits), float64(v)) {
+			continue
+		}
+		for _, f := range res.Findings {
+			if f.Kind == j.kind {
+				return Verdict(f.Severity)
+			}
+		}
+		return ""
+	}
+	if res.ActiveSpeech < res.limits.MinActive {
+		return ""
+	}
+	return Good
+}
+
+// beyond says whether a value is worse than what is good.
+func beyond(l headset.Limit, v float64) bool {
+	if l.Bad > l.Watch {
+		return v > l.Watch
+	}
+	return v < l.Watch
+}
+
+// bounds writes where good ends and where bad begins.
+func (r row) bounds(l headset.Limits) (good, bad string) {
+	for _, j := range r.judges {
+		x := j.limit(&l)
+		at, beyond := "≥ ", "< "
+		if x.Bad > x.Watch {
+			at, beyond = "≤ ", "> "
+		}
+		if good != "" {
+			at, beyond = " "+at, ", "+beyond
+		}
+		good += at + r.trim(x.Watch)
+		bad += beyond + r.trim(x.Bad)
+	}
+	return good, bad
+}
+
+// trim writes a limit without needless zeros.
+func (r row) trim(v float64) string { return fmt.Sprintf("%g", math.Round(v*r.scale()*1e6)/1e6) }

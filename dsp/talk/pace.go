@@ -11,7 +11,7 @@ import (
 const (
 	paceLowHz   = 300
 	paceHighHz  = 3000
-	riseDB      = 2.0 // from the dip before to the peak, and from the peak to the dip after [M]
+	riseDB      = 3.0 // from the dip before to the peak, and from the peak to the dip after [M]
 	rangeDB     = 25  // below the loudest of the last seconds there is no vowel [A]
 	fallPerStep = 0.1 // dB per block by which the loudest is forgotten
 	paceLeast   = 5.0 // seconds of speech before a pace is told
@@ -60,7 +60,7 @@ func (p *Pace) Process(f *spectrum.Frame, speech bool) {
 		p.dip, p.peak, p.rising = level-riseDB, level, true
 	}
 	p.filled++
-	smooth := (p.previous[0] + 2*p.previous[1] + level) / 4
+	smooth := (p.previous[0] + 4*p.previous[1] + level) / 6
 	p.previous[0], p.previous[1] = p.previous[1], level
 	p.follow(smooth)
 }
@@ -100,7 +100,7 @@ func (p *Pace) Syllables() int { return int(p.syllables) }
 
 // PerSecond is the pace in syllables per second of speech; None before 5 s of speech.
 func (p *Pace) PerSecond() dsp.Value {
-	spoken := float64(p.blocks) / blocksPerSecond
+	spoken := seconds(int(p.blocks))
 	if spoken < paceLeast {
 		return dsp.None()
 	}

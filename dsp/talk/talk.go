@@ -164,7 +164,9 @@ func (s *side) endSpurt(o *side) {
 	}
 	o.heldFor = false
 	s.talking, s.heldFor = false, false
-	s.lastBefore = s.last
+	if s.spoken >= confirm {
+		s.lastBefore = s.last
+	}
 }
 
 func (s *side) endMonologue() {

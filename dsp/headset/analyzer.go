@@ -2,6 +2,7 @@ package headset
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/level"
@@ -50,6 +51,7 @@ type second struct {
 	counts  level.Counts
 	clipped uint64
 	speech  float64
+	buzzed  float64
 }
 
 // New makes an Analyzer, or says what is wrong with cfg.
@@ -172,7 +174,16 @@ func (a *Analyzer) endSecond() {
 	if clipped > a.second.clipped {
 		a.event(Clipping, r.At, 1)
 	}
-	a.second = second{counts: counts, clipped: clipped, speech: speech}
+	buzzed := a.meters.buzz.Result().Seconds
+	if buzzed > a.second.buzzed {
+		a.event(Buzz, r.At, buzzed-a.second.buzzed)
+	}
+	noise := 0.0
+	if r.NoiseFloor.Valid() {
+		noise = math.Pow(10, float64(r.NoiseFloor)/10)
+	}
+	a.meters.pump.Process(a.meters.levelsHP.Counts(), noise)
+	a.second = second{counts: counts, clipped: clipped, speech: speech, buzzed: buzzed}
 	a.readings.push(r)
 }
 

@@ -12,6 +12,9 @@ func (a *Analyzer) findings(r *Report) []Finding {
 		a.clipping,
 		a.noisy,
 		a.offset,
+		a.humming,
+		a.buzzing,
+		a.pumping,
 	} {
 		if f, ok := judge(r); ok {
 			found = append(found, f)

@@ -32,6 +32,23 @@ type Limits struct {
 	TopShare Limit `yaml:"top_share" json:"top_share"`
 	// DC is the absolute mean in shares of full scale at the microphone; higher is worse. [A]
 	DC Limit `yaml:"dc_share" json:"dc_share"`
+	// Hum is how far the mains comb stands out of its neighbourhood, dB; higher is worse.
+	// HumLevel must be crossed as well. GSM 03.50 note 2, bad [A]
+	Hum Limit `yaml:"hum_prominence_db" json:"hum_prominence_db"`
+	// HumLevel is the level of the comb, dBov; higher is worse. [A]
+	HumLevel Limit `yaml:"hum_dbov" json:"hum_dbov"`
+	// HumSeconds is how much hum is needed for a finding.
+	HumSeconds float64 `yaml:"hum_s" json:"hum_s"`
+	// Buzz and BuzzLevel are the same for the bursts of a radio, while they last. [A]
+	Buzz      Limit `yaml:"buzz_prominence_db" json:"buzz_prominence_db"`
+	BuzzLevel Limit `yaml:"buzz_dbov" json:"buzz_dbov"`
+	// BuzzSeconds is how much buzz is needed for a finding.
+	BuzzSeconds float64 `yaml:"buzz_s" json:"buzz_s"`
+	// Pumping is the standard deviation of 10 s active levels, dB; higher is worse. A voice
+	// reading at ease has 0.4 to 1.3 [M]; limits [A]
+	Pumping Limit `yaml:"pumping_db" json:"pumping_db"`
+	// MinPumping is how many stretches of 10 s with speech it is judged from.
+	MinPumping float64 `yaml:"min_pumping_stretches" json:"min_pumping_stretches"`
 	// DeadSeconds is how long digital silence or a frozen sample lasts before the
 	// microphone counts as dead.
 	DeadSeconds float64 `yaml:"dead_s" json:"dead_s"`
@@ -56,6 +73,14 @@ func DefaultLimits() Limits {
 		PeakFactor:        Limit{Watch: 15.5, Bad: 11},
 		TopShare:          Limit{Watch: 0.15, Bad: 0.3},
 		DC:                Limit{Watch: 0.005, Bad: 0.01},
+		Hum:               Limit{Watch: 10, Bad: 15},
+		HumLevel:          Limit{Watch: -62, Bad: -50},
+		HumSeconds:        8,
+		Buzz:              Limit{Watch: 10, Bad: 15},
+		BuzzLevel:         Limit{Watch: -62, Bad: -50},
+		BuzzSeconds:       1,
+		Pumping:           Limit{Watch: 2, Bad: 4},
+		MinPumping:        6,
 		DeadSeconds:       4,
 		UnansweredSeconds: 30,
 		MinActive:         5,

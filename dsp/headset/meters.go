@@ -1,10 +1,16 @@
 package headset
 
 import (
+	"github.com/headroom-voice/headroom/dsp/breath"
+	"github.com/headroom-voice/headroom/dsp/buzz"
 	"github.com/headroom-voice/headroom/dsp/clip"
+	"github.com/headroom-voice/headroom/dsp/dc"
 	"github.com/headroom-voice/headroom/dsp/filter"
+	"github.com/headroom-voice/headroom/dsp/hum"
+	"github.com/headroom-voice/headroom/dsp/hum/lowband"
 	"github.com/headroom-voice/headroom/dsp/level"
 	"github.com/headroom-voice/headroom/dsp/noise"
+	"github.com/headroom-voice/headroom/dsp/pump"
 	"github.com/headroom-voice/headroom/dsp/spectrum"
 	"github.com/headroom-voice/headroom/dsp/vad"
 )
@@ -34,6 +40,14 @@ type meters struct {
 	clip     *clip.Meter
 	tops     tops
 	stuck    stuck
+
+	band   *lowband.Decimator // what hum, offset and breath share
+	low    []float32
+	hum    *hum.Meter
+	buzz   *buzz.Meter
+	dc     *dc.Meter
+	breath *breath.Meter
+	pump   *pump.Meter
 }
 
 func newMeters(rate int, _ Tap) (m meters, err error) {
@@ -54,7 +68,26 @@ func newMeters(rate int, _ Tap) (m meters, err error) {
 	if m.noise, err = noise.New(rate); err != nil {
 		return m, err
 	}
-	m.clip, err = clip.New(rate)
+	if m.clip, err = clip.New(rate); err != nil {
+		return m, err
+	}
+	if m.band, err = lowband.New(rate); err != nil {
+		return m, err
+	}
+	m.low = make([]float32, 0, m.band.Cap(rate/blocksPerSecond))
+	if m.hum, err = hum.New(rate); err != nil {
+		return m, err
+	}
+	if m.buzz, err = buzz.New(rate); err != nil {
+		return m, err
+	}
+	if m.dc, err = dc.New(rate); err != nil {
+		return m, err
+	}
+	if m.breath, err = breath.New(rate); err != nil {
+		return m, err
+	}
+	m.pump, err = pump.New(rate)
 	return m, err
 }
 
@@ -66,6 +99,12 @@ func (m *meters) reset() {
 	m.levelsHP.Reset()
 	m.noise.Reset()
 	m.clip.Reset()
+	m.band.Reset()
+	m.hum.Reset()
+	m.buzz.Reset()
+	m.dc.Reset()
+	m.breath.Reset()
+	m.pump.Reset()
 	m.tops, m.stuck = tops{}, stuck{}
 }
 
@@ -75,6 +114,10 @@ func (m *meters) gap() {
 	m.speech.Gap()
 	m.noise.Gap()
 	m.clip.Gap()
+	m.band.Gap()
+	m.hum.Gap()
+	m.buzz.Gap()
+	m.breath.Gap()
 	m.tops.gap()
 	m.stuck.gap()
 }
@@ -94,6 +137,11 @@ func (a *Analyzer) hear(b block) {
 	m.tops.process(b.raw)
 	m.tops.endFrame(b.speech.Speech)
 	m.stuck.process(b.raw)
+	m.low = m.band.Process(m.low[:0], b.raw)
+	m.hum.Process(m.low)
+	m.buzz.Process(b.spectrum)
+	m.dc.Process(m.low)
+	m.breath.Process(m.low, b.speech.Speech)
 	a.second.peak = max(a.second.peak, m.tops.pieceTop)
 	a.far.near(b.speech.Speech)
 }

@@ -39,8 +39,8 @@ func (a *Analyzer) metrics() Metrics {
 		ClippedShare:  c.Share(),
 		ClipEvents:    c.Events,
 		ClipCeiling:   c.Ceiling,
-		DC:            raw.DC,
 	}
+	a.lowMetrics(&m)
 	if a.cfg.Tap == TapWire && a.scored > 0 {
 		m.ClippedShare = dsp.Value(float64(a.meters.tops.hot) / float64(a.scored))
 	}
@@ -49,4 +49,15 @@ func (a *Analyzer) metrics() Metrics {
 	}
 	m.ActiveValid = hp.Active.Valid() && (!m.NoiseFloor.Valid() || float64(hp.Active-m.NoiseFloor) >= validSNR)
 	return m
+}
+
+// lowMetrics fills in hum, buzz, offset, pumping and breath.
+func (a *Analyzer) lowMetrics(m *Metrics) {
+	h, b, p, air := a.meters.hum.Result(), a.meters.buzz.Result(), a.meters.pump.Result(), a.meters.breath.Result()
+	m.HumHz, m.HumLevel, m.HumProminence, m.HumSeconds = h.Hz, h.Level, h.Prominence, h.Seconds
+	m.BuzzHz, m.BuzzLevel, m.BuzzProminence = b.Hz, b.Level, b.Prominence
+	m.BuzzSeconds, m.BuzzBursts = b.Seconds, b.Bursts
+	m.DC = a.meters.dc.Result().Offset
+	m.Pumping, m.PumpingSteady = p.SD, p.Steady
+	m.Pops, m.Wind = air.PopsPerMinute, air.WindShare
 }

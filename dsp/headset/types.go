@@ -67,8 +67,22 @@ type Metrics struct {
 	ClippedShare  dsp.Value `json:"clipped_share"`         // clipped samples / scored samples, 0..1
 	ClipEvents    int       `json:"clip_events"`           // stretches of samples at a ceiling
 	ClipCeiling   dsp.Value `json:"clip_ceiling_dbov"`     // level of the ceiling the runs stand at
-	DC            dsp.Value `json:"dc_share"`              // mean / full scale, signed
-	ActiveValid   bool      `json:"active_level_valid"`    // false below about 16 dB SNR, where P.56 counts noise as speech
+	DC            dsp.Value `json:"dc_share"`              // offset / full scale, signed
+
+	HumHz          dsp.Value `json:"hum_hz"`             // of the mains whose comb is heard; None without
+	HumLevel       dsp.Value `json:"hum_dbov"`           // of the comb up to 800 Hz
+	HumProminence  dsp.Value `json:"hum_prominence_db"`  // of its lines over their neighbourhood
+	HumSeconds     float64   `json:"hum_s"`              // in which it was heard
+	BuzzHz         dsp.Value `json:"buzz_hz"`            // of the radio's pulses: 216.7 GSM, 100 DECT; None without
+	BuzzLevel      dsp.Value `json:"buzz_dbov"`          // while it lasts
+	BuzzProminence dsp.Value `json:"buzz_prominence_db"` // in the clearest burst
+	BuzzSeconds    float64   `json:"buzz_s"`             // of it
+	BuzzBursts     int       `json:"buzz_bursts"`        // stretches of it
+	Pumping        dsp.Value `json:"pumping_db"`         // standard deviation of 10 s active levels
+	PumpingSteady  dsp.Value `json:"pumping_steady_db"`  // the same without the quarter furthest off
+	Pops           dsp.Value `json:"pops_per_minute"`    // puffs of breath, a minute of speech
+	Wind           dsp.Value `json:"wind_share"`         // of the time, 0..1
+	ActiveValid    bool      `json:"active_level_valid"` // false below about 16 dB SNR, where P.56 counts noise as speech
 }
 
 // Finding is one fault with the number that shows it.

@@ -1,0 +1,26 @@
+package headset
+
+import (
+	"fmt"
+
+	"github.com/headroom-voice/headroom/dsp"
+)
+
+// steadyShare is how much of a limit the deviation must keep without the quarter of the
+// stretches furthest from the median: what comes and goes is someone turning away.
+const steadyShare = 0.6
+
+func (a *Analyzer) pumping(*Report) (Finding, bool) {
+	l, p := a.cfg.Limits.Pumping, a.meters.pump.Result()
+	if float64(p.Windows) < a.cfg.Limits.MinPumping {
+		return Finding{}, false
+	}
+	s, limit, ok := l.over(min(p.SD, p.Steady/steadyShare))
+	if !ok {
+		return Finding{}, false
+	}
+	return Finding{
+		Kind: Pumping, Severity: s, Value: p.SD, Limit: dsp.Value(limit),
+		Text: fmt.Sprintf("The level swings by %.1f dB from one ten seconds to the next: switch automatic gain off, check that the boom and the plug sit firmly; replace the headset if it stays.", p.SD),
+	}, true
+}

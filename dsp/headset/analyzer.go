@@ -108,6 +108,7 @@ func (a *Analyzer) Process(frame []float32, mark dsp.Mark) {
 	scored := mark.Scored()
 	if !scored && !a.gap {
 		a.meters.gap()
+		a.far.echo.Gap()
 		a.fill = 0
 	}
 	a.gap = !scored
@@ -115,6 +116,8 @@ func (a *Analyzer) Process(frame []float32, mark dsp.Mark) {
 		n := min(len(frame), a.cfg.SampleRate-a.second.fill, len(a.block)-a.fill)
 		if scored {
 			a.collect(frame[:n])
+		} else {
+			a.far.unscored(n, mark)
 		}
 		a.samples += uint64(n)
 		a.second.fill += n
@@ -138,7 +141,8 @@ func (a *Analyzer) collect(piece []float32) {
 	}
 	a.fill = 0
 	a.scored += uint64(len(a.block))
-	a.hear(block{raw: a.block, end: float64(a.samples+uint64(len(piece))) / float64(a.cfg.SampleRate)})
+	end := a.samples + uint64(len(piece))
+	a.hear(block{raw: a.block, end: float64(end) / float64(a.cfg.SampleRate), at: int(end/uint64(len(a.block))) - 1})
 }
 
 // ProcessFar takes what the other party said meanwhile, at the same sample rate, any

@@ -8,6 +8,7 @@ func (a *Analyzer) findings(r *Report) []Finding {
 	found := []Finding{}
 	for _, judge := range []func(*Report) (Finding, bool){
 		a.dead,
+		a.echoing,
 		a.level,
 		a.clipping,
 		a.noisy,

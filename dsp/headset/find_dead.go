@@ -6,31 +6,65 @@ import (
 	"github.com/headroom-voice/headroom/dsp"
 )
 
-// deadBadSeconds is how long a microphone that has spoken must be stuck to be bad: a
-// shorter stretch may be a mute key that nobody told us of.
-const deadBadSeconds = 30.0
+const (
+	// deadBadSeconds is how long a microphone that has spoken must be silent to be bad: a
+	// shorter stretch may be a mute key that nobody told us of.
+	deadBadSeconds = 30.0
+	// roomBlocks is how much speech from afar shows that the microphone hears the room: 1 s.
+	roomBlocks = 50
+)
 
+// dead judges a microphone that gives nothing: no sound, or no speech. A stretch without a
+// sound is bad where there was never speech, where it is long, and where the samples stand
+// off zero, as no mute key leaves them. That nobody answers is bad where nobody ever did.
 func (a *Analyzer) dead(r *Report) (Finding, bool) {
-	rate := float64(a.cfg.SampleRate)
-	stuck := float64(a.meters.stuck.longest) / rate
-	if limit := a.cfg.Limits.DeadSeconds; stuck >= limit {
-		f := Finding{Kind: Dead, Severity: Watch, Value: dsp.Value(stuck), Limit: dsp.Value(limit)}
-		if r.ActiveSpeech < 1 || stuck >= deadBadSeconds {
-			f.Severity = Bad
-		}
-		what := "stuck at one value"
-		if a.meters.stuck.silent {
-			what = "digital silence"
-		}
-		f.Text = fmt.Sprintf("The microphone gave %s for %.0f s without being muted: check the plug, the mute switch and the chosen device; replace the headset if it stays.", what, stuck)
+	if f, ok := a.stuck(r); ok {
 		return f, true
 	}
-	waited := float64(a.far.unanswered) / blocksPerSecond
-	if limit := a.cfg.Limits.UnansweredSeconds; !a.far.answered && waited >= limit {
+	return a.unanswered()
+}
+
+func (a *Analyzer) stuck(r *Report) (Finding, bool) {
+	s := a.meters.stuck.Result()
+	limit := a.cfg.Limits.DeadSeconds
+	if s.LongestSeconds < limit {
+		return Finding{}, false
+	}
+	f := Finding{Kind: Dead, Severity: Watch, Value: dsp.Value(s.LongestSeconds), Limit: dsp.Value(limit)}
+	if r.ActiveSpeech < 1 || s.LongestSeconds >= deadBadSeconds || !s.Silent {
+		f.Severity = Bad
+	}
+	what := "stuck at one value"
+	if s.Silent {
+		what = "digital silence"
+	}
+	f.Text = fmt.Sprintf("The microphone gave %s for %.0f s without being muted: check the plug, the mute switch and the chosen device; replace the headset if it stays.", what, s.LongestSeconds)
+	return f, true
+}
+
+func (a *Analyzer) unanswered() (Finding, bool) {
+	w := &a.far.answer
+	limit := a.cfg.Limits.UnansweredSeconds
+	waited := float64(w.waited) / blocksPerSecond
+	room := a.far.echo.Result().LossDB.Valid()
+	if !w.never(room) {
+		waited = float64(w.longest) / blocksPerSecond
+		if waited < 2*limit {
+			return Finding{}, false
+		}
 		return Finding{
-			Kind: Dead, Severity: Bad, Value: dsp.Value(waited), Limit: dsp.Value(limit),
-			Text: fmt.Sprintf("The other party spoke and no word was heard from this microphone for %.0f s: check the mute switch and whether the right microphone is chosen.", waited),
+			Kind: Dead, Severity: Watch, Value: dsp.Value(waited), Limit: dsp.Value(limit),
+			Text: fmt.Sprintf("The other party spoke and paused at least %d times and no word was heard from this microphone for %.0f s: check the mute switch, then the plug.", asked, waited),
 		}, true
 	}
-	return Finding{}, false
+	if waited < limit {
+		return Finding{}, false
+	}
+	f := Finding{Kind: Dead, Severity: Bad, Value: dsp.Value(waited), Limit: dsp.Value(limit)}
+	if room || w.faint >= roomBlocks {
+		f.Text = fmt.Sprintf("For %.0f s this microphone heard the room, and the other party in it, but nobody close to it: check whether the headset's own microphone is chosen.", waited)
+	} else {
+		f.Text = fmt.Sprintf("There is noise but no speech: the other party spoke and no word was heard from this microphone for %.0f s. Check the mute switch and whether the right microphone is chosen.", waited)
+	}
+	return f, true
 }

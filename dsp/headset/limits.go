@@ -49,6 +49,9 @@ type Limits struct {
 	Pumping Limit `yaml:"pumping_db" json:"pumping_db"`
 	// MinPumping is how many stretches of 10 s with speech it is judged from.
 	MinPumping float64 `yaml:"min_pumping_stretches" json:"min_pumping_stretches"`
+	// Echo is the echo loss from far end to microphone, dB; lower is worse. 3GPP TS 26.132
+	// clause 8.7, bad [Q]
+	Echo Limit `yaml:"echo_loss_db" json:"echo_loss_db"`
 	// DeadSeconds is how long digital silence or a frozen sample lasts before the
 	// microphone counts as dead.
 	DeadSeconds float64 `yaml:"dead_s" json:"dead_s"`
@@ -81,6 +84,7 @@ func DefaultLimits() Limits {
 		BuzzSeconds:       1,
 		Pumping:           Limit{Watch: 2, Bad: 4},
 		MinPumping:        6,
+		Echo:              Limit{Watch: 46, Bad: 30},
 		DeadSeconds:       4,
 		UnansweredSeconds: 30,
 		MinActive:         5,

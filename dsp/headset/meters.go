@@ -12,6 +12,8 @@ import (
 	"github.com/headroom-voice/headroom/dsp/noise"
 	"github.com/headroom-voice/headroom/dsp/pump"
 	"github.com/headroom-voice/headroom/dsp/spectrum"
+	"github.com/headroom-voice/headroom/dsp/stuck"
+	"github.com/headroom-voice/headroom/dsp/talk"
 	"github.com/headroom-voice/headroom/dsp/vad"
 )
 
@@ -25,6 +27,7 @@ type block struct {
 	spectrum *spectrum.Frame // nil just after a gap
 	speech   vad.Frame
 	end      float64 // seconds since the first sample
+	at       int     // its number, had every block been scored
 }
 
 // meters is everything that listens to the microphone.
@@ -39,7 +42,8 @@ type meters struct {
 	noise    *noise.Meter
 	clip     *clip.Meter
 	tops     tops
-	stuck    stuck
+	stuck    *stuck.Meter
+	pace     *talk.Pace
 
 	band   *lowband.Decimator // what hum, offset and breath share
 	low    []float32
@@ -53,6 +57,10 @@ type meters struct {
 func newMeters(rate int, _ Tap) (m meters, err error) {
 	m.highPass = filter.NewHighPass(rate, highPassHz)
 	m.filtered = make([]float32, rate/blocksPerSecond)
+	m.pace = talk.NewPace()
+	if m.stuck, err = stuck.New(rate); err != nil {
+		return m, err
+	}
 	if m.spectrum, err = spectrum.New(rate); err != nil {
 		return m, err
 	}
@@ -105,7 +113,9 @@ func (m *meters) reset() {
 	m.dc.Reset()
 	m.breath.Reset()
 	m.pump.Reset()
-	m.tops, m.stuck = tops{}, stuck{}
+	m.stuck.Reset()
+	m.pace.Reset()
+	m.tops = tops{}
 }
 
 // gap says that the samples that follow do not join on those before.
@@ -119,7 +129,8 @@ func (m *meters) gap() {
 	m.buzz.Gap()
 	m.breath.Gap()
 	m.tops.gap()
-	m.stuck.gap()
+	m.stuck.Gap()
+	m.pace.Gap()
 }
 
 // hear gives every meter the next block.
@@ -136,14 +147,15 @@ func (a *Analyzer) hear(b block) {
 	m.clip.Process(b.raw)
 	m.tops.process(b.raw)
 	m.tops.endFrame(b.speech.Speech)
-	m.stuck.process(b.raw)
+	m.stuck.Process(b.raw)
+	m.pace.Process(b.spectrum, b.speech.Speech)
 	m.low = m.band.Process(m.low[:0], b.raw)
 	m.hum.Process(m.low)
 	m.buzz.Process(b.spectrum)
 	m.dc.Process(m.low)
 	m.breath.Process(m.low, b.speech.Speech)
 	a.second.peak = max(a.second.peak, m.tops.pieceTop)
-	a.far.near(b.speech.Speech)
+	a.far.near(&b)
 }
 
 // event notes a fault that showed for some seconds, up to end.

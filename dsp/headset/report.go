@@ -19,6 +19,7 @@ func (a *Analyzer) Report() Report {
 		ActiveSpeech: a.meters.speech.SpeechSeconds(),
 		Metrics:      a.metrics(),
 	}
+	r.Conversation = a.far.conversation()
 	r.Findings = a.findings(&r)
 	return r
 }
@@ -41,6 +42,10 @@ func (a *Analyzer) metrics() Metrics {
 		ClipCeiling:   c.Ceiling,
 	}
 	a.lowMetrics(&m)
+	e := a.far.echo.Result()
+	m.EchoLoss, m.EchoLossLeast, m.EchoDelay = e.LossDB, e.AtLeastDB, e.DelayMS
+	m.SpeechToEcho, m.FarOnly = e.SpeechToEchoDB, e.FarOnlySeconds
+	m.Pace = a.meters.pace.PerSecond()
 	if a.cfg.Tap == TapWire && a.scored > 0 {
 		m.ClippedShare = dsp.Value(float64(a.meters.tops.hot) / float64(a.scored))
 	}

@@ -82,7 +82,13 @@ type Metrics struct {
 	PumpingSteady  dsp.Value `json:"pumping_steady_db"`  // the same without the quarter furthest off
 	Pops           dsp.Value `json:"pops_per_minute"`    // puffs of breath, a minute of speech
 	Wind           dsp.Value `json:"wind_share"`         // of the time, 0..1
-	ActiveValid    bool      `json:"active_level_valid"` // false below about 16 dB SNR, where P.56 counts noise as speech
+	EchoLoss       dsp.Value `json:"echo_loss_db"`       // far end over its echo; None where none stands out
+	EchoLossLeast  dsp.Value `json:"echo_loss_least_db"` // ... and then it is more than this
+	EchoDelay      dsp.Value `json:"echo_delay_ms"`
+	SpeechToEcho   dsp.Value `json:"speech_to_echo_db"`    // active level of the near voice over that of the echo
+	FarOnly        float64   `json:"far_only_s"`           // of talk that the echo was looked for in
+	Pace           dsp.Value `json:"syllables_per_second"` // of near speech
+	ActiveValid    bool      `json:"active_level_valid"`   // false below about 16 dB SNR, where P.56 counts noise as speech
 }
 
 // Finding is one fault with the number that shows it.
@@ -109,4 +115,28 @@ type Report struct {
 	ActiveSpeech float64   `json:"active_speech_s"` // scored speech
 	Metrics      Metrics   `json:"metrics"`
 	Findings     []Finding `json:"findings"` // never nil
+
+	Conversation *Conversation `json:"conversation"` // nil without a far end
+}
+
+// Conversation is how the two parties talk with each other: shown, never a fault. The
+// words are those of package talk.
+type Conversation struct {
+	Near           Party   `json:"near"`
+	Far            Party   `json:"far"`
+	Duration       float64 `json:"duration_s"`        // without holds
+	Overtalk       float64 `json:"overtalk_s"`        // both speak
+	OvertalkShare  float64 `json:"overtalk_share"`    // of the time in which anyone speaks, 0..1
+	SilenceLongest float64 `json:"silence_longest_s"` // nobody speaks
+	SilenceBeyond  float64 `json:"silence_beyond_s"`  // all such stretches without their first 2 s
+}
+
+// Party is one side of a Conversation.
+type Party struct {
+	Talk          float64   `json:"talk_s"`
+	Share         float64   `json:"talk_share"` // of all speech, 0..1
+	Monologue     float64   `json:"longest_monologue_s"`
+	Interruptions int       `json:"interruptions"`         // of the other
+	GapMedian     dsp.Value `json:"response_gap_median_s"` // until this party answers
+	GapP90        dsp.Value `json:"response_gap_p90_s"`
 }

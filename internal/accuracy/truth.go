@@ -62,9 +62,10 @@ var limits = map[string]limit{
 	"clipping":  {0.0001, 0.001},
 	"soft":      {14, 11},   // active peak factor of what was saturated softly, dB
 	"hum":       {-62, -50}, // and a prominence of 15 dB
-	"dropout":   {1, 5},     // in 5 minutes
-	"crackle":   {1, 6},     // a minute
-	"muffled":   {8, 12},    // dB of the high/low ratio lost
+	"buzz":      {-62, -50},
+	"dropout":   {1, 5},  // in 5 minutes
+	"crackle":   {1, 6},  // a minute
+	"muffled":   {8, 12}, // dB of the high/low ratio lost
 	"echo":      {46, 30},
 	"dc_offset": {0.005, 0.01},
 	"pumping":   {2, 4},

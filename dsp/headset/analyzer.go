@@ -22,6 +22,9 @@ type Config struct {
 	SampleRate int    // Hz: 8000 to 96000
 	Tap        Tap    // TapMic or TapWire; it decides which evidence counts
 	Limits     Limits // what counts as a fault; the zero value means DefaultLimits
+	// HighLowBaseline is the high/low ratio (Metrics.HighLow, dB) that this headset or its
+	// model usually has; 0 when unknown.
+	HighLowBaseline float64
 }
 
 // Analyzer is every meter over one microphone. It is not safe for concurrent use.

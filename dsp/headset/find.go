@@ -12,6 +12,7 @@ func (a *Analyzer) findings(r *Report) []Finding {
 		a.level,
 		a.clipping,
 		a.noisy,
+		a.muffled,
 		a.offset,
 		a.humming,
 		a.buzzing,

@@ -20,6 +20,15 @@ type Limits struct {
 	// SNR is speech over noise, dB; lower is worse. It grades noise that is above
 	// Noise.Watch anyway; alone it only says that someone speaks softly.
 	SNR Limit `yaml:"snr_db" json:"snr_db"`
+	// Muffled is how far the high/low ratio may lie under Config.HighLowBaseline, dB; more is
+	// worse. [M]
+	Muffled Limit `yaml:"muffled_db" json:"muffled_db"`
+	// MuffledHighs is what counts as muffled without a baseline: 4.5-7 kHz over 2-3.4 kHz,
+	// dB; less is worse. Clear voices have -9 to +5, after Opus a decibel less. [M]
+	MuffledHighs Limit `yaml:"muffled_highs_db" json:"muffled_highs_db"`
+	// MuffledRolloff is the same for 2.5-3.4 kHz over 1-2 kHz, which a narrow-band source has
+	// too. Clear voices have -9 to -1, behind a low-pass at 1.5 kHz -23 to -34. [M]
+	MuffledRolloff Limit `yaml:"muffled_rolloff_db" json:"muffled_rolloff_db"`
 	// Clipping is the share of samples that stand at a ceiling, 0..1; higher is worse. [M]
 	Clipping Limit `yaml:"clipped_share" json:"clipped_share"`
 	// PeakFactor is the active peak factor in dB, lower is worse. With TopShare it shows
@@ -72,6 +81,9 @@ func DefaultLimits() Limits {
 		Loud:              Limit{Watch: -18, Bad: -15},
 		Noise:             Limit{Watch: -50, Bad: -41},
 		SNR:               Limit{Watch: 25, Bad: 15},
+		Muffled:           Limit{Watch: 8, Bad: 12},
+		MuffledHighs:      Limit{Watch: -13, Bad: -15},
+		MuffledRolloff:    Limit{Watch: -12, Bad: -14},
 		Clipping:          Limit{Watch: 0.0001, Bad: 0.001},
 		PeakFactor:        Limit{Watch: 15.5, Bad: 11},
 		TopShare:          Limit{Watch: 0.15, Bad: 0.3},

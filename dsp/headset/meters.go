@@ -1,6 +1,7 @@
 package headset
 
 import (
+	"github.com/headroom-voice/headroom/dsp/band"
 	"github.com/headroom-voice/headroom/dsp/breath"
 	"github.com/headroom-voice/headroom/dsp/buzz"
 	"github.com/headroom-voice/headroom/dsp/clip"
@@ -40,6 +41,7 @@ type meters struct {
 	levels   *level.Meter // as the samples came
 	levelsHP *level.Meter // behind the high-pass
 	noise    *noise.Meter
+	reach    *band.Meter
 	clip     *clip.Meter
 	tops     tops
 	stuck    *stuck.Meter
@@ -76,6 +78,9 @@ func newMeters(rate int, _ Tap) (m meters, err error) {
 	if m.noise, err = noise.New(rate); err != nil {
 		return m, err
 	}
+	if m.reach, err = band.New(rate); err != nil {
+		return m, err
+	}
 	if m.clip, err = clip.New(rate); err != nil {
 		return m, err
 	}
@@ -106,6 +111,7 @@ func (m *meters) reset() {
 	m.levels.Reset()
 	m.levelsHP.Reset()
 	m.noise.Reset()
+	m.reach.Reset()
 	m.clip.Reset()
 	m.band.Reset()
 	m.hum.Reset()
@@ -123,6 +129,7 @@ func (m *meters) gap() {
 	m.spectrum.Gap()
 	m.speech.Gap()
 	m.noise.Gap()
+	m.reach.Gap()
 	m.clip.Gap()
 	m.band.Gap()
 	m.hum.Gap()
@@ -144,6 +151,7 @@ func (a *Analyzer) hear(b block) {
 	m.levels.Process(b.raw)
 	m.levelsHP.Process(b.filtered)
 	m.noise.Process(b.spectrum, b.speech)
+	m.reach.Process(b.spectrum, b.speech.Speech)
 	m.clip.Process(b.raw)
 	m.tops.process(b.raw)
 	m.tops.endFrame(b.speech.Speech)

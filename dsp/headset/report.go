@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/band"
 )
 
 // validSNR is the distance in dB from noise to active level under which P.56 counts the
@@ -28,20 +29,25 @@ func (a *Analyzer) metrics() Metrics {
 	counts, countsHP := a.meters.levels.Counts(), a.meters.levelsHP.Counts()
 	raw, hp := counts.Result(), countsHP.Result()
 	c := a.meters.clip.Result()
+	n := a.meters.noise.Result()
 	m := Metrics{
-		ActiveLevel:   raw.Active,
-		ActiveLevelHP: hp.Active,
-		Activity:      raw.Activity,
-		Level:         raw.RMS,
-		NoiseFloor:    a.meters.noise.Floor(),
-		SNR:           dsp.None(),
-		Peak:          raw.Peak,
-		PeakFactor:    raw.Peak - raw.Active, // None - x is None
-		ClippedShare:  c.Share(),
-		ClipEvents:    c.Events,
-		ClipCeiling:   c.Ceiling,
+		ActiveLevel:     raw.Active,
+		ActiveLevelHP:   hp.Active,
+		Activity:        raw.Activity,
+		Level:           raw.RMS,
+		NoiseFloor:      n.Floor,
+		NoiseFloorA:     n.FloorA,
+		NoiseClass:      n.Class,
+		NoiseConfidence: n.Confidence,
+		SNR:             dsp.None(),
+		Peak:            raw.Peak,
+		PeakFactor:      raw.Peak - raw.Active, // None - x is None
+		ClippedShare:    c.Share(),
+		ClipEvents:      c.Events,
+		ClipCeiling:     c.Ceiling,
 	}
 	a.lowMetrics(&m)
+	a.reachMetrics(&m)
 	e := a.far.echo.Result()
 	m.EchoLoss, m.EchoLossLeast, m.EchoDelay = e.LossDB, e.AtLeastDB, e.DelayMS
 	m.SpeechToEcho, m.FarOnly = e.SpeechToEchoDB, e.FarOnlySeconds
@@ -66,3 +72,17 @@ func (a *Analyzer) lowMetrics(m *Metrics) {
 	m.Pumping, m.PumpingSteady = p.SD, p.Steady
 	m.Pops, m.Wind = air.PopsPerMinute, air.WindShare
 }
+
+// reachMetrics fills in how far up the speech reaches.
+func (a *Analyzer) reachMetrics(m *Metrics) {
+	b := a.meters.reach.Result()
+	m.HighLow, m.HighMid, m.Rolloff, m.HighsMasked = b.HighLow, b.HighMid, b.Rolloff, b.Masked
+	m.Bandwidth, m.NarrowBand = b.Edge, b.Cut.Valid()
+	if m.NarrowBand {
+		m.Bandwidth = b.Cut
+	}
+}
+
+// SpeechSpectrum gives the long-term spectrum of the speech in third-octave bands, dBov;
+// band.Center gives their middles.
+func (a *Analyzer) SpeechSpectrum() [band.Bands]dsp.Value { return a.meters.reach.Result().Spectrum }

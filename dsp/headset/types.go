@@ -1,6 +1,9 @@
 package headset
 
-import "github.com/headroom-voice/headroom/dsp"
+import (
+	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/noise"
+)
 
 // Tap says where the samples were taken.
 type Tap string
@@ -56,18 +59,28 @@ type Reading struct {
 
 // Metrics are the numbers of a whole call leg or file.
 type Metrics struct {
-	ActiveLevel   dsp.Value `json:"active_level_dbov"`    // ITU-T P.56 method B, unfiltered
-	ActiveLevelHP dsp.Value `json:"active_level_hp_dbov"` // the same behind a 100 Hz high-pass; the verdict uses this one
-	Activity      dsp.Value `json:"activity"`             // P.56 activity factor, 0..1
-	Level         dsp.Value `json:"rms_dbov"`             // RMS over everything scored
-	NoiseFloor    dsp.Value `json:"noise_floor_dbov"`
-	SNR           dsp.Value `json:"snr_db"` // speech (high-passed, the noise's energy taken off) - noise floor; true down to 10 dB
-	Peak          dsp.Value `json:"peak_dbov"`
-	PeakFactor    dsp.Value `json:"active_peak_factor_db"` // peak - active level
-	ClippedShare  dsp.Value `json:"clipped_share"`         // clipped samples / scored samples, 0..1
-	ClipEvents    int       `json:"clip_events"`           // stretches of samples at a ceiling
-	ClipCeiling   dsp.Value `json:"clip_ceiling_dbov"`     // level of the ceiling the runs stand at
-	DC            dsp.Value `json:"dc_share"`              // offset / full scale, signed
+	ActiveLevel     dsp.Value   `json:"active_level_dbov"`    // ITU-T P.56 method B, unfiltered
+	ActiveLevelHP   dsp.Value   `json:"active_level_hp_dbov"` // the same behind a 100 Hz high-pass; the verdict uses this one
+	Activity        dsp.Value   `json:"activity"`             // P.56 activity factor, 0..1
+	Level           dsp.Value   `json:"rms_dbov"`             // RMS over everything scored
+	NoiseFloor      dsp.Value   `json:"noise_floor_dbov"`
+	NoiseFloorA     dsp.Value   `json:"noise_floor_dbov_a"`     // weighted as IEC 61672-1 A, with what lies below 100 Hz
+	NoiseClass      noise.Class `json:"noise_class"`            // what the noise sounds like; "" when unknown
+	NoiseConfidence float64     `json:"noise_class_confidence"` // 0..1
+	SNR             dsp.Value   `json:"snr_db"`                 // speech (high-passed, the noise's energy taken off) - noise floor; true down to 10 dB
+	Peak            dsp.Value   `json:"peak_dbov"`
+	PeakFactor      dsp.Value   `json:"active_peak_factor_db"` // peak - active level
+	ClippedShare    dsp.Value   `json:"clipped_share"`         // clipped samples / scored samples, 0..1
+	ClipEvents      int         `json:"clip_events"`           // stretches of samples at a ceiling
+	ClipCeiling     dsp.Value   `json:"clip_ceiling_dbov"`     // level of the ceiling the runs stand at
+	DC              dsp.Value   `json:"dc_share"`              // offset / full scale, signed
+
+	HighLow     dsp.Value `json:"high_low_db"`  // speech at 4.5-7 kHz over 0.3-3.4 kHz
+	HighMid     dsp.Value `json:"high_mid_db"`  // speech at 4.5-7 kHz over 2-3.4 kHz
+	Rolloff     dsp.Value `json:"rolloff_db"`   // speech at 2.5-3.4 kHz over 1-2 kHz
+	Bandwidth   dsp.Value `json:"bandwidth_hz"` // how far up speech reaches
+	NarrowBand  bool      `json:"narrow_band"`  // it ends there as at a codec's or a sample rate's wall
+	HighsMasked bool      `json:"highs_masked"` // noise hides the highs; the ratios are upper bounds
 
 	HumHz          dsp.Value `json:"hum_hz"`             // of the mains whose comb is heard; None without
 	HumLevel       dsp.Value `json:"hum_dbov"`           // of the comb up to 800 Hz

@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"unicode/utf8"
 
 	"github.com/headroom-voice/headroom/dsp"
@@ -127,16 +128,40 @@ func checkReport(r headset.Report) error {
 	if len(r.Findings) > MaxFindings {
 		return fmt.Errorf("%d findings: %w", len(r.Findings), ErrBounds)
 	}
-	if r.Metrics.ClipEvents < 0 {
-		return fmt.Errorf("clip_events %d: %w", r.Metrics.ClipEvents, ErrBounds)
-	}
-	m := r.Metrics
 	err := first(ident("tap", string(r.Tap), true), upTo("duration_s", r.Duration, 1e7), upTo("active_speech_s", r.ActiveSpeech, 1e7),
-		sane(m.ActiveLevel, m.ActiveLevelHP, m.Activity, m.Level, m.NoiseFloor, m.SNR, m.Peak, m.PeakFactor, m.ClippedShare, m.ClipCeiling, m.DC))
+		measured("metrics", reflect.ValueOf(r.Metrics)))
+	if r.Conversation != nil {
+		err = first(err, measured("conversation", reflect.ValueOf(*r.Conversation)))
+	}
 	for _, f := range r.Findings {
 		err = first(err, ident("kind", string(f.Kind), true), ident("severity", string(f.Severity), true), text("text", f.Text), sane(f.Value, f.Limit))
 	}
 	return err
+}
+
+// measured holds every field of what a meter measured to what meters give: counts that are
+// not negative, numbers of a sensible size, short words.
+func measured(name string, v reflect.Value) error {
+	for i := range v.NumField() {
+		key := name + "." + v.Type().Field(i).Tag.Get("json")
+		var err error
+		switch x := v.Field(i); x.Kind() {
+		case reflect.Struct:
+			err = measured(key, x)
+		case reflect.Float64:
+			err = sane(dsp.Value(x.Float()))
+		case reflect.Int:
+			if x.Int() < 0 || x.Int() > 1e9 {
+				err = fmt.Errorf("count %d: %w", x.Int(), ErrBounds)
+			}
+		case reflect.String:
+			err = ident("word", x.String(), false)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 func first(errs ...error) error {

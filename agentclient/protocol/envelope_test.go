@@ -216,3 +216,34 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestNoNumberOfAReportIsBeyondWhatAMeterGives(t *testing.T) {
+	try := func(name string, spoil func(*headset.Report)) {
+		r := headset.Report{Tap: headset.TapMic, SampleRate: 16000, Conversation: &headset.Conversation{}}
+		if _, err := Encode("1", MicReport{CallID: "c", Report: r}); err != nil {
+			t.Fatal(err)
+		}
+		spoil(&r)
+		if _, err := Encode("1", MicReport{CallID: "c", Report: r}); !errors.Is(err, ErrBounds) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	metrics := reflect.TypeFor[headset.Metrics]()
+	for i := range metrics.NumField() {
+		f := metrics.Field(i)
+		try(f.Name, func(r *headset.Report) {
+			switch v := reflect.ValueOf(&r.Metrics).Elem().Field(i); v.Kind() {
+			case reflect.Float64:
+				v.SetFloat(-1e300)
+			case reflect.Int:
+				v.SetInt(-1)
+			case reflect.String:
+				v.SetString(strings.Repeat("x", MaxIdent+1))
+			default:
+				r.SampleRate = 0 // a flag has no bounds
+			}
+		})
+	}
+	try("conversation", func(r *headset.Report) { r.Conversation.Near.Talk = 1e300 })
+	try("interruptions", func(r *headset.Report) { r.Conversation.Far.Interruptions = -1 })
+}

@@ -7,22 +7,39 @@ import (
 	"github.com/headroom-voice/headroom/dsp/buzz"
 )
 
+// Mains hum all the time, or for long in one piece. What hums here and there is a note, an
+// announcement, chance. [A]
 const (
-	minHumShare  = 0.2  // of the time, below which a comb is chance or a note
-	rectifiedOdd = 0.05 // share of odd harmonics below which 50 Hz hum may be a DECT radio's 100 Hz
+	watchHumShare, watchHumRun = 0.5, 12.0 // of the time; or seconds in one piece
+	badHumShare, badHumRun     = 0.7, 20.0
+
+	rectifiedOdd = 0.1 // share of odd harmonics below which 50 Hz hum may be a DECT radio's 100 Hz
+
+	// Opus's high-pass and its coder take 3.3 to 6.4 dB off a comb whose fundamental is its
+	// strongest line [M]; G.711 takes nothing.
+	opusHumLossDB = 4.0
+	g711Rate      = 8000
 )
 
 func (a *Analyzer) humming(*Report) (Finding, bool) {
 	l, h := a.cfg.Limits, a.meters.hum.Result()
-	if h.Seconds < l.HumSeconds || h.Seconds < minHumShare*h.Heard {
+	steady := func(share, run float64) bool { return h.Seconds >= share*h.Heard || h.Longest >= run }
+	if h.Seconds < l.HumSeconds || !steady(watchHumShare, watchHumRun) {
 		return Finding{}, false
 	}
 	if float64(h.OddShare) < rectifiedOdd && a.meters.buzz.Result().Radio == buzz.DECT {
 		return Finding{}, false // it is the radio
 	}
-	f, ok := tonal(h.Prominence, h.Level, l.Hum, l.HumLevel)
+	level := h.Level
+	if a.cfg.Tap == TapWire && a.cfg.SampleRate > g711Rate {
+		level += opusHumLossDB
+	}
+	f, ok := tonal(h.Prominence, level, l.Hum, l.HumLevel)
 	if !ok {
 		return Finding{}, false
+	}
+	if f.Severity == Bad && !steady(badHumShare, badHumRun) {
+		f.Severity, f.Limit = Watch, dsp.Value(l.Hum.Watch)
 	}
 	f.Kind = Hum
 	f.Text = fmt.Sprintf("The mains hum at %.1f Hz: %.0f dBov, %.0f dB over what is around it: check for power supplies and cables near the headset, try another port; replace the headset if it hums there too.",

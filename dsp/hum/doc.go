@@ -28,7 +28,8 @@
 // common divisor but 1 or 2. So two tones of a telephone exchange that are both multiples
 // of 50 Hz (400 and 450) are no hum. The whole is measured over the windows whose mains
 // frequency agrees within 0.15 Hz; whoever judges should ask for several of them
-// (Result.Seconds): a note held for two seconds is one window. A steady comb of 100 or
+// (Result.Seconds), and for many in a row (Result.Longest): a note held for two seconds is one
+// window. Before a gap a shorter window counts, from 1.3 s on. A steady comb of 100 or
 // 120 Hz is rectified mains: hum with nothing in its odd harmonics (Result.OddShare).
 // Package buzz knows the radio that pulses 100 times a second in bursts.
 //

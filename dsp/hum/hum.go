@@ -16,6 +16,7 @@ const (
 	shift        = 64
 	windowFrames = 128
 	windowHop    = 64 // frames from one window to the next
+	partFrames   = 40 // 1.3 s, the least before a gap
 	highest      = 810.0
 	maxLines     = 16 // harmonics of 50 Hz up to highest
 )
@@ -40,7 +41,8 @@ type Meter struct {
 	combs     [len(nominal)]comb
 	weights   weights
 	strongest float64 // power around any line in the window
-	analysed  int     // windows
+	judged    int     // frames of it that a window before this has judged
+	heard     float64 // seconds of windows looked at
 	tallies   [len(nominal)]tally
 }
 
@@ -105,15 +107,23 @@ func New(rate int) (*Meter, error) {
 
 // Reset starts again as if new.
 func (m *Meter) Reset() {
-	m.Gap()
-	m.analysed = 0
+	m.restart()
+	m.heard = 0
 	m.tallies = [len(nominal)]tally{}
 }
 
 // Gap says that samples are missing between the last and the next: no window reaches
-// across.
+// across. A window of which at least a part is there is looked at as it is, so that a
+// lossy network does not hide hum.
 func (m *Meter) Gap() {
-	m.filled, m.frames = 0, 0
+	if m.frames >= partFrames && m.frames-m.judged >= partFrames/2 {
+		m.analyse()
+	}
+	m.restart()
+}
+
+func (m *Meter) restart() {
+	m.filled, m.frames, m.judged = 0, 0, 0
 	for i := range m.combs {
 		for j := range m.combs[i].lines {
 			l := &m.combs[i].lines[j]
@@ -184,4 +194,5 @@ func (m *Meter) keepHalf() {
 		}
 	}
 	m.frames = windowFrames - windowHop
+	m.judged = m.frames
 }

@@ -48,7 +48,7 @@ func (w *whole) Gap() {
 }
 
 // plain is a Result whose values compare equal when not measured.
-type plain struct{ hz, level, prominence, odd, seconds, heard float64 }
+type plain struct{ hz, level, prominence, odd, seconds, longest, heard float64 }
 
 func (w *whole) plain() plain {
 	r := w.Result()
@@ -58,7 +58,7 @@ func (w *whole) plain() plain {
 		}
 		return float64(v)
 	}
-	return plain{f(r.Hz), f(r.Level), f(r.Prominence), f(r.OddShare), r.Seconds, r.Heard}
+	return plain{f(r.Hz), f(r.Level), f(r.Prominence), f(r.OddShare), r.Seconds, r.Longest, r.Heard}
 }
 
 var meter = metertest.Meter[*whole, plain]{New: newWhole, Process: (*whole).process, Result: (*whole).plain}
@@ -91,7 +91,7 @@ func TestLevelAndFrequencyAreTrue(t *testing.T) {
 		name := fmt.Sprintf("%v Hz at %v dBov, %d Hz", c.hz, c.level, c.rate)
 		near(t, name, r.Level, c.level, 0.3)
 		near(t, name+": frequency", r.Hz, c.hz, 0.03)
-		if r.Seconds != r.Heard || r.Prominence < 20 || r.OddShare < 0.2 {
+		if r.Seconds < 0.99*r.Heard || r.Prominence < 20 || r.OddShare < 0.2 {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -133,8 +133,11 @@ func TestHumIsHeardBehindATrunksHighPass(t *testing.T) {
 	}
 }
 
-// hasHum says whether a judge that wants 8 s of it would find it, loud or not.
-func hasHum(r hum.Result) bool { return r.Seconds >= 8 && r.Seconds >= 0.2*r.Heard }
+// hasHum says whether a judge that wants 8 s of it, and half of the time or 12 s in one
+// piece, would find it, loud or not.
+func hasHum(r hum.Result) bool {
+	return r.Seconds >= 8 && (r.Seconds >= 0.5*r.Heard || r.Longest >= 12)
+}
 
 func TestVoicesMusicAndMachinesAreNoHum(t *testing.T) {
 	t.Parallel()
@@ -208,12 +211,32 @@ func TestRectifiedMainsHaveNoOddHarmonics(t *testing.T) {
 func TestNoWindowReachesAcrossAGap(t *testing.T) {
 	t.Parallel()
 	m := meter.Make(t, 16000)
-	x := dsptest.Hum(16000*3, 16000, 50, -40, 1)
+	x := dsptest.Hum(16000, 16000, 50, -40, 1)
 	for range 5 {
-		m.process(x) // 3 s never fill a window
+		m.process(x) // 1 s is never enough
 		m.Gap()
 	}
 	if r := m.Result(); r.Heard != 0 || r.Hz.Valid() {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestHumIsHeardBetweenLostPackets(t *testing.T) {
+	t.Parallel()
+	m := meter.Make(t, 16000)
+	x := metertest.Speech(t, "agent-2", 16000, 20)
+	x = dsptest.Mix(x, dsptest.Hum(len(x), 16000, 60, -46, 1), dsptest.Pink(len(x), -60, 1))
+	for i, lost := range dsptest.Loss(len(x)/320, 0.01, 2, 1) {
+		if lost {
+			m.Gap()
+		} else {
+			m.process(x[320*i:][:320])
+		}
+	}
+	r := m.Result()
+	near(t, "level", r.Level, -46, 1)
+	near(t, "frequency", r.Hz, 60, 0.1)
+	if r.Seconds < 8 || r.Seconds < 0.7*r.Heard {
 		t.Errorf("%+v", r)
 	}
 }

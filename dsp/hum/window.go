@@ -12,12 +12,12 @@ const (
 	overlapping = 4.0 / 3 // noise of frames that share half their samples adds up by this much more
 	range50Hz   = 0.5     // how far mains stray from nominal, Hz
 	minHighest  = 3       // strong lines that are hum without the first two
-	quietest    = windowFrames / 20
-	minPower    = 1e-10 // -100 dBov: below it there is nothing to weigh
-	minFrames   = 6.0   // that must carry the evidence
-	leak        = 1e-3  // of the strongest neighbour's power: what Hann windows let through, and 5 dB
-	candidates  = 4     // frequencies of a comb tried in a window
-	screenRatio = 3.0   // of a line's power in the best of a few bins over the noise
+	quietest    = 20      // one frame in so many is the floor
+	minPower    = 1e-10   // -100 dBov: below it there is nothing to weigh
+	minFrames   = 6.0     // that must carry the evidence
+	leak        = 1e-3    // of the strongest neighbour's power: what Hann windows let through, and 5 dB
+	candidates  = 4       // frequencies of a comb tried in a window
+	screenRatio = 3.0     // of a line's power in the best of a few bins over the noise
 )
 
 // weights say how much each frame counts: the inverse of its power, which is the best
@@ -31,12 +31,15 @@ type weights struct {
 
 func (m *Meter) weigh() {
 	w := &m.weights
-	copy(w.sorted[:], m.power[:])
-	slices.Sort(w.sorted[:])
-	floor := max(minPower, w.sorted[quietest])
+	n := m.frames
+	sorted := w.sorted[:n]
+	copy(sorted, m.power[:n])
+	slices.Sort(sorted)
+	floor := max(minPower, sorted[n/quietest])
+	w.u = [windowFrames]float32{}
 	w.sum, w.squares = 0, 0
-	for i, p := range m.power {
-		hann := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/windowFrames)
+	for i, p := range m.power[:n] {
+		hann := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/float64(n))
 		u := hann * float64(floor/(p+floor))
 		w.u[i] = float32(u)
 		w.sum += u
@@ -103,11 +106,12 @@ func (m *Meter) straying(l *line) (hz, steady, power float64) {
 
 // analyse looks at the window for both combs.
 func (m *Meter) analyse() {
+	seconds := float64(m.frames-m.judged) * shift / m.rate
 	m.weigh()
 	if m.weights.sum*m.weights.sum < minFrames*m.weights.squares {
 		return
 	}
-	m.analysed++
+	m.heard += seconds
 	m.strongest = 0
 	for i := range m.combs {
 		for j := range m.combs[i].lines {
@@ -117,8 +121,11 @@ func (m *Meter) analyse() {
 		}
 	}
 	for i := range m.combs {
-		if f, ok := m.search(&m.combs[i]); ok {
-			m.tallies[i].add(f)
+		c, t := &m.combs[i], &m.tallies[i]
+		if f, ok := m.search(c); ok {
+			t.add(c.hz, seconds, f)
+		} else {
+			t.miss()
 		}
 	}
 }

@@ -9,7 +9,7 @@ FUZZTIME      ?= 30s
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-accuracy accuracy build web web-test test race lint fuzz bench e2e demo pictures clean
+.PHONY: deps deps-test deps-accuracy accuracy build web web-test test race lint fuzz bench bench-dsp e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
@@ -73,6 +73,10 @@ fuzz: deps ## every fuzz target for FUZZTIME each
 
 bench: deps ## meters, codecs, the bridge, the queue
 	$(GO) test -run '^$$' -bench . -benchmem ./dsp/... ./media/... ./internal/acd/...
+
+bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter costs, beside ffmpeg and sox
+	$(GO) build -o $(BIN)/headroom ./cmd/headroom
+	$(GO) run ./internal/benchdsp -headroom $(BIN)/headroom -work build/bench-dsp -page docs/bench-dsp.md
 
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (25 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md

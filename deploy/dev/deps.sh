@@ -38,6 +38,7 @@ fi
 if [ "$purpose" = accuracy ]; then
   need_program ffmpeg ffmpeg
   need_program espeak-ng espeak-ng
+  need_program sox sox
   if command -v dpkg-query >/dev/null 2>&1; then
     for language in en es fr it ru; do need_package "asterisk-core-sounds-$language-g722"; done
     need_package asterisk-core-sounds-en-wav

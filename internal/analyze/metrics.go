@@ -33,8 +33,8 @@ type judge struct {
 	limit func(limits) limit
 }
 
-// part is a heading with its rows. A row that was not measured is left out with what
-// other recordings could have had: a part without rows is not printed.
+// part is a heading with its rows. A row that was not measured is left out, and so is a
+// part without rows.
 type part struct {
 	title string
 	rows  []row
@@ -47,13 +47,33 @@ var parts = []part{
 			{headset.Quiet, func(l limits) limit { return l.Quiet }}, {headset.Loud, func(l limits) limit { return l.Loud }}}},
 		{"speech level, ITU-T P.56", "dBov", 1, func(m metrics) value { return m.ActiveLevel }, nil},
 		{"share of time in speech", "%", 0, func(m metrics) value { return m.Activity }, nil},
+		{"pace, syllables a second", "", 1, func(m metrics) value { return m.Pace }, nil},
 		{"level of all", "dBov", 1, func(m metrics) value { return m.Level }, nil},
 		{"peak", "dBov", 1, func(m metrics) value { return m.Peak }, nil},
+		{"level swings by", "dB", 1, func(m metrics) value { return m.Pumping }, []judge{{headset.Pumping, func(l limits) limit { return l.Pumping }}}},
 		{"active peak factor", "dB", 1, func(m metrics) value { return m.PeakFactor }, []judge{{headset.Clipping, func(l limits) limit { return l.PeakFactor }}}},
 	}},
 	{"noise", []row{
 		{"noise floor", "dBov", 1, func(m metrics) value { return m.NoiseFloor }, []judge{{headset.Noise, func(l limits) limit { return l.Noise }}}},
 		{"speech over noise", "dB", 1, func(m metrics) value { return m.SNR }, []judge{{headset.Noise, func(l limits) limit { return l.SNR }}}},
+	}},
+	{"hum and buzz", []row{
+		{"hum of the mains at", "Hz", 1, func(m metrics) value { return m.HumHz }, nil},
+		{"hum", "dBov", 1, func(m metrics) value { return m.HumLevel }, []judge{{headset.Hum, func(l limits) limit { return l.HumLevel }}}},
+		{"hum over what is around it", "dB", 1, func(m metrics) value { return m.HumProminence }, []judge{{headset.Hum, func(l limits) limit { return l.Hum }}}},
+		{"buzz of a radio at", "Hz", 1, func(m metrics) value { return m.BuzzHz }, nil},
+		{"buzz", "dBov", 1, func(m metrics) value { return m.BuzzLevel }, []judge{{headset.Buzz, func(l limits) limit { return l.BuzzLevel }}}},
+		{"buzz over what is around it", "dB", 1, func(m metrics) value { return m.BuzzProminence }, []judge{{headset.Buzz, func(l limits) limit { return l.Buzz }}}},
+	}},
+	{"echo", []row{
+		{"echo loss", "dB", 1, func(m metrics) value { return m.EchoLoss }, []judge{{headset.Echo, func(l limits) limit { return l.Echo }}}},
+		{"no echo; the loss is above", "dB", 1, func(m metrics) value { return m.EchoLossLeast }, nil},
+		{"delay of the echo", "ms", 0, func(m metrics) value { return m.EchoDelay }, nil},
+		{"speech over echo", "dB", 1, func(m metrics) value { return m.SpeechToEcho }, nil},
+	}},
+	{"boom", []row{
+		{"puffs of breath a minute", "", 1, func(m metrics) value { return m.Pops }, nil},
+		{"wind, of the time", "%", 1, func(m metrics) value { return m.Wind }, nil},
 	}},
 	{"faults", []row{
 		{"clipped samples", "%", 3, func(m metrics) value { return m.ClippedShare }, []judge{{headset.Clipping, func(l limits) limit { return l.Clipping }}}},

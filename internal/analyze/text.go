@@ -13,6 +13,7 @@ import (
 const (
 	findingWidth = 78
 	kindWidth    = 10
+	titleWidth   = 14
 	labelWidth   = 28
 	valueWidth   = 9
 	unitWidth    = 5
@@ -32,6 +33,9 @@ func (r *run) printReport(res Result) error {
 		b.WriteString("\n")
 	}
 	r.table(&b, res)
+	if res.Conversation != nil {
+		r.conversation(&b, res.Conversation)
+	}
 	b.WriteString("\n")
 	_, err := io.WriteString(r.stdout, b.String())
 	return err
@@ -124,7 +128,7 @@ func (r *run) table(b *strings.Builder, res Result) {
 				continue
 			}
 			good, bad := row.bounds(res.limits)
-			line := "  " + r.paint.in(faint, pad(title, 14)) + pad(row.label, labelWidth) + padLeft(row.show(v), valueWidth) + " " + pad(row.unit, unitWidth)
+			line := "  " + r.paint.in(faint, pad(title, titleWidth)) + pad(row.label, labelWidth) + padLeft(row.show(v), valueWidth) + " " + pad(row.unit, unitWidth)
 			if mark := row.mark(res); mark != "" || good != "" {
 				line += " " + r.paint.verdict(mark, pad(string(mark), 6)) + r.paint.in(faint, "good "+pad(good, goodWidth)+" bad "+bad)
 			}
@@ -135,6 +139,25 @@ func (r *run) table(b *strings.Builder, res Result) {
 	if res.Metrics.ActiveLevel.Valid() && !res.Metrics.ActiveValid {
 		b.WriteString("  " + r.paint.in(faint, "The active level is not sure: the noise is too near to the speech.") + "\n")
 	}
+}
+
+// conversation writes how the two parties talked with each other; none of it is a fault.
+func (r *run) conversation(b *strings.Builder, c *headset.Conversation) {
+	seconds := row{unit: "s", decimals: 1}.show
+	share := row{unit: "%"}.show
+	line := func(title, label, near, far, unit string) {
+		words := "  " + r.paint.in(faint, pad(title, titleWidth)) + pad(label, labelWidth) + padLeft(near, valueWidth) + padLeft(far, valueWidth) + " " + unit
+		b.WriteString(strings.TrimRight(words, " ") + "\n")
+	}
+	line("conversation", "", "this end", "far end", "")
+	line("", "talked", clock(c.Near.Talk, 0), clock(c.Far.Talk, 0), "m:ss")
+	line("", "share of all talk", share(value(c.Near.Share)), share(value(c.Far.Share)), "%")
+	line("", "longest monologue", clock(c.Near.Monologue, 0), clock(c.Far.Monologue, 0), "m:ss")
+	line("", "interrupted the other", fmt.Sprint(c.Near.Interruptions), fmt.Sprint(c.Far.Interruptions), "times")
+	line("", "answered after, at median", seconds(c.Near.GapMedian), seconds(c.Far.GapMedian), "s")
+	line("", "nine of ten answers within", seconds(c.Near.GapP90), seconds(c.Far.GapP90), "s")
+	line("", "both talked at once", seconds(value(c.Overtalk)), "", "s")
+	line("", "longest silence of both", seconds(value(c.SilenceLongest)), "", "s")
 }
 
 // printSummary writes a line a file and how many stand how.

@@ -163,7 +163,7 @@ func (a *Analyzer) endSecond() {
 		At:          float64(a.samples) / rate,
 		Level:       stretch.Result().RMS,
 		ActiveLevel: dsp.None(),
-		NoiseFloor:  a.meters.noise.Recent(),
+		NoiseFloor:  a.beforeCodec(a.meters.noise.Recent()),
 		Peak:        dsp.None(),
 		Clipped:     dsp.None(),
 		Speech:      max(0, min(1, speech-a.second.speech)),

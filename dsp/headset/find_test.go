@@ -162,7 +162,7 @@ func TestNoisyHeadsetIsFoundAtBothTaps(t *testing.T) {
 		mic, wire string
 	}{
 		{-35, "noise bad", "noise bad"},
-		{-39, "noise bad", "noise watch"}, // Opus takes up to 3 dB off a soft noise
+		{-38, "noise bad", "noise bad"},
 		{-45, "noise watch", "noise watch"},
 		{-54, "", ""},
 	} {

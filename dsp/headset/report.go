@@ -30,6 +30,7 @@ func (a *Analyzer) metrics() Metrics {
 	raw, hp := counts.Result(), countsHP.Result()
 	c := a.meters.clip.Result()
 	n := a.meters.noise.Result()
+	n.Floor, n.FloorA = a.beforeCodec(n.Floor), a.beforeCodec(n.FloorA)
 	m := Metrics{
 		ActiveLevel:     raw.Active,
 		ActiveLevelHP:   hp.Active,

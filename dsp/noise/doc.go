@@ -33,7 +33,8 @@
 // hold noise alone gives the difference.
 //
 // Two or three voices near by are speech to any detector; only what they leave in their
-// own pauses is then noise, and the floor reads up to 3 dB low.
+// own pauses is then noise, and the floor reads up to 3 dB low. Music that falls silent
+// between its beats is read there too, far below its mean.
 //
 // # The kind
 //

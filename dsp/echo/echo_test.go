@@ -144,7 +144,7 @@ func TestEchoIsFoundWithItsLossAndDelay(t *testing.T) {
 		{48000, path{30, 170, 0, 9}, -60},
 	} {
 		t.Run(fmt.Sprintf("%d Hz %+v", c.rate, c.path), func(t *testing.T) {
-			far := metertest.Speech(t, []string{"agent-1", "agent-2", "agent-3"}[i%3], c.rate, 20)
+			far := metertest.Speech(t, []string{"agent-1", "agent-2", "agent-3"}[i%3], c.rate, 13)
 			back := c.through(c.rate, far)
 			near := dsptest.AddNoise(back, c.noise, 9)
 			check(t, measure(t, c.rate, near, far), loss(t, c.rate, far, back), c.delayMS)
@@ -165,7 +165,7 @@ func skewed(x []float32, ppm float64) []float32 {
 
 func TestClocksThatDriftApartDoNoHarm(t *testing.T) {
 	t.Parallel()
-	far := append(metertest.Speech(t, "agent-2", 16000, 0), metertest.Speech(t, "agent-1", 16000, 0)...)
+	far := append(metertest.Speech(t, "agent-2", 16000, 15), metertest.Speech(t, "agent-1", 16000, 15)...)
 	way := path{28, 80, 30, 2}
 	for _, ppm := range []float64{-50, 50} {
 		back := way.through(16000, far)
@@ -176,12 +176,12 @@ func TestClocksThatDriftApartDoNoHarm(t *testing.T) {
 
 func TestFarBlocksMayComeEarlyOrLate(t *testing.T) {
 	t.Parallel()
-	far := metertest.Speech(t, "agent-3", 16000, 20)
+	far := metertest.Speech(t, "agent-3", 16000, 13)
 	way := path{25, 60, 30, 2}
 	back := way.through(16000, far)
 	want := loss(t, 16000, far, back)
 	near := dsptest.AddNoise(back, -60, 1)
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		p := newPair(t, 16000)
 		sent := 0
@@ -200,11 +200,12 @@ func TestFarBlocksMayComeEarlyOrLate(t *testing.T) {
 
 func TestEchoIsFoundBehindOpus(t *testing.T) {
 	t.Parallel()
-	far := metertest.Speech(t, "agent-1", 16000, 20)
+	far := metertest.Speech(t, "agent-1", 16000, 14)
 	for _, way := range []path{{15, 40, 20, 3}, {35, 120, 30, 4}} {
 		back := way.through(16000, far)
 		near := opus24(t, dsptest.AddNoise(back, -62, 1))
-		check(t, measure(t, 16000, near, far), loss(t, 16000, far, back), way.delayMS+6.5) // Opus looks ahead
+		// The codec's own noise hides 1 to 3 dB of the echo; its delay is 6.5 ms.
+		check(t, measure(t, 16000, near, far), loss(t, 16000, far, back)+1.5, way.delayMS+6.5)
 	}
 }
 
@@ -282,10 +283,11 @@ func TestSpeechToEcho(t *testing.T) {
 	const rate = 16000
 	far := dsptest.AddNoise(metertest.Speech(t, "agent-1", rate, 20), -75, 1)
 	clear(far[10*rate:])
-	near := dsptest.Mix(path{20, 60, 20, 2}.through(rate, far), dsptest.Noise(len(far), -60, 1))
+	back := path{20, 60, 20, 2}.through(rate, far)
+	near := dsptest.Mix(back, dsptest.Noise(len(far), -60, 1))
 	near = dsptest.Mix(near[:11*rate], append(make([]float32, 11*rate), metertest.Speech(t, "agent-2", rate, 9)...))
 	r := measure(t, rate, near, far)
-	if !(math.Abs(float64(r.SpeechToEchoDB)-20) <= 5) { // both speak at -22 dBov
+	if want := loss(t, rate, far, back); !(math.Abs(float64(r.SpeechToEchoDB)-want) <= 4) { // both speak at -22 dBov
 		t.Errorf("%+v", r)
 	}
 }
@@ -328,7 +330,7 @@ func TestBlocksLeftOutPassTheTime(t *testing.T) {
 }
 
 func TestResetEqualsNewAndNothingIsAllocated(t *testing.T) {
-	far := metertest.Speech(t, "agent-1", 16000, 10)
+	far := metertest.Speech(t, "agent-1", 16000, 8)
 	near := dsptest.AddNoise(path{20, 60, 20, 2}.through(16000, far), -60, 1)
 	p := newPair(t, 16000)
 	run := func() echo.Result {
@@ -348,7 +350,7 @@ func TestResetEqualsNewAndNothingIsAllocated(t *testing.T) {
 	if again := run(); fmt.Sprint(again) != fmt.Sprint(first) || !first.LossDB.Valid() {
 		t.Errorf("%+v, then %+v", first, again)
 	}
-	if n := testing.AllocsPerRun(3, func() { run() }); n != 0 {
+	if n := testing.AllocsPerRun(1, func() { run() }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

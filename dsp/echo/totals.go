@@ -14,6 +14,7 @@ const (
 	certain      = 6.0  // standard deviations above chance at which an echo is one
 	independent  = 12.0 // degrees of freedom of one segment's 48 bins [M]
 	smear        = 4    // lags on either side of an echo in which it still shows: vowels are long
+	spreadDB     = 4.0  // of an echo's energy lies in other lags than its strongest [M]
 	leastLossDB  = 3.0  // less is no echo: the streams carry the same sound
 )
 
@@ -93,7 +94,7 @@ func (m *Meter) Result() Result {
 	chance, threshold := t.chance()
 	if t.single[t.peak] < threshold || t.near <= t.nothing {
 		least := (threshold - chance) / t.segments * t.fitted
-		r.AtLeastDB = dsp.Value(10 * math.Log10(t.far/max(least, 1e-30)))
+		r.AtLeastDB = dsp.Value(10*math.Log10(t.far/max(least, 1e-30)) - spreadDB)
 		return r
 	}
 	off := -cmplx.Phase(t.turn) / (2 * math.Pi * m.grid.binHz) // seconds beyond the peak's block

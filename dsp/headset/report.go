@@ -49,9 +49,7 @@ func (a *Analyzer) metrics() Metrics {
 	}
 	a.lowMetrics(&m)
 	a.reachMetrics(&m)
-	e := a.far.echo.Result()
-	m.EchoLoss, m.EchoLossLeast, m.EchoDelay = e.LossDB, e.AtLeastDB, e.DelayMS
-	m.SpeechToEcho, m.FarOnly = e.SpeechToEchoDB, e.FarOnlySeconds
+	a.echoMetrics(&m)
 	m.Pace = a.meters.pace.PerSecond()
 	if a.cfg.Tap == TapWire && a.scored > 0 {
 		m.ClippedShare = dsp.Value(float64(a.meters.tops.hot) / float64(a.scored))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/headroom-voice/headroom/dsp"
 	meter "github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/dsp/noise"
 	"github.com/headroom-voice/headroom/internal/model"
 )
 
@@ -45,8 +46,9 @@ func Complete(r model.HeadsetRules) model.HeadsetRules {
 //     is told as a finding, but the verdict is on the headset.
 //   - A fault that none of the newest rules.ReplaceAfter calls has is over.
 //
-// Whether the room or the model is to blame takes other headsets' reports; with one
-// headset's history alone, noise and hum count as the headset's.
+// Whether the room or the model is to blame takes other headsets' reports. With one
+// headset's history alone, noise that sounds like a room is the room's; a hiss, a hum and
+// whatever cannot be told count as the headset's.
 func Judge(history []model.ReportRecord, rules model.HeadsetRules, now time.Time) model.Verdict {
 	rules = Complete(rules)
 	calls := counted(history, rules)
@@ -177,6 +179,25 @@ func ownBlame(r meter.Report, f meter.Finding) model.Blame {
 			return model.BlameSetting
 		}
 		return model.BlameHeadset
+	case meter.Noise:
+		return noiseBlame(r.Metrics)
+	default:
+		return model.BlameHeadset
+	}
+}
+
+// classSure is the confidence from which the kind of a noise counts as known.
+const classSure = 0.6
+
+// noiseBlame goes by what the noise sounds like: voices, music and machines are in the
+// room, and no other headset would be without them.
+func noiseBlame(m meter.Metrics) model.Blame {
+	if m.NoiseConfidence < classSure {
+		return model.BlameHeadset
+	}
+	switch m.NoiseClass {
+	case noise.Babble, noise.Music, noise.Room:
+		return model.BlameRoom
 	default:
 		return model.BlameHeadset
 	}

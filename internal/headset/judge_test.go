@@ -11,6 +11,7 @@ import (
 
 	"github.com/headroom-voice/headroom/dsp"
 	meter "github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/dsp/noise"
 	"github.com/headroom-voice/headroom/internal/headset"
 	"github.com/headroom-voice/headroom/internal/model"
 )
@@ -38,7 +39,8 @@ type past struct {
 	records []model.ReportRecord
 	calls   int
 
-	fullScale bool // clipping in them stands at the end of the scale
+	fullScale bool        // clipping in them stands at the end of the scale
+	sounds    noise.Class // the noise in them, without doubt
 }
 
 func (p *past) add(tap meter.Tap, speech float64, findings ...meter.Finding) {
@@ -52,6 +54,9 @@ func (p *past) add(tap meter.Tap, speech float64, findings ...meter.Finding) {
 // metrics are those that a blame depends on.
 func (p *past) metrics() meter.Metrics {
 	m := meter.Metrics{ClippedShare: 0.031, ClipCeiling: -3.1}
+	if p.sounds != "" {
+		m.NoiseClass, m.NoiseConfidence = p.sounds, 0.9
+	}
 	if p.fullScale {
 		m.ClipCeiling = 0
 	}
@@ -136,6 +141,16 @@ func TestJudge(t *testing.T) {
 			"speech cut off at full scale is a gain to be lowered", (&past{fullScale: true}).same(5, clips), model.VerdictGood,
 			[]model.Blame{model.BlameSetting},
 			"The headset shows no fault of its own: clipping at the microphone in all of the last 5 calls, 3.1 % of the samples (limit 0.1 %); that is a matter of settings, not of the headset.",
+		},
+		{
+			"a loud room is not a bad headset", (&past{sounds: noise.Babble}).same(4, noisy), model.VerdictGood,
+			[]model.Blame{model.BlameRoom},
+			"The headset shows no fault of its own: noise at the microphone in all of the last 4 calls, -36.2 dBov (limit -41 dBov); that is the room, not the headset.",
+		},
+		{
+			"a hiss is", (&past{sounds: noise.Hiss}).same(4, noisy), model.VerdictReplace,
+			[]model.Blame{model.BlameHeadset},
+			"Replace this headset: noise at the microphone in all of the last 4 calls, -36.2 dBov (limit -41 dBov).",
 		},
 		{
 			"two faults are both named", new(past).same(3, noisy, clips), model.VerdictReplace,

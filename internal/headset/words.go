@@ -138,6 +138,8 @@ func (t trend) advice() string {
 		return "; the microphone was clean, so look at the network"
 	case model.BlamePerson:
 		return "; that is the voice or where the microphone sits, not the headset"
+	case model.BlameRoom:
+		return "; that is the room, not the headset"
 	case model.BlameSetting:
 		return "; that is a matter of settings, not of the headset"
 	default:

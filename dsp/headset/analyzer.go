@@ -155,7 +155,7 @@ func (a *Analyzer) ProcessFar(frame []float32) { a.far.process(frame) }
 // endSecond makes a Reading of the second that is complete.
 func (a *Analyzer) endSecond() {
 	rate := float64(a.cfg.SampleRate)
-	counts := a.meters.levels.Counts()
+	counts, countsHP := a.meters.levels.Counts()
 	clipped := a.clipped()
 	speech := a.meters.speech.SpeechSeconds()
 	stretch := counts.Minus(&a.second.counts)
@@ -189,7 +189,7 @@ func (a *Analyzer) endSecond() {
 	if r.NoiseFloor.Valid() {
 		noise = math.Pow(10, float64(r.NoiseFloor)/10)
 	}
-	a.meters.pump.Process(a.meters.levelsHP.Counts(), noise)
+	a.meters.pump.Process(countsHP, noise)
 	a.second = second{counts: counts, clipped: clipped, speech: speech, buzzed: buzzed}
 	a.readings.push(r)
 }

@@ -38,14 +38,13 @@ type meters struct {
 	spectrum *spectrum.Analyzer
 	speech   *vad.Detector
 
-	levels   *level.Meter // as the samples came
-	levelsHP *level.Meter // behind the high-pass
-	noise    *noise.Meter
-	reach    *band.Meter
-	clip     *clip.Meter
-	tops     tops
-	stuck    *stuck.Meter
-	pace     *talk.Pace
+	levels *level.Pair // as the samples came, and behind the high-pass
+	noise  *noise.Meter
+	reach  *band.Meter
+	clip   *clip.Meter
+	peaks  *clip.Peaks
+	stuck  *stuck.Meter
+	pace   *talk.Pace
 
 	band   *lowband.Decimator // what hum, offset and breath share
 	low    []float32
@@ -69,10 +68,7 @@ func newMeters(rate int, _ Tap) (m meters, err error) {
 	if m.speech, err = vad.New(rate); err != nil {
 		return m, err
 	}
-	if m.levels, err = level.New(rate); err != nil {
-		return m, err
-	}
-	if m.levelsHP, err = level.New(rate); err != nil {
+	if m.levels, err = level.NewPair(rate); err != nil {
 		return m, err
 	}
 	if m.noise, err = noise.New(rate); err != nil {
@@ -82,6 +78,9 @@ func newMeters(rate int, _ Tap) (m meters, err error) {
 		return m, err
 	}
 	if m.clip, err = clip.New(rate); err != nil {
+		return m, err
+	}
+	if m.peaks, err = clip.NewPeaks(rate); err != nil {
 		return m, err
 	}
 	if m.band, err = lowband.New(rate); err != nil {
@@ -109,10 +108,10 @@ func (m *meters) reset() {
 	m.spectrum.Reset()
 	m.speech.Reset()
 	m.levels.Reset()
-	m.levelsHP.Reset()
 	m.noise.Reset()
 	m.reach.Reset()
 	m.clip.Reset()
+	m.peaks.Reset()
 	m.band.Reset()
 	m.hum.Reset()
 	m.buzz.Reset()
@@ -121,7 +120,6 @@ func (m *meters) reset() {
 	m.pump.Reset()
 	m.stuck.Reset()
 	m.pace.Reset()
-	m.tops = tops{}
 }
 
 // gap says that the samples that follow do not join on those before.
@@ -135,7 +133,6 @@ func (m *meters) gap() {
 	m.hum.Gap()
 	m.buzz.Gap()
 	m.breath.Gap()
-	m.tops.gap()
 	m.stuck.Gap()
 	m.pace.Gap()
 }
@@ -148,13 +145,11 @@ func (a *Analyzer) hear(b block) {
 	b.spectrum = m.spectrum.Next(b.raw)
 	b.speech = m.speech.Process(b.spectrum, b.filtered)
 
-	m.levels.Process(b.raw)
-	m.levelsHP.Process(b.filtered)
+	m.levels.Process(b.raw, b.filtered)
 	m.noise.Process(b.spectrum, b.speech)
 	m.reach.Process(b.spectrum, b.speech.Speech)
 	m.clip.Process(b.raw)
-	m.tops.process(b.raw)
-	m.tops.endFrame(b.speech.Speech)
+	m.peaks.Process(b.raw, b.speech.Speech && !b.speech.Tonal)
 	m.stuck.Process(b.raw)
 	m.pace.Process(b.spectrum, b.speech.Speech)
 	m.low = m.band.Process(m.low[:0], b.raw)
@@ -162,7 +157,7 @@ func (a *Analyzer) hear(b block) {
 	m.buzz.Process(b.spectrum)
 	m.dc.Process(m.low)
 	m.breath.Process(m.low, b.speech.Speech)
-	a.second.peak = max(a.second.peak, m.tops.pieceTop)
+	a.second.peak = max(a.second.peak, m.peaks.Peak())
 	a.far.near(&b)
 }
 
@@ -174,7 +169,7 @@ func (a *Analyzer) event(kind Kind, end, length float64) {
 // clipped counts the samples that the tap's own evidence calls clipped.
 func (a *Analyzer) clipped() uint64 {
 	if a.cfg.Tap == TapWire {
-		return a.meters.tops.hot
+		return a.meters.peaks.Hot()
 	}
 	return a.meters.clip.Result().Clipped
 }

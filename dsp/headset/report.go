@@ -26,9 +26,8 @@ func (a *Analyzer) Report() Report {
 }
 
 func (a *Analyzer) metrics() Metrics {
-	counts, countsHP := a.meters.levels.Counts(), a.meters.levelsHP.Counts()
+	counts, countsHP := a.meters.levels.Counts()
 	raw, hp := counts.Result(), countsHP.Result()
-	c := a.meters.clip.Result()
 	n := a.meters.noise.Result()
 	n.Floor, n.FloorA = a.beforeCodec(n.Floor), a.beforeCodec(n.FloorA)
 	m := Metrics{
@@ -43,17 +42,12 @@ func (a *Analyzer) metrics() Metrics {
 		SNR:             dsp.None(),
 		Peak:            raw.Peak,
 		PeakFactor:      raw.Peak - raw.Active, // None - x is None
-		ClippedShare:    c.Share(),
-		ClipEvents:      c.Events,
-		ClipCeiling:     c.Ceiling,
 	}
+	a.clipMetrics(&m)
 	a.lowMetrics(&m)
 	a.reachMetrics(&m)
 	a.echoMetrics(&m)
 	m.Pace = a.meters.pace.PerSecond()
-	if a.cfg.Tap == TapWire && a.scored > 0 {
-		m.ClippedShare = dsp.Value(float64(a.meters.tops.hot) / float64(a.scored))
-	}
 	if m.NoiseFloor.Valid() && m.NoiseFloor > dsp.SilenceDBov {
 		m.SNR = countsHP.SpeechLevel(math.Pow(10, float64(m.NoiseFloor)/10)) - m.NoiseFloor
 	}

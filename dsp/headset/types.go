@@ -75,6 +75,11 @@ type Metrics struct {
 	ClipCeiling     dsp.Value   `json:"clip_ceiling_dbov"`     // level of the ceiling the runs stand at
 	DC              dsp.Value   `json:"dc_share"`              // offset / full scale, signed
 
+	ClipLongest   int       `json:"clip_longest_samples"` // the longest stretch at a ceiling
+	ClipFullScale bool      `json:"clip_full_scale"`      // that ceiling is full scale: the gain setting's, not the capsule's
+	PeakCrowding  dsp.Value `json:"peak_crowding"`        // share of 20 ms of speech whose top lies within 3 dB of the highest
+	PeakBend      dsp.Value `json:"peak_bend"`            // ln of how sharp the highest peaks are over the next; below 0 they are blunt
+
 	HighLow     dsp.Value `json:"high_low_db"`  // speech at 4.5-7 kHz over 0.3-3.4 kHz
 	HighMid     dsp.Value `json:"high_mid_db"`  // speech at 4.5-7 kHz over 2-3.4 kHz
 	Rolloff     dsp.Value `json:"rolloff_db"`   // speech at 2.5-3.4 kHz over 1-2 kHz

@@ -50,7 +50,7 @@ func TestWhatIsPutInIsAsBadAsItsNameSays(t *testing.T) {
 		"clipping/half/just/testdata/0":      2,
 		"clipping/full/watch/testdata/0":     1,
 		"clipping/soft/bad/testdata/0":       2,
-		"muffled/order4/watch/testdata/0":    1,
+		"muffled/drift4/watch/testdata/0":    1,
 		"dc_offset/constant/just/testdata/0": 2,
 	} {
 		m := made(t, b, id)

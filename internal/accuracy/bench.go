@@ -157,11 +157,7 @@ func (b *bench) judge(j job) ([]*outcome, error) {
 	f := m.figures()
 	var outcomes []*outcome
 	for _, p := range j.paths {
-		h, err := p.carry(&m.recording, m.seed)
-		if err != nil {
-			return nil, fmt.Errorf("%v@%s: %w", j.scene, p.name, err)
-		}
-		report, err := h.judge(p.tap, m.far)
+		h, report, err := p.judge(&m.recording, m.seed)
 		if err != nil {
 			return nil, fmt.Errorf("%v@%s: %w", j.scene, p.name, err)
 		}

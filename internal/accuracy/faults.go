@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/headroom-voice/headroom/dsp/dsptest"
+	"github.com/headroom-voice/headroom/dsp/spectrum"
 )
 
 // fault is one kind of finding and the ways it is made.
@@ -61,9 +62,14 @@ func faults() []fault {
 			{"repeat", makeRepeat},
 		}},
 		{"muffled", graded, []variant{
-			{"order2", func(m *maker) { m.muffle(2) }},
-			{"order4", func(m *maker) { m.muffle(4) }},
-			{"order6", func(m *maker) { m.muffle(6) }},
+			{"drift2", func(m *maker) { m.muffle(2, true) }},
+			{"drift4", func(m *maker) { m.muffle(4, true) }},
+			{"drift6", func(m *maker) { m.muffle(6, true) }},
+		}},
+		{"muffled", []string{below, bad}, []variant{
+			{"order2", func(m *maker) { m.muffle(2, false) }},
+			{"order4", func(m *maker) { m.muffle(4, false) }},
+			{"order6", func(m *maker) { m.muffle(6, false) }},
 		}},
 		{"echo", graded, []variant{
 			{"20ms", func(m *maker) { m.echo(m.between(0.01, 0.04)) }},
@@ -292,9 +298,13 @@ func makeRepeat(m *maker) {
 	})
 }
 
-// muffle takes the highs until the high/low ratio has fallen as graded.
-func (m *maker) muffle(order int) {
+// muffle takes the highs until the high/low ratio has fallen as graded; known is whether
+// the meter is told what the headset usually has.
+func (m *maker) muffle(order int, known bool) {
 	m.base()
+	if known {
+		m.usual = dsptest.Quantize(m.mix())
+	}
 	want := m.graded(4, 10, 14, 32, 0.5)
 	clear := brightness(m.speech, m.speech)
 	low, high := 500.0, 7500.0
@@ -315,20 +325,20 @@ func (m *maker) muffle(order int) {
 // brightness is the power from 4.5 to 7 kHz over that from 0.3 to 3.4 kHz in dB, where of
 // speaks.
 func brightness(x, of []float32) float64 {
-	high := dsptest.BandPass(x, rate, 4500, 7000)
-	low := dsptest.BandPass(x, rate, 300, 3400)
-	levels := frameLevels(of)
-	var sumHigh, sumLow float64
-	for i, l := range levels {
-		if l < -45 {
+	sp, err := spectrum.New(rate)
+	if err != nil {
+		return math.NaN()
+	}
+	var high, low float64
+	for i, l := range frameLevels(of) {
+		f := sp.Next(x[i*frame : (i+1)*frame])
+		if f == nil || l < -45 {
 			continue
 		}
-		for k := i * frame; k < (i+1)*frame; k++ {
-			sumHigh += float64(high[k]) * float64(high[k])
-			sumLow += float64(low[k]) * float64(low[k])
-		}
+		high += f.Sum(f.Band(4500, 7000))
+		low += f.Sum(f.Band(300, 3400))
 	}
-	return 10 * math.Log10((sumHigh+1e-12)/(sumLow+1e-12))
+	return 10 * math.Log10((high+1e-15)/(low+1e-15))
 }
 
 // dialogue gives the far end turns in which the near is silent, and some at once.

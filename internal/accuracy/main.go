@@ -143,11 +143,7 @@ func (b *bench) showCase(id, wav string, out io.Writer) error {
 		return err
 	}
 	f := m.figures()
-	h, err := p.carry(&m.recording, m.seed)
-	if err != nil {
-		return err
-	}
-	report, err := h.judge(p.tap, m.far)
+	h, report, err := p.judge(&m.recording, m.seed)
 	if err != nil {
 		return err
 	}

@@ -204,9 +204,34 @@ func (e opusEncoder) Encode(pcm []float32, out []byte) (int, error) {
 	return e.enc.EncodeFloat32(pcm, out)
 }
 
-// judge lets the meter hear it, the far end in step.
-func (h *heard) judge(tap headset.Tap, far []float32) (headset.Report, error) {
-	a, err := headset.New(headset.Config{SampleRate: h.rate, Tap: tap})
+// judge carries a recording along a path and lets the meter hear it.
+func (p path) judge(m *recording, seed uint64) (*heard, headset.Report, error) {
+	h, err := p.carry(m, seed)
+	if err != nil {
+		return nil, headset.Report{}, err
+	}
+	baseline := 0.0
+	if m.usual != nil {
+		before, err := p.carry(&recording{mic: m.usual}, seed)
+		if err != nil {
+			return nil, headset.Report{}, err
+		}
+		r, err := before.judge(p.tap, nil, 0)
+		if err != nil {
+			return nil, headset.Report{}, err
+		}
+		if r.Metrics.HighLow.Valid() {
+			baseline = float64(r.Metrics.HighLow)
+		}
+	}
+	r, err := h.judge(p.tap, m.far, baseline)
+	return h, r, err
+}
+
+// judge lets the meter hear it, the far end in step. The baseline is the high/low ratio
+// that the headset usually has, in dB; 0 is not known.
+func (h *heard) judge(tap headset.Tap, far []float32, baseline float64) (headset.Report, error) {
+	a, err := headset.New(headset.Config{SampleRate: h.rate, Tap: tap, HighLowBaseline: baseline})
 	if err != nil {
 		return headset.Report{}, err
 	}

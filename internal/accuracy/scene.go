@@ -45,6 +45,7 @@ type recording struct {
 	mic    []float32  // what the microphone gives: 16 bits
 	far    []float32  // the other party, or nil
 	marks  []dsp.Mark // of each 20 ms, or nil
+	usual  []float32  // what the headset gives on other days, where the meter is told
 	facts  truths     // what the fault knows of itself
 	over   float64    // share of the samples that were driven past a ceiling
 	listen bool       // the near party is not meant to have spoken

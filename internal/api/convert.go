@@ -102,7 +102,9 @@ func reportOf(r model.ReportRecord) Report {
 		Call: r.Call, Leg: r.Leg, Headset: r.Headset, Agent: r.Agent, At: r.At,
 		Tap: r.Report.Tap, SampleRate: r.Report.SampleRate,
 		Duration: r.Report.Duration, ActiveSpeech: r.Report.ActiveSpeech,
-		Metrics:  r.Report.Metrics,
+		Metrics:      r.Report.Metrics,
+		Conversation: r.Report.Conversation,
+
 		Findings: each(r.Report.Findings, func(f headset.Finding) Finding { return Finding(f) }),
 	}
 }

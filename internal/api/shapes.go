@@ -179,6 +179,8 @@ type Report struct {
 	ActiveSpeech float64         `json:"active_speech_s" doc:"Seconds of scored speech"`
 	Metrics      headset.Metrics `json:"metrics" doc:"The numbers; null stands for what could not be measured"`
 	Findings     []Finding       `json:"findings" doc:"The faults heard"`
+
+	Conversation *headset.Conversation `json:"conversation,omitempty" doc:"How the two parties talked; not there where the other was not heard"`
 }
 
 // Finding is one fault in one report.

@@ -112,17 +112,68 @@ export interface Finding {
 export interface Metrics {
   active_level_dbov: Measured
   active_level_hp_dbov: Measured
+  active_level_valid: boolean
   activity: Measured
   rms_dbov: Measured
-  noise_floor_dbov: Measured
-  snr_db: Measured
   peak_dbov: Measured
   active_peak_factor_db: Measured
+  pumping_db: Measured
+  pumping_steady_db: Measured
+  dc_share: Measured
+  noise_floor_dbov: Measured
+  noise_floor_dbov_a: Measured
+  noise_class: string
+  noise_class_confidence: number
+  snr_db: Measured
+  hum_hz: Measured
+  hum_dbov: Measured
+  hum_prominence_db: Measured
+  hum_s: number
+  buzz_hz: Measured
+  buzz_dbov: Measured
+  buzz_prominence_db: Measured
+  buzz_s: number
+  buzz_bursts: number
   clipped_share: Measured
   clip_events: number
+  clip_longest_samples: number
   clip_ceiling_dbov: Measured
-  dc_share: Measured
-  active_level_valid: boolean
+  clip_full_scale: boolean
+  peak_crowding: Measured
+  peak_bend: Measured
+  high_low_db: Measured
+  high_mid_db: Measured
+  rolloff_db: Measured
+  bandwidth_hz: Measured
+  narrow_band: boolean
+  highs_masked: boolean
+  pops_per_minute: Measured
+  wind_share: Measured
+  echo_loss_db: Measured
+  echo_loss_least_db: Measured
+  echo_delay_ms: Measured
+  speech_to_echo_db: Measured
+  far_only_s: number
+  syllables_per_second: Measured
+}
+
+export interface Party {
+  talk_s: number
+  talk_share: number
+  longest_monologue_s: number
+  interruptions: number
+  response_gap_median_s: Measured
+  response_gap_p90_s: Measured
+}
+
+export interface Conversation {
+  near: Party
+  far: Party
+  duration_s: number
+  overtalk_s: number
+  overtalk_share: number
+  silence_longest_s: number
+  silence_beyond_s: number
 }
 
 export interface Report {
@@ -137,6 +188,7 @@ export interface Report {
   active_speech_s: number
   metrics: Metrics
   findings: Finding[]
+  conversation?: Conversation
 }
 
 export interface CallStory {

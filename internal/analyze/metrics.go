@@ -51,11 +51,18 @@ var parts = []part{
 		{"level of all", "dBov", 1, func(m metrics) value { return m.Level }, nil},
 		{"peak", "dBov", 1, func(m metrics) value { return m.Peak }, nil},
 		{"level swings by", "dB", 1, func(m metrics) value { return m.Pumping }, []judge{{headset.Pumping, func(l limits) limit { return l.Pumping }}}},
-		{"active peak factor", "dB", 1, func(m metrics) value { return m.PeakFactor }, []judge{{headset.Clipping, func(l limits) limit { return l.PeakFactor }}}},
+		{"active peak factor", "dB", 1, func(m metrics) value { return m.PeakFactor }, nil},
 	}},
 	{"noise", []row{
 		{"noise floor", "dBov", 1, func(m metrics) value { return m.NoiseFloor }, []judge{{headset.Noise, func(l limits) limit { return l.Noise }}}},
+		{"noise floor, A-weighted", "dBov", 1, func(m metrics) value { return m.NoiseFloorA }, nil},
 		{"speech over noise", "dB", 1, func(m metrics) value { return m.SNR }, []judge{{headset.Noise, func(l limits) limit { return l.SNR }}}},
+	}},
+	{"sound", []row{
+		{"speech reaches up to", "Hz", 0, func(m metrics) value { return m.Bandwidth }, nil},
+		{"4.5-7 kHz over 2-3.4 kHz", "dB", 1, func(m metrics) value { return m.HighMid }, []judge{{headset.Muffled, func(l limits) limit { return l.MuffledHighs }}}},
+		{"2.5-3.4 kHz over 1-2 kHz", "dB", 1, func(m metrics) value { return m.Rolloff }, []judge{{headset.Muffled, func(l limits) limit { return l.MuffledRolloff }}}},
+		{"4.5-7 kHz over 0.3-3.4 kHz", "dB", 1, func(m metrics) value { return m.HighLow }, nil},
 	}},
 	{"hum and buzz", []row{
 		{"hum of the mains at", "Hz", 1, func(m metrics) value { return m.HumHz }, nil},
@@ -78,9 +85,38 @@ var parts = []part{
 	{"faults", []row{
 		{"clipped samples", "%", 3, func(m metrics) value { return m.ClippedShare }, []judge{{headset.Clipping, func(l limits) limit { return l.Clipping }}}},
 		{"clipped stretches", "", 0, func(m metrics) value { return value(m.ClipEvents) }, nil},
+		{"longest stretch, samples", "", 0, func(m metrics) value { return value(m.ClipLongest) }, nil},
 		{"ceiling", "dBov", 1, func(m metrics) value { return m.ClipCeiling }, nil},
 		{"offset of full scale", "%", 2, func(m metrics) value { return value(math.Abs(float64(m.DC))) }, []judge{{headset.DCOffset, func(l limits) limit { return l.DC }}}},
 	}},
+}
+
+// notes are sentences under the table, for what is no number. None is "".
+var notes = []func(metrics) string{
+	func(m metrics) string {
+		if m.ActiveValid || !m.ActiveLevel.Valid() {
+			return ""
+		}
+		return "The speech level is not sure: the noise is too near to the speech."
+	},
+	func(m metrics) string {
+		if m.NoiseClass == "" {
+			return ""
+		}
+		return fmt.Sprintf("The noise sounds like %s, %.0f %% sure.", m.NoiseClass, 100*m.NoiseConfidence)
+	},
+	func(m metrics) string {
+		if !m.NarrowBand {
+			return ""
+		}
+		return "Speech ends as at the wall of a telephone codec: narrow band."
+	},
+	func(m metrics) string {
+		if !m.HighsMasked {
+			return ""
+		}
+		return "Noise hides the high tones of the speech: it may be duller than it reads."
+	},
 }
 
 // show writes the value in the row's unit, without the unit.

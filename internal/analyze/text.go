@@ -136,8 +136,10 @@ func (r *run) table(b *strings.Builder, res Result) {
 			title = ""
 		}
 	}
-	if res.Metrics.ActiveLevel.Valid() && !res.Metrics.ActiveValid {
-		b.WriteString("  " + r.paint.in(faint, "The active level is not sure: the noise is too near to the speech.") + "\n")
+	for _, note := range notes {
+		if words := note(&res.Metrics); words != "" {
+			b.WriteString("  " + r.paint.in(faint, words) + "\n")
+		}
 	}
 }
 

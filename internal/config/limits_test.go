@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -74,5 +75,26 @@ func TestSampleSiteHasTheShippedLimits(t *testing.T) {
 	}
 	if want := headset.DefaultLimits(); site.Headset.Limits != want {
 		t.Errorf("\n file %+v\n code %+v", site.Headset.Limits, want)
+	}
+}
+
+// The reference of the meter names every limit with its default.
+func TestTheMetersPageHasEveryLimit(t *testing.T) {
+	data, err := os.ReadFile("../../docs/meter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := strings.ReplaceAll(string(data), "−", "-")
+	v := reflect.ValueOf(headset.DefaultLimits())
+	for i := range v.NumField() {
+		want := "`" + v.Type().Field(i).Tag.Get("yaml") + "` "
+		if pair, ok := v.Field(i).Interface().(headset.Limit); ok {
+			want += fmt.Sprintf("%g, %g", pair.Watch, pair.Bad)
+		} else {
+			want += fmt.Sprintf("%g", v.Field(i).Float())
+		}
+		if !strings.Contains(page, want) {
+			t.Errorf("docs/meter.md lacks %s", want)
+		}
 	}
 }

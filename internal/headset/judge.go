@@ -161,10 +161,6 @@ func faults(mic, wire []meter.Report) []fault {
 	return out
 }
 
-// fullScaleDBov is the least ceiling that is the end of the digital scale and not one of
-// the headset's own: half a decibel is a tenth of what a worn capsule takes off.
-const fullScaleDBov = -0.5
-
 // ownBlame says whose fault a report's finding is when it was there before the network.
 func ownBlame(r meter.Report, f meter.Finding) model.Blame {
 	switch f.Kind {
@@ -175,7 +171,7 @@ func ownBlame(r meter.Report, f meter.Finding) model.Blame {
 	case meter.Clipping:
 		// Speech that is cut off where the numbers end came too loud into a converter that
 		// did its work: a gain to be lowered, and no other headset would change it.
-		if r.Metrics.ClippedShare > 0 && r.Metrics.ClipCeiling >= fullScaleDBov {
+		if r.Metrics.ClipFullScale {
 			return model.BlameSetting
 		}
 		return model.BlameHeadset

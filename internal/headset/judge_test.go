@@ -58,7 +58,7 @@ func (p *past) metrics() meter.Metrics {
 		m.NoiseClass, m.NoiseConfidence = p.sounds, 0.9
 	}
 	if p.fullScale {
-		m.ClipCeiling = 0
+		m.ClipCeiling, m.ClipFullScale = 0, true
 	}
 	return m
 }

@@ -1,0 +1,259 @@
+package glitch
+
+import (
+	"fmt"
+
+	"github.com/headroom-voice/headroom/dsp"
+)
+
+const (
+	lookBack = 170 // ms of samples that are kept
+	ticks    = 256 // milliseconds whose energies are kept; a power of two
+	settle   = 100 // ms after a gap that are not judged
+
+	maxEvents   = 32    // kept until they are fetched; then the oldest are lost
+	clusterTime = 0.100 // s: clicks this close are one crackle
+	edgeTime    = 0.008 // s: a click this close to a drop-out is its edge
+	maxPending  = 32    // clicks that wait to see whether a drop-out holds them
+)
+
+// Kind names what went wrong with the samples.
+type Kind string
+
+// The kinds of glitch.
+const (
+	Dropout Kind = "dropout" // the sound falls away at once and comes back at once
+	Dip     Kind = "dip"     // what a codec makes of that, and sometimes of a consonant
+	Crackle Kind = "crackle" // clicks
+	Repeat  Kind = "repeat"  // a block was played twice
+	Slip    Kind = "slip"    // a block is missing
+)
+
+// Event is one glitch.
+type Event struct {
+	Kind   Kind
+	At     float64 // seconds of processed samples from the first to where it begins
+	Length float64 // seconds
+}
+
+// Result is what went wrong so far. What lies less than about 150 ms back may not be
+// counted yet.
+type Result struct {
+	Seconds  float64 // heard
+	Dropouts int
+	Dips     int
+	Repeats  int
+	Slips    int
+	Crackles int     // clusters of clicks
+	Faint    int     // clusters of clicks that may as well be a mouth's
+	Clicks   int     // in them all
+	Longest  float64 // seconds of the longest drop-out
+}
+
+// Lost counts what was lost at the microphone: drop-outs, blocks played twice, and blocks
+// missing. A jump looks like a click one time in four and a click like a jump one time in
+// ten; so slips count here where they are several and more than the clicks, else among
+// those.
+func (r Result) Lost() int {
+	if r.slipped() {
+		return r.Dropouts + r.Repeats + r.Slips
+	}
+	return r.Dropouts + r.Repeats
+}
+
+func (r Result) slipped() bool { return r.Slips > 1 && r.Slips > r.Crackles }
+
+// Clicking counts the crackles, and the slips that Lost does not. Faint ones count where
+// there is a sure one a minute and more.
+func (r Result) Clicking() int {
+	n := r.Crackles
+	if !r.slipped() {
+		n += r.Slips
+	}
+	if n >= 2 && float64(n) >= r.Seconds/60 {
+		n += r.Faint
+	}
+	return n
+}
+
+// Meter measures one signal. It is not safe for concurrent use.
+type Meter struct {
+	rate  int
+	tick  int // samples of a millisecond, about
+	reach int // samples between the two of a difference
+
+	ring   []float32 // the last samples; its length is a power of two
+	seen   int       // samples since New or Reset
+	filled int       // samples of the tick under way
+
+	body  [ticks]float64 // energy of the difference, a tick
+	edge  [ticks]float64 // energy of the second difference, a tick
+	count int            // ticks since New or Reset
+	since int            // count at the last gap
+
+	notch   notch
+	loud    loudest
+	lost    span // the last drop-out
+	click   clicks
+	work    *work
+	result  Result
+	events  [maxEvents]Event
+	first   int // index of the oldest event not fetched
+	waiting int // events not fetched
+}
+
+// New makes a Meter for a sample rate in Hz.
+func New(rate int) (*Meter, error) {
+	if rate < 4000 || rate > 192000 {
+		return nil, fmt.Errorf("glitch: sample rate %d Hz is outside 4000 to 192000", rate)
+	}
+	n := 1
+	for n < rate*lookBack/1000 {
+		n *= 2
+	}
+	m := &Meter{rate: rate, tick: (rate + 500) / 1000, reach: max(1, (rate+4000)/8000), ring: make([]float32, n)}
+	m.work = newWork(rate)
+	return m, nil
+}
+
+// Reset starts again as if new.
+func (m *Meter) Reset() {
+	clear(m.ring)
+	*m = Meter{rate: m.rate, tick: m.tick, reach: m.reach, ring: m.ring, work: m.work}
+}
+
+// Gap says that samples are missing between the last and the next. What was under way is
+// dropped, and the next tenth of a second is not judged: concealment and what follows it
+// sound like a fault and are none of the headset's.
+func (m *Meter) Gap() {
+	m.filled = 0
+	m.since = m.count
+	m.notch = notch{}
+	m.click.waiting = 0
+}
+
+// Process takes the next samples, full scale ±1, as they came: not filtered, not
+// resampled. Broken ones count as 0 (dsp.Sample).
+func (m *Meter) Process(frame []float32) {
+	for len(frame) > 0 {
+		to := m.ring[m.seen&(len(m.ring)-1):]
+		n := min(len(frame), m.tick-m.filled, len(to))
+		to = to[:n]
+		for i, s := range frame[:n] {
+			to[i] = dsp.Sample(s)
+		}
+		m.seen += n
+		m.filled += n
+		frame = frame[n:]
+		if m.filled == m.tick {
+			m.filled = 0
+			m.endTick()
+		}
+	}
+}
+
+// Result is what went wrong since the start.
+func (m *Meter) Result() Result {
+	r := m.result
+	r.Seconds = float64(m.seen) / float64(m.rate)
+	return r
+}
+
+// Event gives the next glitch that has not been given yet, in the order of discovery. The
+// last 32 are kept.
+func (m *Meter) Event() (Event, bool) {
+	if m.waiting == 0 {
+		return Event{}, false
+	}
+	e := m.events[m.first]
+	m.first = (m.first + 1) % maxEvents
+	m.waiting--
+	return e, true
+}
+
+// report files an event that lasts from one sample to another.
+func (m *Meter) report(kind Kind, from, to int) {
+	if m.waiting == maxEvents {
+		m.first = (m.first + 1) % maxEvents
+		m.waiting--
+	}
+	e := Event{Kind: kind, At: float64(from) / float64(m.rate), Length: float64(to-from) / float64(m.rate)}
+	m.events[(m.first+m.waiting)%maxEvents] = e
+	m.waiting++
+	switch kind {
+	case Dropout:
+		m.result.Dropouts++
+		m.result.Longest = max(m.result.Longest, e.Length)
+	case Dip:
+		m.result.Dips++
+	case Repeat:
+		m.result.Repeats++
+	case Slip:
+		m.result.Slips++
+	}
+}
+
+// span is a stretch of samples.
+type span struct{ from, to int }
+
+// holds says whether a click lies in a stretch or at its edges.
+func (s span) holds(c click, edge int) bool {
+	return s.to > 0 && c.to > s.from-edge && c.from < s.to+edge
+}
+
+func (m *Meter) edgeSamples() int { return int(edgeTime * float64(m.rate)) }
+
+// lose files a stretch that was lost; the clicks in it and at its edges are its own.
+func (m *Meter) lose(kind Kind, from, to int) {
+	m.lost = span{from, to}
+	m.click.forgive(m.lost, m.edgeSamples())
+	m.report(kind, from, to)
+}
+
+// endTick measures the millisecond that is complete and looks for what it completes.
+func (m *Meter) endTick() {
+	k := m.count & (ticks - 1)
+	m.body[k], m.edge[k] = m.energies()
+	m.count++
+	if m.count-m.since <= settle {
+		return
+	}
+	m.watchNotch()
+	m.watchRepeat()
+	m.watchClick()
+}
+
+// energies gives the mean squares of the difference and of the second difference over
+// the last tick.
+func (m *Meter) energies() (body, edge float64) {
+	mask := len(m.ring) - 1
+	at := m.seen - m.tick
+	var b, e float32
+	if from := (at - m.reach - 1) & mask; from+m.tick+m.reach+1 <= len(m.ring) {
+		x := m.ring[from : from+m.tick+m.reach+1]
+		far, x2 := x[1:], x[m.reach-1:]
+		x1, x0 := x[m.reach:], x[m.reach+1:]
+		far, x2, x1 = far[:len(x0)], x2[:len(x0)], x1[:len(x0)]
+		for i, v := range x0 {
+			d := v - far[i]
+			b += d * d
+			c := v - 2*x1[i] + x2[i]
+			e += c * c
+		}
+	} else {
+		for n := at; n < m.seen; n++ {
+			v := m.ring[n&mask]
+			d := v - m.ring[(n-m.reach)&mask]
+			b += d * d
+			c := v - 2*m.ring[(n-1)&mask] + m.ring[(n-2)&mask]
+			e += c * c
+		}
+	}
+	return float64(b) / float64(m.tick), float64(e) / float64(m.tick)
+}
+
+// at gives the n-th sample since New or Reset; it must be one of the last that are kept.
+func (m *Meter) at(n int) float64 { return float64(m.ring[n&(len(m.ring)-1)]) }
+
+// sampleOf gives the first sample of a tick that lies after the last gap.
+func (m *Meter) sampleOf(tick int) int { return m.seen - m.filled - (m.count-tick)*m.tick }

@@ -18,8 +18,10 @@ const (
 	past            = 0.2  // of the power in the window, that lies in its newest block at least
 
 	// Evidence that a block of speech has. In steady noise of any colour 99 of 100 blocks
-	// have less than 0.08 [M].
+	// have less than 0.08 [M]. It is that much where bins are no wider than usualBin Hz; the
+	// fewer fall into a band, the more noise alone looks like evidence.
 	enoughEvidence = 0.15
+	usualBin       = 31.25
 	strongEvidence = 1.0
 	mostAsked      = 1.5 // beside a restless background ...
 	asked          = 2.0 // ... this many times what that has
@@ -49,6 +51,7 @@ type Detector struct {
 	tone     toneFinder
 
 	spectra int     // heard, up to settling
+	enough  float32 // evidence that makes speech
 	talker  float64 // mean power of speech; 0 until there was any
 	count   int     // of evidence in the last blocks
 	hang    int     // blocks that still count as speech
@@ -78,7 +81,7 @@ func New(rate int) (*Detector, error) {
 
 // Reset starts again as if new.
 func (d *Detector) Reset() {
-	*d = Detector{rate: d.rate, tone: newToneFinder(d.rate)}
+	*d = Detector{rate: d.rate, tone: newToneFinder(d.rate), enough: enoughEvidence}
 	d.last.LevelDBov, d.last.NoiseDBov = dsp.SilenceDBov, dsp.SilenceDBov
 }
 
@@ -138,6 +141,7 @@ func (d *Detector) Process(f *spectrum.Frame, block []float32) Frame {
 func (d *Detector) listen(f *spectrum.Frame) float32 {
 	if d.layout.n == 0 {
 		d.layout = newLayout(d.rate, f.BinHz)
+		d.enough = enoughEvidence * max(1, float32(f.BinHz/usualBin))
 	}
 	n := d.layout.n
 	d.inBands = d.layout.power(&d.power, f)
@@ -166,9 +170,9 @@ func (d *Detector) demands() (evidence float32, share float64) {
 	l := &d.loudness
 	within := withinDB
 	if !l.known || l.unrest < restless {
-		return enoughEvidence, withinShare
+		return d.enough, withinShare
 	}
-	evidence = max(enoughEvidence, min(mostAsked, asked*l.unrest))
+	evidence = max(d.enough, min(mostAsked, asked*l.unrest))
 	if l.apart < oneSort {
 		evidence = oneSortsAsked
 	}

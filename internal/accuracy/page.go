@@ -120,6 +120,7 @@ func (s *score) targets(b *strings.Builder) {
 		{"noise floor", "±1 dB", e.cell(1, 1), "±2 dB", w.cell(1, 2)},
 		{"SNR, 10 to 35 dB", "±1 dB", e.cell(2, 1), "±2 dB", w.cell(2, 2)},
 	})
+	b.WriteString("A level counts as reached where the mean error and nine cases in ten lie within the target.\n\n")
 	var why [][]string
 	bads := s.onPath(main24, 2)
 	for _, k := range slices.Sorted(maps.Keys(forbidden)) {

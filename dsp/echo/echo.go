@@ -20,7 +20,8 @@ const (
 	lags            = searched + taps // the last ones are the control
 	maxBins         = 48
 	farRing         = 64 // blocks of the far end kept; a power of two above controlLag+taps+2·slack
-	nearRing        = 4  // near blocks that wait for late far ones: slack+1
+	never           = -1 << 30
+	nearRing        = 4 // near blocks that wait for late far ones: slack+1
 )
 
 // Result is what was measured since the start. Losses are over 300 to 3400 Hz.
@@ -37,12 +38,13 @@ type Meter struct {
 	grid            bins
 	ownFar, ownNear *thinned // nil where the shared spectra do
 
-	far      [farRing]farBlock
-	farNext  int  // index of the far block to come, on the near end's clock
-	farHeard bool // there has been one
-	farSpoke int  // index after the last one of speech
-	near     [nearRing]nearBlock
-	nearNext int
+	far       [farRing]farBlock
+	farNext   int  // index of the far block to come, on the near end's clock
+	farHeard  bool // there has been one
+	farSpoke  int  // index after the last one of speech
+	near      [nearRing]nearBlock
+	nearNext  int
+	nearSpoke int // last block in which the near end was too loud for an echo
 
 	seg   segment
 	total totals
@@ -76,7 +78,7 @@ func New(rate int) (*Meter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("echo: %w", err)
 	}
-	m := &Meter{}
+	m := &Meter{nearSpoke: never}
 	if narrow(s) && rate > 22000 {
 		m.ownFar, m.ownNear = newThinned(rate), newThinned(rate)
 		s = m.ownNear.spectrum
@@ -92,7 +94,7 @@ func (m *Meter) Reset() {
 	if m.ownFar != nil {
 		m.ownFar.spectrum.Gap()
 	}
-	*m = Meter{grid: m.grid, ownFar: m.ownFar, ownNear: m.ownNear}
+	*m = Meter{grid: m.grid, ownFar: m.ownFar, ownNear: m.ownNear, nearSpoke: never}
 }
 
 // Gap says that the near block to come does not join on the last one.
@@ -171,7 +173,14 @@ func (m *Meter) compare(b *nearBlock, at int) {
 	if s.blocks > 0 && at-s.began >= segmentSpan {
 		m.close()
 	}
-	if !w.usable || b.energy > geigel*w.loudest {
+	if !w.usable {
+		return
+	}
+	if b.energy > geigel*w.loudest {
+		m.nearSpoke = at
+		return
+	}
+	if at-m.nearSpoke <= afterTalk { // it fades; the far end may send it back
 		return
 	}
 	if w.speaking {

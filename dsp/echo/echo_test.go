@@ -272,7 +272,7 @@ func TestNearVoiceThatTheFarEndSendsBackIsNoEcho(t *testing.T) {
 	for _, delay := range []float64{0, 20, 150} {
 		far := path{25, delay, 20, 2}.through(16000, near)
 		copy(far[8*16000:14*16000], caller)
-		if r := measure(t, 16000, near, far); r.LossDB < 48 { // no more than a trace in the pauses
+		if r := measure(t, 16000, near, far); r.LossDB.Valid() {
 			t.Errorf("%v ms: %+v", delay, r)
 		}
 	}

@@ -16,6 +16,7 @@ const (
 const (
 	leastEnergy = 1e-8 // -80 dBov: below, a near block is as good as silent
 	echoShare   = 0.2  // of the near end's energy that one lag explains where what it hears is an echo
+	afterTalk   = 5    // blocks after such near speech that do not count either
 	geigel      = 0.25 // near blocks louder than 6 dB under the far end are near speech
 )
 

@@ -138,6 +138,9 @@ func (r *run) all(ctx context.Context) int {
 	}
 	if status == statusInterrupted {
 		fmt.Fprintln(r.stderr, "analyze: interrupted")
+		if !r.JSON {
+			return status // nobody waits for a table of what was not done
+		}
 	}
 	if err := r.printAll(all); err != nil {
 		return r.cannotWrite(err)

@@ -25,7 +25,7 @@ const (
 
 // blocks writes what the whole analyzer costs per 20 ms.
 func blocks(ctx context.Context, page io.Writer, speech string) error {
-	x, err := load(speech, heardSeconds+10)
+	x, err := hear(speech, heardSeconds+10)
 	if err != nil {
 		return err
 	}

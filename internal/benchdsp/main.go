@@ -48,7 +48,7 @@ func run(ctx context.Context, o options) error {
 	}
 	var page bytes.Buffer
 	fmt.Fprintf(&page, "# What the meter costs\n\n")
-	fmt.Fprintf(&page, "Written by `make bench-dsp` on %s, %d processors, %s.\n\n", processor(), runtime.NumCPU(), runtime.Version())
+	fmt.Fprintf(&page, "Written by `make bench-dsp` on %s, %d processors, %s%s.\n\n", processor(), runtime.NumCPU(), runtime.Version(), load())
 	if err := programs(ctx, &page, o, speech, source); err != nil {
 		return err
 	}
@@ -75,6 +75,16 @@ func processor() string {
 		}
 	}
 	return runtime.GOARCH
+}
+
+// load says how many programs wanted a processor before we began: by the clock, figures
+// from a busy machine are too long.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(b)); err == nil && len(fields) > 0 {
+		return ", load " + fields[0] + " when it began"
+	}
+	return ""
 }
 
 // version is what a program says of itself, in its first line.

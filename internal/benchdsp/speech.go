@@ -87,8 +87,8 @@ func writeOwn(path string, seconds int) error {
 	return w.Close()
 }
 
-// load reads so many seconds from the middle of a recording.
-func load(path string, seconds int) ([]float32, error) {
+// hear reads so many seconds of a recording.
+func hear(path string, seconds int) ([]float32, error) {
 	r, err := wavfile.Stream(path)
 	if err != nil {
 		return nil, err

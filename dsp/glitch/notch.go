@@ -31,6 +31,7 @@ const (
 	dipShort   = 8    // ticks that are left of a hole of 20 ms behind Opus
 	dipSharp   = 10.0 // dB
 	dipDepth   = 22.0 // dB
+	dugLevel   = -100 // dB: below the steps of 16-bit samples
 	speechStep = 20   // ticks between looks at what is loud
 )
 
@@ -127,10 +128,8 @@ func (m *Meter) bodyMean(a, b int) float64 {
 func (m *Meter) judgeNotch(start, end int) {
 	from, to := m.sampleOf(start), m.sampleOf(end)
 	a, b := m.longestRun(from-2*m.tick, to+2*m.tick)
-	if b-a >= m.rate*shortest/1000-1 {
-		if m.empty(a, b) {
-			m.lose(Dropout, a, b)
-		}
+	if b-a >= m.rate*shortest/1000-1 && m.empty(a, b) {
+		m.lose(Dropout, a, b)
 		return
 	}
 	switch m.soft(start, end) {
@@ -186,6 +185,9 @@ func (m *Meter) empty(a, b int) bool {
 // No room lets a voice end within two milliseconds and come back the same.
 func (m *Meter) soft(start, end int) Kind {
 	length := end - start
+	if m.dug(start, end) {
+		return Dip
+	}
 	if length > softLong {
 		return ""
 	}
@@ -208,6 +210,17 @@ func (m *Meter) soft(start, end int) Kind {
 		return Dip
 	}
 	return ""
+}
+
+// dug says whether a hole between loud sounds ends in digital silence: behind a codec one of
+// 60 ms and more does, a consonant keeps the noise of its room.
+func (m *Meter) dug(start, end int) bool {
+	low := math.Inf(1)
+	for k := start; k < end; k++ {
+		low = min(low, m.body[k&(ticks-1)])
+	}
+	from, to, ms := m.sampleOf(start), m.sampleOf(end), m.tick
+	return decibels(low) < dugLevel && min(m.power(from-9*ms, from-ms), m.power(to+ms, to+9*ms)) > m.loud.levelDB-besideGate
 }
 
 // power is the mean square, about the mean, of the samples from one to another, in dB.

@@ -11,6 +11,8 @@ func (a *Analyzer) findings(r *Report) []Finding {
 		a.echoing,
 		a.level,
 		a.clipping,
+		a.dropping,
+		a.crackling,
 		a.noisy,
 		a.muffled,
 		a.offset,

@@ -66,6 +66,10 @@ type Limits struct {
 	// Echo is the echo loss from far end to microphone, dB; lower is worse. 3GPP TS 26.132
 	// clause 8.7, bad [Q]
 	Echo Limit `yaml:"echo_loss_db" json:"echo_loss_db"`
+	// Dropouts is how often in five minutes samples go missing; more is worse. [Q]
+	Dropouts Limit `yaml:"dropouts_per_5min" json:"dropouts_per_5min"`
+	// Crackle is how many clusters of clicks a minute has; more is worse. [A]
+	Crackle Limit `yaml:"crackles_per_minute" json:"crackles_per_minute"`
 	// DeadSeconds is how long digital silence or a frozen sample lasts before the
 	// microphone counts as dead.
 	DeadSeconds float64 `yaml:"dead_s" json:"dead_s"`
@@ -103,6 +107,8 @@ func DefaultLimits() Limits {
 		Pumping:           Limit{Watch: 2, Bad: 4},
 		MinPumping:        6,
 		Echo:              Limit{Watch: 46, Bad: 30},
+		Dropouts:          Limit{Watch: 1, Bad: 5},
+		Crackle:           Limit{Watch: 1, Bad: 6},
 		DeadSeconds:       4,
 		UnansweredSeconds: 30,
 		MinActive:         5,

@@ -7,6 +7,7 @@ import (
 	"github.com/headroom-voice/headroom/dsp/clip"
 	"github.com/headroom-voice/headroom/dsp/dc"
 	"github.com/headroom-voice/headroom/dsp/filter"
+	"github.com/headroom-voice/headroom/dsp/glitch"
 	"github.com/headroom-voice/headroom/dsp/hum"
 	"github.com/headroom-voice/headroom/dsp/hum/lowband"
 	"github.com/headroom-voice/headroom/dsp/level"
@@ -43,6 +44,7 @@ type meters struct {
 	reach  *band.Meter
 	clip   *clip.Meter
 	peaks  *clip.Peaks
+	glitch *glitch.Meter
 	stuck  *stuck.Meter
 	pace   *talk.Pace
 
@@ -83,6 +85,9 @@ func newMeters(rate int, _ Tap) (m meters, err error) {
 	if m.peaks, err = clip.NewPeaks(rate); err != nil {
 		return m, err
 	}
+	if m.glitch, err = glitch.New(rate); err != nil {
+		return m, err
+	}
 	if m.band, err = lowband.New(rate); err != nil {
 		return m, err
 	}
@@ -112,6 +117,7 @@ func (m *meters) reset() {
 	m.reach.Reset()
 	m.clip.Reset()
 	m.peaks.Reset()
+	m.glitch.Reset()
 	m.band.Reset()
 	m.hum.Reset()
 	m.buzz.Reset()
@@ -129,6 +135,7 @@ func (m *meters) gap() {
 	m.noise.Gap()
 	m.reach.Gap()
 	m.clip.Gap()
+	m.glitch.Gap()
 	m.band.Gap()
 	m.hum.Gap()
 	m.buzz.Gap()
@@ -150,6 +157,8 @@ func (a *Analyzer) hear(b block) {
 	m.reach.Process(b.spectrum, b.speech.Speech)
 	m.clip.Process(b.raw)
 	m.peaks.Process(b.raw, b.speech.Speech && !b.speech.Tonal)
+	m.glitch.Process(b.raw)
+	a.glitches(b.end)
 	m.stuck.Process(b.raw)
 	m.pace.Process(b.spectrum, b.speech.Speech)
 	m.low = m.band.Process(m.low[:0], b.raw)

@@ -44,6 +44,7 @@ func (a *Analyzer) metrics() Metrics {
 		PeakFactor:      raw.Peak - raw.Active, // None - x is None
 	}
 	a.clipMetrics(&m)
+	a.glitchMetrics(&m)
 	a.lowMetrics(&m)
 	a.reachMetrics(&m)
 	a.echoMetrics(&m)

@@ -97,6 +97,13 @@ type Metrics struct {
 	PeakCrowding  dsp.Value `json:"peak_crowding" doc:"Share of speech (20 ms at a time) whose top lies within 3 dB of the highest, 0..1"`
 	PeakBend      dsp.Value `json:"peak_bend" doc:"How sharp the highest peaks are against the next, natural logarithm; below 0 they are blunt"`
 
+	// Glitches
+	DropoutRate    dsp.Value `json:"dropouts_per_5min" doc:"Drop-outs, buffers played twice and blocks missing, in five minutes"`
+	DropoutLongest dsp.Value `json:"dropout_longest_ms" doc:"The longest of the drop-outs, ms; null without"`
+	Repeats        int       `json:"repeated_buffers" doc:"Buffers played twice"`
+	Slips          int       `json:"sample_slips" doc:"Jumps where samples are missing"`
+	CrackleRate    dsp.Value `json:"crackles_per_minute" doc:"Clusters of clicks in a minute"`
+
 	// Band
 	HighLow     dsp.Value `json:"high_low_db" doc:"Speech at 4.5 to 7 kHz over 0.3 to 3.4 kHz, dB"`
 	HighMid     dsp.Value `json:"high_mid_db" doc:"Speech at 4.5 to 7 kHz over 2 to 3.4 kHz, dB"`

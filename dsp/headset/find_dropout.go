@@ -1,0 +1,87 @@
+package headset
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/glitch"
+)
+
+// minGlitch is the scored time in seconds that glitches are counted over at least: one in
+// ten seconds says nothing of five minutes.
+const minGlitch = 60.0
+
+// fewest is how many of a kind there must be where one may be a mouth's or a codec's.
+const fewest = 2
+
+// glitches notes where the last block, up to end, showed something.
+func (a *Analyzer) glitches(end float64) {
+	for e, ok := a.meters.glitch.Event(); ok; e, ok = a.meters.glitch.Event() {
+		kind := Dropout
+		switch {
+		case e.Kind == glitch.Crackle:
+			kind = Crackle
+		case e.Kind == glitch.Dip && a.cfg.Tap == TapMic:
+			continue
+		}
+		since := a.meters.glitch.Result().Seconds - e.At
+		a.event(kind, end-since+e.Length, e.Length)
+	}
+}
+
+// lost counts what the tap's own evidence calls lost: behind a codec also what it has made
+// of a hole.
+func (a *Analyzer) lost() int {
+	g := a.meters.glitch.Result()
+	if a.cfg.Tap == TapWire {
+		return g.Lost() + g.Dips
+	}
+	return g.Lost()
+}
+
+func (a *Analyzer) glitchMetrics(m *Metrics) {
+	g := a.meters.glitch.Result()
+	m.DropoutRate, m.DropoutLongest, m.CrackleRate = dsp.None(), dsp.None(), dsp.None()
+	if g.Seconds == 0 {
+		return
+	}
+	minutes := math.Max(minGlitch, g.Seconds) / 60
+	m.DropoutRate = dsp.Value(5 * float64(a.lost()) / minutes)
+	m.CrackleRate = dsp.Value(float64(g.Clicking()) / minutes)
+	if g.Longest > 0 {
+		m.DropoutLongest = dsp.Value(1000 * g.Longest)
+	}
+	m.Repeats, m.Slips = g.Repeats, g.Slips
+}
+
+func (a *Analyzer) dropping(r *Report) (Finding, bool) {
+	n := a.lost()
+	s, limit, ok := a.cfg.Limits.Dropouts.from(r.Metrics.DropoutRate)
+	if !ok || a.cfg.Tap == TapWire && n < fewest {
+		return Finding{}, false
+	}
+	where := "check the plug and the adapter, try another port, look at the computer's load; replace the headset if it stays."
+	if a.cfg.Tap == TapWire {
+		where = "look whether the microphone itself has them; if it has not, it is the computer or a codec on the way."
+	}
+	return Finding{
+		Kind: Dropout, Severity: s, Value: r.Metrics.DropoutRate, Limit: dsp.Value(limit),
+		Text: fmt.Sprintf("Sound goes missing %s (%.0f in five minutes): %s", times(n), r.Metrics.DropoutRate, where),
+	}, true
+}
+
+// from grades a count of which more is worse: to reach watch is to be watched.
+func (l Limit) from(v dsp.Value) (Severity, float64, bool) {
+	if s, limit, ok := l.over(v); ok {
+		return s, limit, ok
+	}
+	return Watch, l.Watch, float64(v) >= l.Watch
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}

@@ -45,10 +45,16 @@ func newLayout(rate int, binHz float64) layout {
 func (l *layout) power(to *levels, f *spectrum.Frame) (all float32) {
 	for b := range l.n {
 		bins := f.Power[l.start[b]:l.start[b+1]]
-		sum := lowestBin * float32(len(bins))
-		for _, p := range bins {
-			sum += p
+		sum, odd := lowestBin*float32(len(bins)), float32(0)
+		for len(bins) >= 2 { // two sums, since each has to wait for its last addition
+			sum += bins[0]
+			odd += bins[1]
+			bins = bins[2:]
 		}
+		if len(bins) > 0 {
+			sum += bins[0]
+		}
+		sum += odd
 		to[b] = sum
 		all += sum
 	}

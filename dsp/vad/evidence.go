@@ -36,29 +36,31 @@ type shape struct {
 
 func look(block []float32) shape {
 	n := len(block) / 4
-	var part [4]float32
-	x, y, z, w := block[:n], block[n:2*n], block[2*n:3*n], block[3*n:4*n]
+	x := block[:n]
+	y, z, w := block[n:][:len(x)], block[2*n:][:len(x)], block[3*n:][:len(x)]
+	var a, b, c, d float32
 	for i, v := range x {
-		part[0] += v * v
-		part[1] += y[i] * y[i]
-		part[2] += z[i] * z[i]
-		part[3] += w[i] * w[i]
+		a += v * v
+		b += y[i] * y[i]
+		c += z[i] * z[i]
+		d += w[i] * w[i]
 	}
-	sum := part[0] + part[1] + part[2] + part[3]
-	if !(sum < dsp.MaxSample*dsp.MaxSample) { // else no sample can be broken
-		sum = 0
-		for k := range part {
-			part[k] = 0
-			for _, s := range block[k*n : (k+1)*n] {
-				v := dsp.Sample(s)
-				part[k] += v * v
-			}
-			sum += part[k]
-		}
+	if !(a+b+c+d < dsp.MaxSample*dsp.MaxSample) { // else no sample can be broken
+		a, b, c, d = power(x), power(y), power(z), power(w)
 	}
+	sum := a + b + c + d
 	return shape{
 		power: float64(sum) / float64(max(1, 4*n)),
-		click: max(part[0], part[1], part[2], part[3]) > clickly*sum,
-		even:  min(part[0], part[1], part[2], part[3]) > evenly*sum,
+		click: max(a, b, c, d) > clickly*sum,
+		even:  min(a, b, c, d) > evenly*sum,
 	}
+}
+
+// power is the sum of the squares, broken samples left out.
+func power(x []float32) (sum float32) {
+	for _, s := range x {
+		v := dsp.Sample(s)
+		sum += v * v
+	}
+	return sum
 }

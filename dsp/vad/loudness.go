@@ -1,5 +1,7 @@
 package vad
 
+import "math"
+
 const (
 	cells    = 48    // of the histogram of block levels ...
 	cellDB   = 2.0   // ... this wide ...
@@ -17,7 +19,7 @@ type loudness struct {
 	in              int            // blocks since the last look
 
 	known   bool    // enough was heard
-	between float64 // dBov: parts the two sorts
+	between float64 // power that parts the two sorts
 	apart   float64 // dB between their means
 	unrest  float32 // mean evidence of the lower sort
 }
@@ -42,6 +44,7 @@ func (l *loudness) study() {
 	}
 	l.known = total > enough
 	var lower, lowerMoment, evidence, best float32
+	at := 0
 	for c := range l.count[:cells-1] {
 		lower += l.count[c]
 		lowerMoment += l.count[c] * float32(c)
@@ -52,10 +55,10 @@ func (l *loudness) study() {
 		}
 		apart := (moment-lowerMoment)/upper - lowerMoment/lower
 		if v := lower * upper * apart * apart; v > best {
-			best = v
-			l.between = bottomDB + float64(c+1)*cellDB
+			best, at = v, c+1
 			l.apart = float64(apart) * cellDB
 			l.unrest = evidence / lower
 		}
 	}
+	l.between = math.Pow(10, (bottomDB+float64(at)*cellDB)/10)
 }

@@ -46,7 +46,7 @@ func (t *noiseTracker) next(p *levels) {
 		low = min(low, t.before[b])
 		m := t.mean[b]
 		if s < absent*low {
-			m += (v - m) / slowest
+			m += (v - m) * (1. / slowest)
 		}
 		t.mean[b] = max(low, min(m, highest*low))
 	}

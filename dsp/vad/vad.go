@@ -2,7 +2,6 @@ package vad
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/spectrum"
@@ -30,9 +29,8 @@ const (
 	restless       = 0.3         // evidence: steady noise has up to 0.06, babble and music from 1 [M]
 	oneSort        = 6.5         // dB apart: less is one and the same sort, as babble alone [M]
 	oneSortsAsked  = 3.5         // evidence asked then
-	withinDB       = 16.         // of the talker's level speech stays (P.56: 15.9) ...
-	withinShare    = 0.025119    // as a share of the power
-	closestDB      = 6.          // ... and at least this beside a restless background
+	within         = 0.0251      // 16 dB below the talker's level speech stays (P.56: 15.9) ...
+	closest        = 0.251       // ... and 6 dB at least beside a restless background
 	louder, softer = 0.02, 0.002 // of the way that the talker's level follows, a block
 	elsewhere      = 0.001       // by which it falls with each block of what may be a softer talker
 )
@@ -120,15 +118,16 @@ func (d *Detector) Process(f *spectrum.Frame, block []float32) Frame {
 	}
 	noise := float64(d.noise.total())
 	over := max(0, s.power-noise)
-	wants, within := d.demands()
-	near := level > lowestDBov && over > d.talker*within
+	wants, loud := d.demands()
+	near := level > lowestDBov && over > loud
 	d.follow(e, wants, near, over, s)
 	d.last = Frame{
 		Speech: d.hang > 0 && !tonal, Tonal: tonal,
 		LevelDBov: level, NoiseDBov: dsp.PowerDBov(noise),
 	}
 	if near {
-		d.last.Probability = 1 / (1 + math.Exp(-4*float64(e/wants-1)))
+		e := max(0, e)
+		d.last.Probability = float64(e * e / (e*e + wants*wants))
 	}
 	d.blocks++
 	if d.last.Speech {
@@ -165,21 +164,18 @@ func (d *Detector) listen(f *spectrum.Frame) float32 {
 	return e
 }
 
-// demands says how much evidence speech has to have, and what share of the talker's power.
-func (d *Detector) demands() (evidence float32, share float64) {
+// demands says how much evidence speech has to have, and what power over the noise.
+func (d *Detector) demands() (evidence float32, power float64) {
 	l := &d.loudness
-	within := withinDB
+	power = d.talker * within
 	if !l.known || l.unrest < restless {
-		return d.enough, withinShare
+		return d.enough, power
 	}
 	evidence = max(d.enough, min(mostAsked, asked*l.unrest))
 	if l.apart < oneSort {
 		evidence = oneSortsAsked
 	}
-	if d.talker > 0 {
-		within = min(within, max(closestDB, dsp.PowerDBov(d.talker)-l.between))
-	}
-	return evidence, math.Pow(10, -within/10)
+	return evidence, max(power, min(d.talker*closest, l.between))
 }
 
 // follow counts the evidence e of a block, and follows the talker.

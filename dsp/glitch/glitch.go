@@ -138,10 +138,7 @@ func (m *Meter) Process(frame []float32) {
 	for len(frame) > 0 {
 		to := m.ring[m.seen&(len(m.ring)-1):]
 		n := min(len(frame), m.tick-m.filled, len(to))
-		to = to[:n]
-		for i, s := range frame[:n] {
-			to[i] = dsp.Sample(s)
-		}
+		copy(to, frame[:n])
 		m.seen += n
 		m.filled += n
 		frame = frame[n:]
@@ -224,32 +221,48 @@ func (m *Meter) endTick() {
 }
 
 // energies gives the mean squares of the difference and of the second difference over
-// the last tick.
+// the last tick, whose broken samples it mends.
 func (m *Meter) energies() (body, edge float64) {
+	body, edge = m.sums()
+	if first := m.ring[(m.seen-m.tick)&(len(m.ring)-1)]; !(body+edge < 16) || dsp.Sample(first) != first {
+		for n := m.seen - m.tick; n < m.seen; n++ {
+			s := &m.ring[n&(len(m.ring)-1)]
+			*s = dsp.Sample(*s)
+		}
+		body, edge = m.sums()
+	}
+	return body / float64(m.tick), edge / float64(m.tick)
+}
+
+func (m *Meter) sums() (body, edge float64) {
 	mask := len(m.ring) - 1
 	at := m.seen - m.tick
-	var b, e float32
-	if from := (at - m.reach - 1) & mask; from+m.tick+m.reach+1 <= len(m.ring) {
-		x := m.ring[from : from+m.tick+m.reach+1]
-		far, x2 := x[1:], x[m.reach-1:]
-		x1, x0 := x[m.reach:], x[m.reach+1:]
-		far, x2, x1 = far[:len(x0)], x2[:len(x0)], x1[:len(x0)]
-		for i, v := range x0 {
-			d := v - far[i]
-			b += d * d
-			c := v - 2*x1[i] + x2[i]
-			e += c * c
-		}
-	} else {
+	from := (at - m.reach - 1) & mask
+	if from+m.tick+m.reach+1 > len(m.ring) {
 		for n := at; n < m.seen; n++ {
-			v := m.ring[n&mask]
-			d := v - m.ring[(n-m.reach)&mask]
-			b += d * d
-			c := v - 2*m.ring[(n-1)&mask] + m.ring[(n-2)&mask]
-			e += c * c
+			v := m.at(n)
+			d, c := v-m.at(n-m.reach), v-2*m.at(n-1)+m.at(n-2)
+			body += d * d
+			edge += c * c
 		}
+		return body, edge
 	}
-	return float64(b) / float64(m.tick), float64(e) / float64(m.tick)
+	x := m.ring[from : from+m.tick+m.reach+1]
+	x0, x1, x2, far := x[m.reach+1:], x[m.reach:], x[m.reach-1:], x[1:]
+	x1, x2, far = x1[:len(x0)], x2[:len(x0)], far[:len(x0)]
+	var b, e, b1, e1 float32 // two of each: an addition waits for the one before
+	i := 0
+	for ; i+1 < len(x0); i += 2 {
+		d, d1 := x0[i]-far[i], x0[i+1]-far[i+1]
+		c, c1 := x0[i]-2*x1[i]+x2[i], x0[i+1]-2*x1[i+1]+x2[i+1]
+		b, b1 = b+d*d, b1+d1*d1
+		e, e1 = e+c*c, e1+c1*c1
+	}
+	if i < len(x0) {
+		d, c := x0[i]-far[i], x0[i]-2*x1[i]+x2[i]
+		b, e = b+d*d, e+c*c
+	}
+	return float64(b + b1), float64(e + e1)
 }
 
 // at gives the n-th sample since New or Reset; it must be one of the last that are kept.

@@ -163,7 +163,7 @@ func TestOrdinarySoundIsNoGlitch(t *testing.T) {
 		}
 		for name, x := range sounds {
 			r := measure(t, rate, dsptest.Quantize(x))
-			if r.Lost() > 0 || r.Clicking() > 1 {
+			if r.Lost() > 0 || r.Clicking() > 1 || r.Dips > 3 {
 				t.Errorf("%s at %d Hz: %+v", name, rate, r)
 			}
 		}
@@ -232,6 +232,18 @@ func comfort(rate int, x []float32) []float32 {
 		}
 	}
 	return x
+}
+
+func TestWhatACodecLeavesOfAHoleIsADip(t *testing.T) {
+	x := speech(t, "agent-1", 16000, 20)
+	want := spoil(16000, 1600, x, func(x []float32, q int) {
+		for i := range 1600 { // it sinks over 10 ms and comes back over as many
+			x[q+i] *= float32(math.Exp(-float64(min(i, 1600-i)) / 16))
+		}
+	})
+	if r := measure(t, 16000, x); r.Lost() > want/4 || r.Dips < want/4 {
+		t.Errorf("%d holes: %+v", want, r)
+	}
 }
 
 func TestWhatFollowsAGapIsNotJudged(t *testing.T) {

@@ -220,7 +220,7 @@ func (m *Meter) dug(start, end int) bool {
 		low = min(low, m.body[k&(ticks-1)])
 	}
 	from, to, ms := m.sampleOf(start), m.sampleOf(end), m.tick
-	return decibels(low) < dugLevel && min(m.power(from-9*ms, from-ms), m.power(to+ms, to+9*ms)) > m.loud.levelDB-besideGate
+	return decibels(low) < dugLevel && m.gain(from-ms) < tonal && min(m.power(from-9*ms, from-ms), m.power(to+ms, to+9*ms)) > m.loud.levelDB-besideGate
 }
 
 // power is the mean square, about the mean, of the samples from one to another, in dB.

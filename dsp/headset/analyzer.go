@@ -13,8 +13,8 @@ const (
 	levelWindow     = 10 // seconds of the running active level
 	minRate         = 8000
 	maxRate         = 96000
-	maxReadings     = 600 // kept for whoever fetches them late; then the oldest are lost
-	maxEvents       = 256 // kept in the same way
+	maxReadings     = 120 // kept for whoever fetches them late; then the oldest are lost
+	maxEvents       = 128 // kept in the same way
 )
 
 // Config says what an Analyzer listens to.
@@ -73,7 +73,7 @@ func New(cfg Config) (*Analyzer, error) {
 	}
 	a.SetLimits(cfg.Limits)
 	var err error
-	if a.meters, err = newMeters(cfg.SampleRate, cfg.Tap); err != nil {
+	if a.meters, err = newMeters(cfg.SampleRate); err != nil {
 		return nil, fmt.Errorf("headset: %w", err)
 	}
 	if a.far, err = newFar(cfg.SampleRate); err != nil {
@@ -194,10 +194,10 @@ func (a *Analyzer) endSecond() {
 	a.readings.push(r)
 }
 
-// Reading gives the next finished second that has not been given yet. The last 600 are
+// Reading gives the next finished second that has not been given yet. The last 120 are
 // kept.
 func (a *Analyzer) Reading() (Reading, bool) { return a.readings.pop() }
 
 // Event gives the next moment at which a fault showed and that has not been given yet.
-// The last 256 are kept. Events are for eyes and ears; what is judged is in the Report.
+// The last 128 are kept. Events are for eyes and ears; what is judged is in the Report.
 func (a *Analyzer) Event() (Event, bool) { return a.events.pop() }

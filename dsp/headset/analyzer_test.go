@@ -123,7 +123,7 @@ func TestUnfetchedReadingsAreBounded(t *testing.T) {
 	for _, ok := a.Reading(); ok; _, ok = a.Reading() {
 		n++
 	}
-	if n != 600 || first.At != 51 {
+	if n != 120 || first.At != 531 {
 		t.Errorf("%d readings from second %v on", n, first.At)
 	}
 }

@@ -37,7 +37,7 @@ func (a *Analyzer) muffled(r *Report) (Finding, bool) {
 		}
 	}
 	s, limit, ok := l.MuffledRolloff.under(m.Rolloff)
-	if !ok || !(a.meters.reach.Result().Tilt < dullTilt) {
+	if !ok || !(a.meters.band.Result().Tilt < dullTilt) {
 		return Finding{}, false
 	}
 	return Finding{

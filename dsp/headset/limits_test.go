@@ -30,9 +30,9 @@ func TestMistakesInLimitsAreNamed(t *testing.T) {
 	for want, change := range map[string]func(*headset.Limits){
 		"noise_dbov: bad is -60 and watch is -50, but more is worse here: bad must not be below watch": func(l *headset.Limits) { l.Noise.Bad = -60 },
 		"quiet_dbov: bad is -10 and watch is -30, but less is worse here: bad must not be above watch": func(l *headset.Limits) { l.Quiet.Bad = -10 },
-		"dead_s: -1 is below 0":                           func(l *headset.Limits) { l.DeadSeconds = -1 },
-		"loud_dbov.watch: NaN is out of range; expected -1e6 to 1e6":              func(l *headset.Limits) { l.Loud.Watch = math.NaN() },
-		"clipped_share.bad: +Inf is out of range; expected -1e6 to 1e6":           func(l *headset.Limits) { l.Clipping.Bad = math.Inf(1) },
+		"dead_s: -1 is below 0": func(l *headset.Limits) { l.DeadSeconds = -1 },
+		"loud_dbov.watch: NaN is out of range; expected -1e6 to 1e6":    func(l *headset.Limits) { l.Loud.Watch = math.NaN() },
+		"clipped_share.bad: +Inf is out of range; expected -1e6 to 1e6": func(l *headset.Limits) { l.Clipping.Bad = math.Inf(1) },
 	} {
 		l := headset.DefaultLimits()
 		change(&l)

@@ -41,107 +41,78 @@ type meters struct {
 
 	levels *level.Pair // as the samples came, and behind the high-pass
 	noise  *noise.Meter
-	reach  *band.Meter
+	band   *band.Meter
 	clip   *clip.Meter
 	peaks  *clip.Peaks
 	glitch *glitch.Meter
 	stuck  *stuck.Meter
 	pace   *talk.Pace
 
-	band   *lowband.Decimator // what hum, offset and breath share
-	low    []float32
-	hum    *hum.Meter
-	buzz   *buzz.Meter
-	dc     *dc.Meter
-	breath *breath.Meter
-	pump   *pump.Meter
+	lowBand *lowband.Decimator // what hum, offset and breath share
+	low     []float32
+	hum     *hum.Meter
+	buzz    *buzz.Meter
+	dc      *dc.Meter
+	breath  *breath.Meter
+	pump    *pump.Meter
+
+	all    []interface{ Reset() }
+	broken []interface{ Gap() } // those that a gap concerns
+	err    error                // of the first that could not be made
 }
 
-func newMeters(rate int, _ Tap) (m meters, err error) {
-	m.highPass = filter.NewHighPass(rate, highPassHz)
+func newMeters(rate int) (meters, error) {
+	var m meters
+	m.highPass = hire(&m, func(rate int) (*filter.HighPass, error) { return filter.NewHighPass(rate, highPassHz), nil }, rate)
 	m.filtered = make([]float32, rate/blocksPerSecond)
-	m.pace = talk.NewPace()
-	if m.stuck, err = stuck.New(rate); err != nil {
-		return m, err
+	m.spectrum = hire(&m, spectrum.New, rate)
+	m.speech = hire(&m, vad.New, rate)
+	m.levels = hire(&m, level.NewPair, rate)
+	m.noise = hire(&m, noise.New, rate)
+	m.band = hire(&m, band.New, rate)
+	m.clip = hire(&m, clip.New, rate)
+	m.peaks = hire(&m, clip.NewPeaks, rate)
+	m.glitch = hire(&m, glitch.New, rate)
+	m.stuck = hire(&m, stuck.New, rate)
+	m.pace = hire(&m, func(int) (*talk.Pace, error) { return talk.NewPace(), nil }, rate)
+	m.lowBand = hire(&m, lowband.New, rate)
+	m.hum = hire(&m, hum.New, rate)
+	m.buzz = hire(&m, buzz.New, rate)
+	m.dc = hire(&m, dc.New, rate)
+	m.breath = hire(&m, breath.New, rate)
+	m.pump = hire(&m, pump.New, rate)
+	if m.err != nil {
+		return meters{}, m.err
 	}
-	if m.spectrum, err = spectrum.New(rate); err != nil {
-		return m, err
+	m.low = make([]float32, 0, m.lowBand.Cap(rate/blocksPerSecond))
+	return m, nil
+}
+
+// hire makes a meter that is reset, and told of gaps, with all others. The first error
+// stays in m.err.
+func hire[M interface{ Reset() }](m *meters, make func(rate int) (M, error), rate int) M {
+	meter, err := make(rate)
+	if err != nil && m.err == nil {
+		m.err = err
 	}
-	if m.speech, err = vad.New(rate); err != nil {
-		return m, err
+	m.all = append(m.all, meter)
+	if g, ok := any(meter).(interface{ Gap() }); ok {
+		m.broken = append(m.broken, g)
 	}
-	if m.levels, err = level.NewPair(rate); err != nil {
-		return m, err
-	}
-	if m.noise, err = noise.New(rate); err != nil {
-		return m, err
-	}
-	if m.reach, err = band.New(rate); err != nil {
-		return m, err
-	}
-	if m.clip, err = clip.New(rate); err != nil {
-		return m, err
-	}
-	if m.peaks, err = clip.NewPeaks(rate); err != nil {
-		return m, err
-	}
-	if m.glitch, err = glitch.New(rate); err != nil {
-		return m, err
-	}
-	if m.band, err = lowband.New(rate); err != nil {
-		return m, err
-	}
-	m.low = make([]float32, 0, m.band.Cap(rate/blocksPerSecond))
-	if m.hum, err = hum.New(rate); err != nil {
-		return m, err
-	}
-	if m.buzz, err = buzz.New(rate); err != nil {
-		return m, err
-	}
-	if m.dc, err = dc.New(rate); err != nil {
-		return m, err
-	}
-	if m.breath, err = breath.New(rate); err != nil {
-		return m, err
-	}
-	m.pump, err = pump.New(rate)
-	return m, err
+	return meter
 }
 
 func (m *meters) reset() {
-	m.highPass.Reset()
-	m.spectrum.Reset()
-	m.speech.Reset()
-	m.levels.Reset()
-	m.noise.Reset()
-	m.reach.Reset()
-	m.clip.Reset()
-	m.peaks.Reset()
-	m.glitch.Reset()
-	m.band.Reset()
-	m.hum.Reset()
-	m.buzz.Reset()
-	m.dc.Reset()
-	m.breath.Reset()
-	m.pump.Reset()
-	m.stuck.Reset()
-	m.pace.Reset()
+	for _, meter := range m.all {
+		meter.Reset()
+	}
 }
 
 // gap says that the samples that follow do not join on those before.
 func (m *meters) gap() {
-	m.spectrum.Gap()
-	m.speech.Gap()
-	m.noise.Gap()
-	m.reach.Gap()
-	m.clip.Gap()
-	m.glitch.Gap()
-	m.band.Gap()
-	m.hum.Gap()
-	m.buzz.Gap()
-	m.breath.Gap()
-	m.stuck.Gap()
-	m.pace.Gap()
+	for _, meter := range m.broken {
+		meter.Gap()
+	}
 }
 
 // hear gives every meter the next block.
@@ -154,14 +125,14 @@ func (a *Analyzer) hear(b block) {
 
 	m.levels.Process(b.raw, b.filtered)
 	m.noise.Process(b.spectrum, b.speech)
-	m.reach.Process(b.spectrum, b.speech.Speech)
+	m.band.Process(b.spectrum, b.speech.Speech)
 	m.clip.Process(b.raw)
 	m.peaks.Process(b.raw, b.speech.Speech && !b.speech.Tonal)
 	m.glitch.Process(b.raw)
 	a.glitches(b.end)
 	m.stuck.Process(b.raw)
 	m.pace.Process(b.spectrum, b.speech.Speech)
-	m.low = m.band.Process(m.low[:0], b.raw)
+	m.low = m.lowBand.Process(m.low[:0], b.raw)
 	m.hum.Process(m.low)
 	m.buzz.Process(b.spectrum)
 	m.dc.Process(m.low)

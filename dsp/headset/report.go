@@ -69,7 +69,7 @@ func (a *Analyzer) lowMetrics(m *Metrics) {
 
 // reachMetrics fills in how far up the speech reaches.
 func (a *Analyzer) reachMetrics(m *Metrics) {
-	b := a.meters.reach.Result()
+	b := a.meters.band.Result()
 	m.HighLow, m.HighMid, m.Rolloff, m.HighsMasked = b.HighLow, b.HighMid, b.Rolloff, b.Masked
 	m.Bandwidth, m.NarrowBand = b.Edge, b.Cut.Valid()
 	if m.NarrowBand {
@@ -79,4 +79,4 @@ func (a *Analyzer) reachMetrics(m *Metrics) {
 
 // SpeechSpectrum gives the long-term spectrum of the speech in third-octave bands, dBov;
 // band.Center gives their middles.
-func (a *Analyzer) SpeechSpectrum() [band.Bands]dsp.Value { return a.meters.reach.Result().Spectrum }
+func (a *Analyzer) SpeechSpectrum() [band.Bands]dsp.Value { return a.meters.band.Result().Spectrum }

@@ -141,6 +141,11 @@ export interface Metrics {
   clip_full_scale: boolean
   peak_crowding: Measured
   peak_bend: Measured
+  dropouts_per_5min: Measured
+  dropout_longest_ms: Measured
+  repeated_buffers: number
+  sample_slips: number
+  crackles_per_minute: Measured
   high_low_db: Measured
   high_mid_db: Measured
   rolloff_db: Measured

@@ -83,6 +83,9 @@ var parts = []part{
 		{"wind, of the time", "%", 1, func(m metrics) value { return m.Wind }, nil},
 	}},
 	{"faults", []row{
+		{"drop-outs in five minutes", "", 1, func(m metrics) value { return m.DropoutRate }, []judge{{headset.Dropout, func(l limits) limit { return l.Dropouts }}}},
+		{"longest drop-out", "ms", 0, func(m metrics) value { return m.DropoutLongest }, nil},
+		{"crackles a minute", "", 1, func(m metrics) value { return m.CrackleRate }, []judge{{headset.Crackle, func(l limits) limit { return l.Crackle }}}},
 		{"clipped samples", "%", 3, func(m metrics) value { return m.ClippedShare }, []judge{{headset.Clipping, func(l limits) limit { return l.Clipping }}}},
 		{"clipped stretches", "", 0, func(m metrics) value { return value(m.ClipEvents) }, nil},
 		{"longest stretch, samples", "", 0, func(m metrics) value { return value(m.ClipLongest) }, nil},
@@ -90,6 +93,9 @@ var parts = []part{
 		{"offset of full scale", "%", 2, func(m metrics) value { return value(math.Abs(float64(m.DC))) }, []judge{{headset.DCOffset, func(l limits) limit { return l.DC }}}},
 	}},
 }
+
+// audibleDBov is the noise floor below which nobody asks what it sounds like.
+const audibleDBov = -65
 
 // notes are sentences under the table, for what is no number. None is "".
 var notes = []func(metrics) string{
@@ -100,7 +106,7 @@ var notes = []func(metrics) string{
 		return "The speech level is not sure: the noise is too near to the speech."
 	},
 	func(m metrics) string {
-		if m.NoiseClass == "" {
+		if m.NoiseClass == "" || m.NoiseFloor < audibleDBov {
 			return ""
 		}
 		return fmt.Sprintf("The noise sounds like %s, %.0f %% sure.", m.NoiseClass, 100*m.NoiseConfidence)

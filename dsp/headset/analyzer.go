@@ -171,7 +171,7 @@ func (a *Analyzer) endSecond() {
 	}
 	slot := &a.history[a.seconds%levelWindow] // of the second levelWindow ago
 	window := counts.Minus(slot)
-	r.ActiveLevel = window.Result().Active
+	r.ActiveLevel = a.spoken(window.Result().Active)
 	*slot = counts
 	a.seconds++
 	if a.second.scored > 0 {

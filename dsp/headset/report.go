@@ -43,6 +43,7 @@ func (a *Analyzer) metrics() Metrics {
 		Peak:            raw.Peak,
 		PeakFactor:      raw.Peak - raw.Active, // None - x is None
 	}
+	m.ActiveLevel, m.ActiveLevelHP = a.spoken(m.ActiveLevel), a.spoken(m.ActiveLevelHP)
 	a.clipMetrics(&m)
 	a.glitchMetrics(&m)
 	a.lowMetrics(&m)
@@ -54,6 +55,18 @@ func (a *Analyzer) metrics() Metrics {
 	}
 	m.ActiveValid = hp.Active.Valid() && (!m.NoiseFloor.Valid() || float64(hp.Active-m.NoiseFloor) >= validSNR)
 	return m
+}
+
+// opusSpeechLossDB is what Opus at 24 kbit/s takes off the level of speech, whoever speaks:
+// 0.73 dB with a spread of 0.08. G.711 takes nothing. [M]
+const opusSpeechLossDB = 0.7
+
+// spoken gives a level of speech as it was before Opus, which is told by its sample rate.
+func (a *Analyzer) spoken(level dsp.Value) dsp.Value {
+	if a.cfg.Tap == TapWire && a.cfg.SampleRate > g711Rate {
+		level += opusSpeechLossDB
+	}
+	return level
 }
 
 // lowMetrics fills in hum, buzz, offset, pumping and breath.

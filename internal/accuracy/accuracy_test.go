@@ -71,6 +71,16 @@ func TestOrdinaryCallHasNoFault(t *testing.T) {
 	}
 }
 
+func TestStillnessIsFoundWhereverItStands(t *testing.T) {
+	x := dsptest.Noise(4*rate, -40, 1)
+	if got := longestStill(x); got > 0.01 {
+		t.Errorf("noise is still for %.2f s", got)
+	}
+	if got := longestStill(dsptest.Freeze(x, rate, 3*rate)); math.Abs(got-2) > 0.01 {
+		t.Errorf("2 s frozen: %.2f s", got)
+	}
+}
+
 func TestSameNameSameSamples(t *testing.T) {
 	b := ownVoice(t)
 	const id = "innocent/keyboard/none/testdata/"

@@ -283,6 +283,9 @@ func (m *maker) broken(harm func(x []float32, places []int) []float32) {
 	places := dsptest.Spoken(m.speech, rate, n, 0.7, m.seed)
 	m.mic = harm(m.mix(), places)
 	t := limits["crackle"].times(float64(len(places))*60/m.seconds, marginRate)
+	if as := limits["dropout"].times(float64(len(places))*300/m.seconds, marginRate); as.most > t.most {
+		t.most = as.most // which has the stricter limit
+	}
 	m.facts["crackle"+either+"dropout"] = t
 }
 

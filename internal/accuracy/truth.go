@@ -180,6 +180,23 @@ func pumping(x []float32) float64 {
 	return math.Sqrt(sum / float64(len(levels)-1))
 }
 
+// deadSeconds is how long a microphone may give nothing at all.
+const deadSeconds = 4
+
+// longestStill is the longest stretch in seconds that stays within two 16-bit steps.
+func longestStill(x []float32) float64 {
+	const step = 1.0 / 32768
+	longest, start := 0, 0
+	low, high := float32(0), float32(0)
+	for i, v := range x {
+		if low, high = min(low, v), max(high, v); i == start || high-low > 2*step {
+			low, high, start = v, v, i
+		}
+		longest = max(longest, i-start+1)
+	}
+	return float64(longest) / rate
+}
+
 // truths gives what is true of the finished signal at a tap.
 func (m *maker) truths(tap headset.Tap, f figures) truths {
 	t := truths{}
@@ -202,6 +219,9 @@ func (m *maker) truths(tap headset.Tap, f figures) truths {
 	t["clipping"] = limits["clipping"].times(m.over, marginShare)
 	if tap == headset.TapMic {
 		t["dc_offset"] = limits["dc_offset"].plus(f.dc, marginDC)
+	}
+	if still := longestStill(m.mic); still > deadSeconds-0.5 { // a gate that leaves nothing of the room
+		t["dead"] = truth{value: still, most: 1}
 	}
 	for kind, fact := range m.facts {
 		if !strings.Contains(kind, atWire) {

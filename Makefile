@@ -9,7 +9,7 @@ FUZZTIME      ?= 30s
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-accuracy accuracy build web web-test test race lint fuzz bench bench-dsp e2e demo pictures clean
+.PHONY: deps deps-test deps-accuracy accuracy build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
@@ -80,6 +80,9 @@ bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter cost
 
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (25 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md
+
+vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (20 minutes)
+	$(GO) run ./internal/vadcompare -o docs/vad.md
 
 clean: ## what was made here
 	rm -rf build internal/web/dist/assets internal/web/dist/index.html internal/web/dist/favicon.svg $(UI)/node_modules $(UI)/toolchain/node_modules

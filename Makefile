@@ -81,7 +81,7 @@ bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter cost
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (25 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md
 
-vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (20 minutes)
+vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (10 minutes)
 	$(GO) run ./internal/vadcompare -o docs/vad.md
 
 clean: ## what was made here

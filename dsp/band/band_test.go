@@ -102,6 +102,7 @@ func talk(t *testing.T, name string, rate int) []float32 {
 }
 
 func TestACoveredCapsuleStandsApartFromEveryClearVoice(t *testing.T) {
+	metertest.Long(t)
 	for _, name := range []string{"agent-1", "agent-2", "agent-3"} {
 		for _, rate := range []int{16000, 48000} {
 			x := talk(t, name, 16000)
@@ -121,6 +122,7 @@ func TestACoveredCapsuleStandsApartFromEveryClearVoice(t *testing.T) {
 }
 
 func TestANarrowSourceEndsAtAWallAndIsNotMuffled(t *testing.T) {
+	metertest.Long(t)
 	for _, name := range []string{"agent-1", "agent-3", "caller-1"} {
 		r := measure(t, 16000, dsptest.LowPass(dsptest.LowPass(talk(t, name, 16000), 16000, 3600, 8), 16000, 3600, 8))
 		if name == "caller-1" { // recorded at 8 kHz

@@ -30,6 +30,7 @@ func measure(t *testing.T, rate int, x []float32, speaking bool) breath.Result {
 }
 
 func TestPopsAreCounted(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, rate := range []int{8000, 16000, 44100} {
 		x := metertest.Speech(t, "agent-1", rate, 20)
@@ -51,6 +52,7 @@ func TestWindIsNoPop(t *testing.T) {
 }
 
 func TestVoicesAndHumAreNoBreath(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, name := range []string{"agent-1", "agent-2", "agent-3", "caller-1"} {
 		x := metertest.Speech(t, name, 16000, 20)

@@ -101,6 +101,7 @@ func pulses(n, rate int, hz, seconds, levelDBov float64) []float32 {
 }
 
 func TestBothRadiosAreToldAndMeasured(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, rate := range []int{8000, 16000, 44100, 48000} {
 		for want, hz := range map[buzz.Radio]float64{buzz.GSM: 13 / 0.06, buzz.DECT: 100} {
@@ -117,6 +118,7 @@ func TestBothRadiosAreToldAndMeasured(t *testing.T) {
 }
 
 func TestFrequencyMayStrayByThreeThousandths(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, hz := range []float64{216.03, 216.4, 216.7, 217, 217.3} {
 		x := dsptest.Mix(pulses(9*16000, 16000, hz, 2, -45), dsptest.Noise(9*16000, -60, 1))
@@ -133,6 +135,7 @@ func TestFrequencyMayStrayByThreeThousandths(t *testing.T) {
 }
 
 func TestBuzzIsHeardThroughSpeech(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for i, name := range []string{"agent-1", "agent-2", "agent-3", "caller-1"} {
 		x := metertest.Speech(t, name, 16000, 20)
@@ -150,6 +153,7 @@ func TestBuzzIsHeardThroughSpeech(t *testing.T) {
 }
 
 func TestVoicesMusicAndMachinesDoNotBuzz(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate, n = 16000, 20 * 16000
 	flat := func(hz, wander float64) []float32 { // a sung vowel

@@ -24,6 +24,7 @@ func peaks(t *testing.T, rate int, x []float32) clip.PeaksResult {
 }
 
 func TestPeaksBendTowardsASoftCeilingAndNotUnderALimiter(t *testing.T) {
+	metertest.Long(t)
 	for _, name := range []string{"agent-1", "agent-3"} {
 		for _, rate := range []int{8000, 16000, 48000} {
 			seconds := 16

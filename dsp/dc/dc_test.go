@@ -23,6 +23,7 @@ func offset(t *testing.T, rate int, x []float32) float64 {
 }
 
 func TestOffsetUnderSpeechIsExact(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, rate := range []int{8000, 16000, 44100} {
 		for _, name := range []string{"agent-1", "agent-2", "agent-3"} {

@@ -127,6 +127,7 @@ func check(t *testing.T, r echo.Result, want, delayMS float64) {
 }
 
 func TestEchoIsFoundWithItsLossAndDelay(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for i, c := range []struct {
 		rate int
@@ -164,6 +165,7 @@ func skewed(x []float32, ppm float64) []float32 {
 }
 
 func TestClocksThatDriftApartDoNoHarm(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	far := append(metertest.Speech(t, "agent-2", 16000, 15), metertest.Speech(t, "agent-1", 16000, 15)...)
 	way := path{28, 80, 30, 2}
@@ -199,6 +201,7 @@ func TestFarBlocksMayComeEarlyOrLate(t *testing.T) {
 }
 
 func TestEchoIsFoundBehindOpus(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	far := metertest.Speech(t, "agent-1", 16000, 14)
 	for _, way := range []path{{15, 40, 20, 3}, {35, 120, 30, 4}} {
@@ -266,6 +269,7 @@ func TestDoubleTalkDoesNotHideOrMakeAnEcho(t *testing.T) {
 }
 
 func TestNearVoiceThatTheFarEndSendsBackIsNoEcho(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	near := metertest.Speech(t, "agent-2", 16000, 20)
 	caller := metertest.Speech(t, "agent-1", 16000, 20)[4*16000:]

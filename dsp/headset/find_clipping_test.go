@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
+
 	"github.com/headroom-voice/headroom/dsp/dsptest"
 	"github.com/headroom-voice/headroom/dsp/headset"
 )
@@ -34,6 +36,7 @@ func TestOneSidedClippingIsFoundAtTheMicrophone(t *testing.T) {
 }
 
 func TestProcessedSpeechIsNeverBadlyClipped(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, name := range agents {
 		x := speech(t, name, 16000)

@@ -3,11 +3,14 @@ package headset_test
 import (
 	"testing"
 
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
+
 	"github.com/headroom-voice/headroom/dsp/dsptest"
 	"github.com/headroom-voice/headroom/dsp/headset"
 )
 
 func TestCrackleIsGradedByHowOftenItComes(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	x := minutes(t, 2)
 	for n, want := range map[int]headset.Severity{0: "", 6: headset.Watch, 30: headset.Bad} {

@@ -17,6 +17,7 @@ func caller(t testing.TB, rate int) []float32 {
 }
 
 func TestWhatKindOfDeadIsTold(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 8000
 	far := caller(t, rate)
@@ -39,6 +40,7 @@ func TestWhatKindOfDeadIsTold(t *testing.T) {
 }
 
 func TestWhoListensIsNotDead(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 8000
 	far := caller(t, rate)

@@ -26,6 +26,7 @@ func minutes(t *testing.T, n int) []float32 {
 }
 
 func TestDropOutsAreGradedByHowOftenTheyCome(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	x := minutes(t, 2)
 	for n, want := range map[int]headset.Severity{0: "", 1: headset.Watch, 8: headset.Bad} {

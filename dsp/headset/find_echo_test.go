@@ -46,6 +46,7 @@ func dialogue(t testing.TB, rate int) (near, far []float32) {
 }
 
 func TestEchoIsJudgedByItsLoss(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 16000
 	near, far := dialogue(t, rate)

@@ -5,11 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
+
 	"github.com/headroom-voice/headroom/dsp/dsptest"
 	"github.com/headroom-voice/headroom/dsp/headset"
 )
 
 func TestHumIsFoundUnderSpeechAtBothTaps(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 16000
 	for i, c := range []struct {
@@ -37,6 +40,7 @@ func TestHumIsFoundUnderSpeechAtBothTaps(t *testing.T) {
 }
 
 func TestRadioIsBuzzAndNoHum(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 16000
 	for _, radio := range []dsptest.Radio{dsptest.GSM(), dsptest.DECT()} {

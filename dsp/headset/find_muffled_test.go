@@ -11,6 +11,7 @@ import (
 )
 
 func TestACoveredMicrophoneIsMuffledAtBothTaps(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, name := range agents {
 		x := dsptest.AddNoise(dsptest.LowPass(speech(t, name, 16000), 16000, 1500, 4), -72, 1)
@@ -30,6 +31,7 @@ func TestACoveredMicrophoneIsMuffledAtBothTaps(t *testing.T) {
 }
 
 func TestANarrowBandIsNotMuffled(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	if got := summary(report(t, 16000, headset.TapMic, speech(t, "caller-1", 16000))); got != "" {
 		t.Errorf("a source of 8 kHz: %s", got)

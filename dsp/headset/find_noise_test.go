@@ -23,6 +23,7 @@ func room(t *testing.T, n int, levelDBov float64) []float32 {
 }
 
 func TestNoiseIsNamedAndSaysWhatToDo(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	x := speech(t, "agent-2", 16000)
 	n := len(x)

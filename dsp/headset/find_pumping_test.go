@@ -21,6 +21,7 @@ func shape(t *testing.T, at func(second int) float64) []float32 {
 }
 
 func TestSwingingLevelIsPumping(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	swing := func(dB float64) func(int) float64 {
 		return func(s int) float64 { return dB * math.Cos(math.Pi*math.Floor(float64(s)/20)) }

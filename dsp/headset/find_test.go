@@ -126,6 +126,7 @@ func TestLoudCleanTalkerIsLoudAndNotClipped(t *testing.T) {
 }
 
 func TestClippedHeadsetIsFoundAtBothTaps(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, name := range agents {
 		ceilings := []float64{0, -3}
@@ -156,6 +157,7 @@ func TestClippedHeadsetIsFoundAtBothTaps(t *testing.T) {
 }
 
 func TestNoisyHeadsetIsFoundAtBothTaps(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for i, c := range []struct {
 		noise     float64
@@ -248,6 +250,7 @@ func TestLongPauseIsNotDeadButSilenceIs(t *testing.T) {
 }
 
 func TestMicrophoneThatNeverAnswersIsDead(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 8000
 	caller := metertest.Speech(t, "caller-1", rate, 0)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/headroom-voice/headroom/dsp/internal/metertest"
+
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/dsptest"
 	"github.com/headroom-voice/headroom/dsp/headset"
@@ -13,6 +15,7 @@ import (
 // A gain moves levels by itself, and no fault but those of level and clipping. (Noise has
 // an absolute limit; a recording far below it stays there.)
 func TestGainMovesLevelsAndNoOtherFault(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	faults := map[string][]float32{
 		"clean":  speech(t, "agent-2", 16000),
@@ -57,6 +60,7 @@ func others(r headset.Report) []headset.Kind {
 
 // More of a fault never reads as less.
 func TestMoreOfAFaultNeverReadsAsLess(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 16000
 	x := speech(t, "agent-3", rate)

@@ -78,6 +78,7 @@ func near(t *testing.T, what string, got dsp.Value, want, tolerance float64) {
 }
 
 func TestLevelAndFrequencyAreTrue(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, c := range []struct {
 		rate  int
@@ -108,6 +109,7 @@ func TestFundamentalAloneIsHum(t *testing.T) {
 }
 
 func TestHumIsHeardThroughSpeech(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	for _, name := range []string{"agent-1", "agent-2", "agent-3", "caller-1"} {
 		x := metertest.Speech(t, name, 16000, 20)
@@ -140,6 +142,7 @@ func hasHum(r hum.Result) bool {
 }
 
 func TestVoicesMusicAndMachinesAreNoHum(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	const rate = 16000
 	fan := dsptest.Mix(dsptest.Tone(24*rate, rate, 55, -40), dsptest.Tone(24*rate, rate, 110, -45), dsptest.Pink(24*rate, -50, 1))

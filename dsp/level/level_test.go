@@ -76,6 +76,7 @@ func formulaSine(rate int) []float32 {
 }
 
 func TestAgreesWithITUToolOnFormulaSignals(t *testing.T) {
+	metertest.Long(t)
 	for _, c := range []struct {
 		name string
 		gain float64 // 0 is the sine

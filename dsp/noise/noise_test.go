@@ -170,6 +170,7 @@ func TestReadsGeneratedNoiseUnderSpeechTrue(t *testing.T) {
 }
 
 func TestReadsEveryKindOfNoiseTrueWhetherOneTalksMuchOrLittle(t *testing.T) {
+	metertest.Long(t)
 	const rate, n = 16000, 12 * 16000
 	kinds := map[string][]float32{
 		"white": dsptest.Noise(n, -20, 1), "fan": leaky(n, rate, 80, 2), "hum": comb(n, rate, 50, 1.2),
@@ -207,6 +208,7 @@ func TestWeightsAsIEC61672Says(t *testing.T) {
 }
 
 func TestSaysWhatItSoundsLike(t *testing.T) {
+	metertest.Long(t)
 	const n = 12
 	for _, rate := range []int{8000, 16000, 48000} {
 		voice := talk(t, "agent-1", rate, 3, 1.5)
@@ -259,6 +261,7 @@ func TestSilentPausesAreSilence(t *testing.T) {
 }
 
 func TestAVoiceAloneHasNoNoise(t *testing.T) {
+	metertest.Long(t)
 	for _, name := range []string{"agent-1", "agent-2", "agent-3", "caller-1"} {
 		for _, gain := range []float64{-14, 8} {
 			if r := measure(t, 16000, dsptest.Gain(metertest.Speech(t, name, 16000, 0), gain)); !(r.Floor < -65) {

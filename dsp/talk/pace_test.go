@@ -36,6 +36,7 @@ func pace(t testing.TB, rate int, x []float32) *talk.Pace {
 }
 
 func TestSyllablesOfKnownTextAreCounted(t *testing.T) {
+	metertest.Long(t)
 	t.Parallel()
 	espeak, err := exec.LookPath("espeak-ng")
 	if err != nil {

@@ -148,6 +148,7 @@ func pauses(x []float32, rate int, seconds float64) []float32 {
 }
 
 func TestFindsWordsAndPausesInEveryRoom(t *testing.T) {
+	metertest.Long(t)
 	const rate = 16000
 	clean := slices.Concat(pauses(metertest.Speech(t, "agent-1", rate, 0), rate, 2), pauses(metertest.Speech(t, "caller-1", rate, 0), rate, 2))
 	clean = clean[:len(clean)/320*320]
@@ -242,6 +243,7 @@ func TestTheNoiseIsAsLoudAsTold(t *testing.T) {
 }
 
 func TestHearsNoSpeechInNoiseTonesAndSilence(t *testing.T) {
+	metertest.Long(t)
 	for _, rate := range rates {
 		keys := make([]float32, 0, 6*rate)
 		for len(keys) < 5*rate { // a keypad: 80 ms on, 80 ms off

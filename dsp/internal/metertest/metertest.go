@@ -13,6 +13,15 @@ import (
 	"github.com/headroom-voice/headroom/testdata"
 )
 
+// Long skips a test of much arithmetic where tests are asked to be short, as they are under
+// the race detector: it makes them ten times slower, and meters have no goroutines.
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("much arithmetic: runs without -short")
+	}
+}
+
 // Speech gives the first seconds of one of the project's recordings at a rate in Hz; 0
 // seconds are all of it. It is about -22 dBov, its floor -78.
 func Speech(t testing.TB, name string, rate, seconds int) []float32 {

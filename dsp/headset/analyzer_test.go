@@ -3,6 +3,7 @@ package headset_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
@@ -301,39 +302,72 @@ func TestRefusesWhatItCannotMeasure(t *testing.T) {
 	}
 }
 
-// FuzzAnalyzer takes any bytes as samples in any chunks: nothing panics, and every
-// number is finite or not measured.
+// FuzzAnalyzer takes any bytes as samples in any chunks, at both taps, at any rate, with a
+// far end that comes in other chunks: nothing panics, and every number that comes out, in
+// readings, events, metrics and findings, is finite or not measured.
 func FuzzAnalyzer(f *testing.F) {
-	f.Add([]byte{0, 0, 0x80, 0x7f, 0xff, 0xff, 0xff, 0x7f}, uint8(3), uint8(0))
-	f.Add(bytes.Repeat([]byte{0, 0, 0, 0x3f, 0, 0, 0, 0xbf}, 500), uint8(200), uint8(1))
-	f.Fuzz(func(t *testing.T, raw []byte, chunk, mark uint8) {
+	f.Add([]byte{0, 0, 0x80, 0x7f, 0xff, 0xff, 0xff, 0x7f}, uint8(3), uint8(0), uint8(0))
+	f.Add(bytes.Repeat([]byte{0, 0, 0, 0x3f, 0, 0, 0, 0xbf}, 500), uint8(200), uint8(1), uint8(5))
+	f.Add(bytes.Repeat([]byte{0, 0, 0, 0x3f, 0, 0, 0, 0, 1, 2, 3, 0x3d}, 300), uint8(80), uint8(0), uint8(9))
+	rates := []int{8000, 11025, 16000, 44100, 48000}
+	f.Fuzz(func(t *testing.T, raw []byte, chunk, mark, kind uint8) {
 		if len(raw) < 4 {
 			return
 		}
-		x := make([]float32, 24000) // long enough for every meter to speak
+		rate, tap := rates[int(kind/2)%len(rates)], []headset.Tap{headset.TapMic, headset.TapWire}[kind%2]
+		x := make([]float32, min(3*rate, 40000)) // long enough for most meters to speak
 		for i := range x {
 			at := 4 * (i % (len(raw) / 4))
 			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[at:]))
 		}
-		a := analyzer(t, 8000, headset.TapMic)
+		a := analyzer(t, rate, tap)
 		for i := 0; i < len(x); i += int(chunk) + 1 {
 			piece := x[i:min(len(x), i+int(chunk)+1)]
 			a.Process(piece, dsp.Mark(mark)&dsp.Mark(i))
-			a.ProcessFar(piece)
-		}
-		r := a.Report()
-		v := reflect.ValueOf(r.Metrics)
-		for i := range v.NumField() {
-			if v.Field(i).Kind() == reflect.Float64 && math.IsInf(v.Field(i).Float(), 0) {
-				t.Errorf("%s is infinite", v.Type().Field(i).Name)
+			if i%3 == 0 {
+				a.ProcessFar(x[i:min(len(x), i+3*(int(chunk)+1))])
 			}
 		}
+		for r, ok := a.Reading(); ok; r, ok = a.Reading() {
+			finite(t, "reading", reflect.ValueOf(r))
+		}
+		for e, ok := a.Event(); ok; e, ok = a.Event() {
+			finite(t, "event", reflect.ValueOf(e))
+			if e.At < 0 || e.Length <= 0 || e.Kind == "" {
+				t.Errorf("event %+v", e)
+			}
+		}
+		r := a.Report()
+		finite(t, "report", reflect.ValueOf(r))
 		for _, finding := range r.Findings {
 			if !finding.Value.Valid() || !finding.Limit.Valid() || finding.Text == "" {
 				t.Errorf("%+v", finding)
 			}
 		}
+		if _, err := json.Marshal(r); err != nil {
+			t.Error(err)
+		}
 	})
+}
+
+// finite checks all numbers in v: none is infinite, and only a dsp.Value may be absent.
+func finite(t *testing.T, name string, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			finite(t, name, v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			finite(t, name+"."+v.Type().Field(i).Name, v.Field(i))
+		}
+	case reflect.Float64:
+		x := v.Float()
+		if math.IsInf(x, 0) || math.IsNaN(x) && v.Type() != reflect.TypeFor[dsp.Value]() {
+			t.Errorf("%s is %v", name, x)
+		}
+	}
 }
 
 func BenchmarkProcess(b *testing.B) {

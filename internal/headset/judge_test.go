@@ -23,6 +23,8 @@ var (
 	clips      = meter.Finding{Kind: meter.Clipping, Severity: meter.Bad, Value: 0.031, Limit: 0.001}
 	clipsABit  = meter.Finding{Kind: meter.Clipping, Severity: meter.Watch, Value: 0.0004, Limit: 0.0001}
 	clipsWire  = meter.Finding{Kind: meter.Clipping, Severity: meter.Bad, Value: 9.4, Limit: 11}
+	clipsSoft  = meter.Finding{Kind: meter.Clipping, Severity: meter.Bad, Value: -1.27, Limit: -0.9}
+	humsLevel  = meter.Finding{Kind: meter.Hum, Severity: meter.Watch, Value: -57.2, Limit: -62}
 	noisy      = meter.Finding{Kind: meter.Noise, Severity: meter.Bad, Value: -36.24, Limit: -41}
 	noisyABit  = meter.Finding{Kind: meter.Noise, Severity: meter.Watch, Value: -47, Limit: -50}
 	quiet      = meter.Finding{Kind: meter.Quiet, Severity: meter.Bad, Value: -39.1, Limit: -36}
@@ -228,6 +230,16 @@ func TestJudge(t *testing.T) {
 			"the wire speaks where the client sends nothing", new(past).wireOnly(3, clipsWire), model.VerdictReplace,
 			[]model.Blame{model.BlameHeadset},
 			"Replace this headset: clipping in all of the last 3 calls, peak factor 9.4 dB (limit 11 dB).",
+		},
+		{
+			"soft saturation leaves no sample at a ceiling", new(past).same(3, clipsSoft), model.VerdictReplace,
+			[]model.Blame{model.BlameHeadset},
+			"Replace this headset: clipping at the microphone in all of the last 3 calls, peak bend -1.27 (limit -0.9).",
+		},
+		{
+			"hum that is held against its level", new(past).same(2, humsLevel), model.VerdictWatch,
+			[]model.Blame{model.BlameHeadset},
+			"Keep an eye on this headset: mains hum at the microphone in all of the last 2 calls, -57.2 dBov (limit -62 dBov); not bad enough to replace it.",
 		},
 		{
 			"a dead microphone lets no speech through and counts all the same", func() *past {

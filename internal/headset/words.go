@@ -41,9 +41,10 @@ func name(k meter.Kind) string {
 }
 
 // amount says a finding's value against its limit in the unit of the kind, or "" when
-// nothing was measured. Two kinds have two metrics, told apart by their limits: clipping
-// is a share of samples or, where a codec has rounded it, a peak factor; noise is a
-// floor or its distance to the speech.
+// nothing was measured. Some kinds have several metrics, told apart by their limits:
+// clipping is a share of samples, where a codec has rounded it a peak factor, or how peaks
+// bend towards a soft ceiling, whose limits are negative; noise is a floor or its distance
+// to the speech; hum and buzz stand out or, below zero, have a level.
 func amount(k meter.Kind, value, limit dsp.Value) string {
 	if !value.Valid() {
 		return ""
@@ -52,9 +53,12 @@ func amount(k meter.Kind, value, limit dsp.Value) string {
 	what := ""
 	switch k {
 	case meter.Clipping:
-		if limit.Valid() && limit >= 1 {
+		switch {
+		case limit.Valid() && limit >= 1:
 			unit, what = decibels("dB"), "peak factor "
-		} else {
+		case limit < 0:
+			what = "peak bend "
+		default:
 			unit, what = percent, "of the samples "
 		}
 	case meter.DCOffset:
@@ -67,7 +71,12 @@ func amount(k meter.Kind, value, limit dsp.Value) string {
 		}
 	case meter.Quiet, meter.Loud:
 		unit = decibels("dBov")
-	case meter.Hum, meter.Buzz, meter.Muffled, meter.Echo, meter.Pumping:
+	case meter.Hum, meter.Buzz:
+		unit = decibels("dB")
+		if limit < 0 {
+			unit = decibels("dBov")
+		}
+	case meter.Muffled, meter.Echo, meter.Pumping:
 		unit = decibels("dB")
 	case meter.Dropout:
 		unit = func(v dsp.Value) string { return number(float64(v)) + " in 5 min" }

@@ -62,6 +62,8 @@ describe('levels and shares', () => {
   it.each([
     ['clipping', 0.031, 0.001, '3.1 %', 'samples clipped'],
     ['clipping', 9.4, 11, '9.4 dB', 'peak factor'],
+    ['clipping', -1.27, -0.9, '−1.27', 'peak bend'],
+    ['hum', -57.2, -62, '−57.2 dBov', 'mains hum'],
     ['noise', -36.2, -41, '−36.2 dBov', 'noise floor'],
     ['noise', 12, 15, '12.0 dB', 'speech over noise'],
     ['quiet', -39.1, -36, '−39.1 dBov', 'active speech level'],

@@ -74,7 +74,11 @@ export function measure(kind: string, value: Measured, limit: Measured): string 
   if (value === null) return nothing
   switch (kind) {
     case 'clipping':
+      if (limit !== null && limit < 0) return value.toFixed(2).replace('-', '−')
       return limit !== null && limit >= 1 ? decibels(value, 'dB') : percent(value)
+    case 'hum':
+    case 'buzz':
+      return decibels(value, limit !== null && limit < 0 ? 'dBov' : 'dB')
     case 'dc_offset':
       return percent(value)
     case 'noise':
@@ -97,6 +101,7 @@ export function measure(kind: string, value: Measured, limit: Measured): string 
 export function metric(kind: string, limit: Measured): string {
   switch (kind) {
     case 'clipping':
+      if (limit !== null && limit < 0) return 'peak bend'
       return limit !== null && limit >= 1 ? 'peak factor' : 'samples clipped'
     case 'noise':
       return limit !== null && limit > 0 ? 'speech over noise' : 'noise floor'

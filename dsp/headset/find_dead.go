@@ -27,7 +27,7 @@ func (a *Analyzer) dead(r *Report) (Finding, bool) {
 func (a *Analyzer) stuck(r *Report) (Finding, bool) {
 	s := a.meters.stuck.Result()
 	limit := a.cfg.Limits.DeadSeconds
-	if s.LongestSeconds < limit {
+	if s.LongestSeconds == 0 || s.LongestSeconds < limit {
 		return Finding{}, false
 	}
 	f := Finding{Kind: Dead, Severity: Watch, Value: dsp.Value(s.LongestSeconds), Limit: dsp.Value(limit)}
@@ -49,7 +49,7 @@ func (a *Analyzer) unanswered() (Finding, bool) {
 	room := a.far.echo.Result().LossDB.Valid()
 	if !w.never(room) {
 		waited = float64(w.longest) / blocksPerSecond
-		if waited < 2*limit {
+		if waited == 0 || waited < 2*limit {
 			return Finding{}, false
 		}
 		return Finding{
@@ -57,7 +57,7 @@ func (a *Analyzer) unanswered() (Finding, bool) {
 			Text: fmt.Sprintf("The other party spoke and paused at least %d times and no word was heard from this microphone for %.0f s: check the mute switch, then the plug.", asked, waited),
 		}, true
 	}
-	if waited < limit {
+	if waited == 0 || waited < limit {
 		return Finding{}, false
 	}
 	f := Finding{Kind: Dead, Severity: Bad, Value: dsp.Value(waited), Limit: dsp.Value(limit)}

@@ -39,6 +39,25 @@ func TestWhatKindOfDeadIsTold(t *testing.T) {
 	}
 }
 
+func TestLimitsOfZeroFindNothingWhereNothingIs(t *testing.T) {
+	t.Parallel()
+	const rate = 8000
+	limits := headset.DefaultLimits()
+	limits.DeadSeconds, limits.UnansweredSeconds = 0, 0
+	limits.Dropouts.Watch = 0
+	a, err := headset.New(headset.Config{SampleRate: rate, Tap: headset.TapMic, Limits: limits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := a.Report(); len(r.Findings) > 0 {
+		t.Errorf("before the first sample: %+v", r.Findings)
+	}
+	a.Process(dsptest.Noise(5*rate, -66, 1), 0)
+	if r := a.Report(); len(r.Findings) > 0 {
+		t.Errorf("noise: %+v", r.Findings)
+	}
+}
+
 func TestWhoListensIsNotDead(t *testing.T) {
 	metertest.Long(t)
 	t.Parallel()

@@ -58,7 +58,7 @@ func (a *Analyzer) glitchMetrics(m *Metrics) {
 func (a *Analyzer) dropping(r *Report) (Finding, bool) {
 	n := a.lost()
 	s, limit, ok := a.cfg.Limits.Dropouts.from(r.Metrics.DropoutRate)
-	if !ok || a.cfg.Tap == TapWire && n < fewest {
+	if !ok || n == 0 || a.cfg.Tap == TapWire && n < fewest {
 		return Finding{}, false
 	}
 	where := "check the plug and the adapter, try another port, look at the computer's load; replace the headset if it stays."

@@ -17,7 +17,7 @@ func (a *Analyzer) echoing(r *Report) (Finding, bool) {
 		return Finding{}, false
 	}
 	f := Finding{Kind: Echo, Severity: s, Value: m.EchoLoss, Limit: dsp.Value(limit)}
-	f.Text = fmt.Sprintf("The other party hears an echo: it comes back %.0f dB softer, %.0f ms late", m.EchoLoss, m.EchoDelay)
+	f.Text = fmt.Sprintf("The other party hears an echo: it comes back %.0f dB softer, %.0f ms late", m.EchoLoss, max(0, m.EchoDelay))
 	if m.SpeechToEcho.Valid() {
 		f.Text += fmt.Sprintf(", %.0f dB under the voice", m.SpeechToEcho)
 	}

@@ -171,7 +171,8 @@ func ownBlame(r meter.Report, f meter.Finding) model.Blame {
 	case meter.Clipping:
 		// Speech that is cut off where the numbers end came too loud into a converter that
 		// did its work: a gain to be lowered, and no other headset would change it.
-		if r.Metrics.ClipFullScale {
+		// Peaks that bend (their value is below 0) do so before the converter.
+		if r.Metrics.ClipFullScale && f.Value > 0 {
 			return model.BlameSetting
 		}
 		return model.BlameHeadset

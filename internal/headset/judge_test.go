@@ -145,6 +145,12 @@ func TestJudge(t *testing.T) {
 			"The headset shows no fault of its own: clipping at the microphone in all of the last 5 calls, 3.1 % of the samples (limit 0.1 %); that is a matter of settings, not of the headset.",
 		},
 		{
+			"peaks that bend do so in the headset, full scale or not",
+			(&past{fullScale: true}).same(3, meter.Finding{Kind: meter.Clipping, Severity: meter.Bad, Value: -1.27, Limit: -0.9}), model.VerdictReplace,
+			[]model.Blame{model.BlameHeadset},
+			"Replace this headset: clipping at the microphone in all of the last 3 calls, peak bend -1.27 (limit -0.9).",
+		},
+		{
 			"a loud room is not a bad headset", (&past{sounds: noise.Babble}).same(4, noisy), model.VerdictGood,
 			[]model.Blame{model.BlameRoom},
 			"The headset shows no fault of its own: noise at the microphone in all of the last 4 calls, -36.2 dBov (limit -41 dBov); that is the room, not the headset.",

@@ -148,8 +148,9 @@ func (a *Analyzer) collect(piece []float32) {
 	a.hear(block{raw: a.block, end: float64(end) / float64(a.cfg.SampleRate), at: int(end/uint64(len(a.block))) - 1})
 }
 
-// ProcessFar takes what the other party said meanwhile, at the same sample rate, any
-// number of samples. It allocates nothing.
+// ProcessFar takes what the other party said meanwhile, at the same sample rate. Give both
+// ends in turns of 20 ms or less, the far end first: the newest of it is taken for what is
+// said now, so that a far end that comes in one piece is not understood. It allocates nothing.
 func (a *Analyzer) ProcessFar(frame []float32) { a.far.process(frame) }
 
 // endSecond makes a Reading of the second that is complete.

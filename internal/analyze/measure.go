@@ -129,8 +129,7 @@ func (m *measurement) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.meter.ProcessFar(far)
-		m.meter.Process(near, 0)
+		m.listen(near, far)
 		m.collect()
 		if m.recorder != nil {
 			m.recorder.Add(near, far)
@@ -139,6 +138,21 @@ func (m *measurement) run(ctx context.Context) error {
 	report := m.meter.Report()
 	m.Report, m.Verdict = &report, verdict(&report, m.limits)
 	return nil
+}
+
+// listen gives both ends to the meter in turns of 20 ms, as a call does: the meter takes the
+// newest it has of the far end for what is said now.
+func (m *measurement) listen(near, far []float32) {
+	turn := m.wav.Rate / 50
+	for len(near) > 0 {
+		n := min(turn, len(near))
+		if len(far) > 0 {
+			m.meter.ProcessFar(far[:n])
+			far = far[n:]
+		}
+		m.meter.Process(near[:n], 0)
+		near = near[n:]
+	}
 }
 
 // farBlock gives as many samples of the other party, or none where there is none.

@@ -69,6 +69,9 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	if o.Tap == "" {
 		o.Tap = headset.TapMic
 	}
+	if o.Channel < 0 || o.FarChannel < 0 {
+		return nil, errors.New("--channel and --far-channel count from 1")
+	}
 	o.Channel = max(o.Channel, 1)
 	r := &run{Options: o, limits: headset.DefaultLimits(), stdout: stdout, stderr: stderr}
 	var err error
@@ -77,7 +80,7 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 	}
 	if o.Limits != "" {
 		if r.limits, err = config.LoadLimits(o.Limits); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--limits: %w", err)
 		}
 	}
 	if _, err := headset.New(headset.Config{SampleRate: 16000, Tap: o.Tap}); err != nil {

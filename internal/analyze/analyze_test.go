@@ -239,6 +239,8 @@ func TestOptionsThatDoNotFitAreErrorsBeforeAnythingIsRead(t *testing.T) {
 		`tap "ear"`:                           {Tap: "ear", Files: []string{path}},
 		"one recording only":                  {Far: path, Files: []string{path, path}},
 		"cannot be both ends":                 {FarChannel: 1, Files: []string{path}},
+		"count from 1":                        {FarChannel: -1, Files: []string{path}},
+		"--limits: ":                          {Limits: "none.yaml", Files: []string{path}},
 		"give one":                            {FarChannel: 2, Far: path, Files: []string{path}},
 		"read once only":                      {Files: []string{"-", "-"}},
 		"both the recording and the far end":  {Far: "-", Files: []string{"-"}},
@@ -350,6 +352,44 @@ func TestInterruptEndsEvenAWaitForInput(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), `"error": "interrupted"`) {
 		t.Errorf("%s", out.String())
+	}
+}
+
+// What a ticket is about stands first: the bad hum before the noise that it makes.
+func TestTheWorstFindingStandsFirst(t *testing.T) {
+	_, out, _ := run(analyze.Options{Files: []string{"../../testdata/faults/hum.wav"}})
+	bad, watch := strings.Index(out, "BAD   hum"), strings.Index(out, "WATCH noise")
+	if bad < 0 || watch < bad {
+		t.Errorf("hum at %d, noise at %d of:\n%s", bad, watch, out)
+	}
+}
+
+// The far end is taken in step with the microphone, however the file is read.
+func TestEchoIsFoundBesideTheFarEnd(t *testing.T) {
+	near, far := "../../testdata/faults/echo.wav", "../../testdata/faults/echo-far.wav"
+	x, err := wavfile.Open(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := wavfile.Open(far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stereo := make([]float32, 0, 2*len(x.Samples))
+	for i, v := range x.Samples {
+		stereo = append(stereo, v, y.Samples[i])
+	}
+	for _, c := range []struct {
+		name string
+		o    analyze.Options
+	}{
+		{near, analyze.Options{Far: far}},
+		{write(t, "stereo.wav", x.Rate, 2, stereo), analyze.Options{FarChannel: 2}},
+	} {
+		r := one(t, c.name, c.o)
+		if len(r.Findings) != 1 || r.Findings[0].Kind != headset.Echo || math.Abs(float64(r.Metrics.EchoLoss)-16.3) > 0.5 {
+			t.Errorf("%+v: echo loss %.1f dB, %+v", c.o, r.Metrics.EchoLoss, r.Findings)
+		}
 	}
 }
 

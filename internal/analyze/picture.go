@@ -74,7 +74,7 @@ func (r *run) draw(res Result, recorder *plot.Recorder, path string) error {
 func picture(res Result, recorder *plot.Recorder) plot.Picture {
 	p := plot.Picture{
 		Title: name(res.File), Verdict: strings.ToUpper(strings.ReplaceAll(string(res.Verdict), "_", " ")), Severity: string(res.Verdict),
-		Heard: heard(res), Findings: res.Findings, Limits: res.limits, Recorder: recorder,
+		Heard: heard(res), Findings: worstFirst(res.Findings), Limits: res.limits, Recorder: recorder,
 	}
 	for _, part := range parts {
 		for _, row := range part.rows {

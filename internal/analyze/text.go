@@ -26,7 +26,7 @@ const (
 func (r *run) printReport(res Result) error {
 	var b strings.Builder
 	r.head(&b, res)
-	for _, f := range res.Findings {
+	for _, f := range worstFirst(res.Findings) {
 		r.finding(&b, res, f)
 	}
 	if len(res.Findings) > 0 {
@@ -72,15 +72,25 @@ func verdictLine(res Result) string {
 
 // kinds lists what was found, the bad first.
 func kinds(findings []headset.Finding) string {
-	var bad, watch []string
-	for _, f := range findings {
-		if f.Severity == headset.Bad {
-			bad = append(bad, string(f.Kind))
-		} else {
-			watch = append(watch, string(f.Kind))
-		}
+	var names []string
+	for _, f := range worstFirst(findings) {
+		names = append(names, string(f.Kind))
 	}
-	return strings.Join(append(bad, watch...), ", ")
+	return strings.Join(names, ", ")
+}
+
+// worstFirst gives the findings, the bad before the others.
+func worstFirst(findings []headset.Finding) []headset.Finding {
+	return slices.SortedStableFunc(slices.Values(findings), func(a, b headset.Finding) int {
+		return rank(a.Severity) - rank(b.Severity)
+	})
+}
+
+func rank(s headset.Severity) int {
+	if s == headset.Bad {
+		return 0
+	}
+	return 1
 }
 
 // finding writes one fault: how bad, which, what to do, and when it showed.
@@ -193,7 +203,11 @@ func (r *run) printSummary(all []Result) error {
 		fmt.Fprintf(&b, " %8s %8s %7s %7s  %s\n", clock(res.Duration, 0), clock(res.ActiveSpeech, 0),
 			level(res.Metrics.ActiveLevelHP), level(res.Metrics.NoiseFloor), word)
 	}
-	fmt.Fprintf(&b, "%d files: %d bad, %d watch, %d good", len(all), count[Bad], count[Watch], count[Good])
+	files := "files"
+	if len(all) == 1 {
+		files = "file"
+	}
+	fmt.Fprintf(&b, "%d %s: %d bad, %d watch, %d good", len(all), files, count[Bad], count[Watch], count[Good])
 	if count[Unjudged] > 0 {
 		fmt.Fprintf(&b, ", %d with too little speech", count[Unjudged])
 	}

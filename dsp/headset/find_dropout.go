@@ -15,6 +15,9 @@ const minGlitch = 60.0
 // fewest is how many of a kind there must be where one may be a mouth's or a codec's.
 const fewest = 2
 
+// fewestOnWire is the same for drop-outs behind a codec: two keys of a keypad left two dips. [M]
+const fewestOnWire = 3
+
 // glitches notes where the last block, up to end, showed something.
 func (a *Analyzer) glitches(end float64) {
 	for e, ok := a.meters.glitch.Event(); ok; e, ok = a.meters.glitch.Event() {
@@ -58,7 +61,7 @@ func (a *Analyzer) glitchMetrics(m *Metrics) {
 func (a *Analyzer) dropping(r *Report) (Finding, bool) {
 	n := a.lost()
 	s, limit, ok := a.cfg.Limits.Dropouts.from(r.Metrics.DropoutRate)
-	if !ok || n == 0 || a.cfg.Tap == TapWire && n < fewest {
+	if !ok || n == 0 || a.cfg.Tap == TapWire && n < fewestOnWire {
 		return Finding{}, false
 	}
 	where := "check the plug and the adapter, try another port, look at the computer's load; replace the headset if it stays."

@@ -10,6 +10,15 @@ import (
 // above 2 kHz is weak too: the dullest clear voice has -20 dB over 0.3-1 kHz. [M]
 const dullTilt = -24.0 // dB
 
+// Opus rounds the wall at which a narrow-band source ends: on the wire such speech reaches up
+// to 4.6 kHz and is whole below; behind a capsule with a 4 kHz low-pass it reaches 5 kHz. [M]
+const roundedWallHz = 4800.0
+
+// codecNarrow reports whether speech on the wire is as of a narrow-band source.
+func (a *Analyzer) codecNarrow(m Metrics) bool {
+	return a.cfg.Tap == TapWire && m.Bandwidth < roundedWallHz && m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
+}
+
 // muffled judges how the highs of speech compare with what is usual for the headset or,
 // where that is unknown, with what every clear voice has. A narrow band that ends at a wall
 // is the source's or the codec's.
@@ -31,12 +40,13 @@ func (a *Analyzer) muffled(r *Report) (Finding, bool) {
 			Text: fmt.Sprintf("The highs of speech are %.0f dB weaker than is usual for this headset%s", drift, advice),
 		}, ok
 	}
-	if comparable {
-		if s, limit, ok := l.MuffledHighs.under(m.HighMid); ok {
+	if comparable && !a.codecNarrow(m) {
+		s, limit, ok := l.MuffledHighs.under(m.HighMid)
+		if ok || !m.HighsMasked {
 			return Finding{
 				Kind: Muffled, Severity: s, Value: m.HighMid, Limit: dsp.Value(limit),
 				Text: fmt.Sprintf("Speech sounds muffled: above 4.5 kHz it is %.0f dB weaker than at 2 to 3.4 kHz%s", -m.HighMid, advice),
-			}, true
+			}, ok
 		}
 	}
 	s, limit, ok := l.MuffledRolloff.under(m.Rolloff)

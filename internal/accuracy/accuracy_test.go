@@ -219,7 +219,7 @@ func TestPageNamesEveryKindAndNoNonsense(t *testing.T) {
 	s.sort()
 	var summary bytes.Buffer
 	s.printSummary(&summary)
-	for _, page := range []string{s.page(10), summary.String()} {
+	for _, page := range []string{s.page(&options{hours: 10}), summary.String()} {
 		if !strings.Contains(page, "noise") || strings.Contains(page, "NaN") || strings.Contains(page, "%!") {
 			t.Errorf("%s", page)
 		}

@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, out, complaints io.Writer) error {
 	s.printSummary(out)
 	fmt.Fprintf(out, "%d cases in %.0f s\n", len(s.outcomes), time.Since(began).Seconds())
 	if *doc != "" {
-		return os.WriteFile(*doc, []byte(s.page(o.hours)), 0o644)
+		return os.WriteFile(*doc, []byte(s.page(&o)), 0o644)
 	}
 	return nil
 }

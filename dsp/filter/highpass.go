@@ -19,9 +19,8 @@ type HighPass struct {
 //
 //	v = u - second;  second += slow*first + fast*v;  first += v
 //
-// which is (1-z⁻¹)²/(1+a1·z⁻¹+a2·z⁻²) with slow = 1+a1+a2 and fast = 2+a1. Nothing else
-// stands between one sample's output and the next's, so that it runs twice as fast as a
-// direct form, and the sums, small near the corner, lose no precision.
+// which is (1-z⁻¹)²/(1+a1·z⁻¹+a2·z⁻²) with slow = 1+a1+a2 and fast = 2+a1. The sums, small
+// near the corner, lose no precision.
 type section struct {
 	slow, fast    float64
 	first, second float64
@@ -30,6 +29,10 @@ type section struct {
 // antiDenormal is a constant added to the input: inaudible at -500 dB, removed by the
 // filter itself, but it keeps a decaying state out of the slow subnormal range.
 const antiDenormal = 1e-25
+
+// coarse is added to the output and taken off again, which rounds what is left of silence
+// to 0, or to 2e-19 at least: then its square is no subnormal float32 either.
+const coarse = 1.0 / 1024
 
 // NewHighPass makes a high-pass with its corner at hz for a sample rate in Hz.
 func NewHighPass(rate int, hz float64) *HighPass {
@@ -55,16 +58,25 @@ func (h *HighPass) Reset() {
 // Process filters src into dst, which must be as long; they may be the same slice.
 func (h *HighPass) Process(dst, src []float32) {
 	dst = dst[:len(src)]
-	gain, a, b := h.gain, h.sections[0], h.sections[1] // in registers
+	if !dsp.Intact(src) {
+		dsp.Samples(dst, src)
+		src = dst
+	}
+	gain := h.gain
+	// The sections, in registers. A sample waits only for a multiplication and an addition
+	// of the one before it: second*keep + (slow*first + fast*u) is second + slow*first +
+	// fast*v.
+	a, b := h.sections[0], h.sections[1]
+	keepA, keepB := 1-a.fast, 1-b.fast
 	for i, x := range src {
-		u := float64(dsp.Sample(x))*gain + antiDenormal
+		u := float64(x)*gain + antiDenormal
 		v := u - a.second
-		a.second = (a.second + a.slow*a.first) + a.fast*v
+		a.second = a.second*keepA + (a.slow*a.first + a.fast*u)
 		a.first += v
 		y := v - b.second
-		b.second = (b.second + b.slow*b.first) + b.fast*y
+		b.second = b.second*keepB + (b.slow*b.first + b.fast*v)
 		b.first += y
-		dst[i] = float32(y)
+		dst[i] = float32((y + coarse) - coarse)
 	}
 	h.sections[0], h.sections[1] = a, b
 }

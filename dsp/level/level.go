@@ -26,7 +26,7 @@ const (
 type Meter struct {
 	rate   int
 	timing timing
-	now    uint64 // samples seen, plus one hangover, so that nothing is active at first
+	now    uint64 // groups seen, plus one hangover, so that nothing is active at first
 	signal signal
 }
 
@@ -66,20 +66,29 @@ func (m *Meter) Reset() {
 
 // Process takes the next samples, full scale ±1. Broken ones count as 0 (dsp.Sample).
 func (m *Meter) Process(frame []float32) {
-	m.signal.counts.Samples += uint64(len(frame))
+	var magnitudes [maxGroups]float32
+	s, t := &m.signal, &m.timing
+	s.counts.Samples += uint64(len(frame))
 	for len(frame) > 0 {
-		n, left := m.signal.follow(frame[:m.signal.until(m.now, len(frame))], &m.timing)
-		m.now += uint64(n)
-		m.signal.stay(m.now, n, left, &m.timing)
-		frame = frame[n:]
+		piece := frame[:min(len(frame), t.most())]
+		frame = frame[len(piece):]
+		for x := s.fold(&magnitudes, piece, t.size); len(x) > 0; {
+			n, left := s.follow(x[:s.until(m.now, len(x))], t)
+			m.now += uint64(n)
+			s.stay(m.now, n, left, t)
+			x = x[n:]
+		}
 	}
 }
 
 // Counts gives what has been summed up since the start.
-func (m *Meter) Counts() Counts { return m.signal.counts }
+func (m *Meter) Counts() Counts { return m.signal.total() }
 
 // Result gives the levels since the start.
-func (m *Meter) Result() Result { return m.signal.counts.Result() }
+func (m *Meter) Result() Result {
+	c := m.signal.total()
+	return c.Result()
+}
 
 // Minus gives the counts of the stretch from the earlier counts to these.
 func (c Counts) Minus(earlier *Counts) Counts {

@@ -1,9 +1,6 @@
 package level
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Pair measures two signals of one length side by side, exactly as two Meters do and in
 // less time: what came, and the same behind a filter. It is not safe for concurrent use.
@@ -31,7 +28,7 @@ func (p *Pair) Reset() {
 
 // Counts gives what has been summed up since the start, of the first signal and of the
 // second.
-func (p *Pair) Counts() (a, b Counts) { return p.a.counts, p.b.counts }
+func (p *Pair) Counts() (a, b Counts) { return p.a.total(), p.b.total() }
 
 // Process takes the next samples of both, full scale ±1; b is as long as a. Broken ones
 // count as 0 (dsp.Sample).
@@ -39,47 +36,40 @@ func (p *Pair) Process(a, b []float32) {
 	b = b[:len(a)]
 	p.a.counts.Samples += uint64(len(a))
 	p.b.counts.Samples += uint64(len(a))
+	var magnitudesA, magnitudesB [maxGroups]float32
 	for len(a) > 0 {
-		most := p.b.until(p.now, p.a.until(p.now, len(a)))
-		n, left := p.follow(a[:most], b[:most])
-		p.now += uint64(n)
-		p.a.stay(p.now, n, left, &p.timing)
-		p.b.stay(p.now, n, left, &p.timing)
+		n := min(len(a), p.timing.most())
+		x, y := p.a.fold(&magnitudesA, a[:n], p.timing.size), p.b.fold(&magnitudesB, b[:n], p.timing.size)
+		p.envelopes(x, y)
 		a, b = a[n:], b[n:]
 	}
 }
 
-// follow is signal.follow of both at once: four chains of sums that do not wait for each
-// other.
-func (p *Pair) follow(xs, ys []float32) (taken int, left bool) {
+// envelopes takes the magnitudes of whole groups, x as many as y.
+func (p *Pair) envelopes(x, y []float32) {
+	for len(x) > 0 {
+		most := p.b.until(p.now, p.a.until(p.now, len(x)))
+		n, left := p.follow(x[:most], y[:most])
+		p.now += uint64(n)
+		p.a.stay(p.now, n, left, &p.timing)
+		p.b.stay(p.now, n, left, &p.timing)
+		x, y = x[n:], y[n:]
+	}
+}
+
+// follow is signal.follow of both at once: four chains of sums, of which two do not wait
+// for each other.
+func (p *Pair) follow(x, y []float32) (taken int, left bool) {
 	a, b := &p.a, &p.b
-	g, h := p.timing.g, 1-p.timing.g
-	keyA, keyB, peakA, peakB := a.key, b.key, a.peak, b.peak
+	g, h, k := p.timing.g, 1-p.timing.g, (1-p.timing.g)/float64(p.timing.size)
+	keyA, keyB := a.key, b.key
 	pa, qa, pb, qb := a.p, a.q, b.p, b.q
-	sumA, squaresA, sumB, squaresB := a.counts.Sum, a.counts.SquareSum, b.counts.Sum, b.counts.SquareSum
-	ys = ys[:len(xs)]
-	for i, x := range xs {
-		bits := math.Float32bits(x) & magnitude
-		if bits >= brokenFrom {
-			x, bits = 0, 0
-		}
-		peakA = max(peakA, bits)
-		sumA += float64(x)
-		squaresA += float64(x) * float64(x)
-		pa = g*pa + h*float64(math.Float32frombits(bits))
+	y = y[:len(x)]
+	for i, m := range x {
+		pa = g*pa + k*float64(m)
+		pb = g*pb + k*float64(y[i])
 		qa = g*qa + h*pa
-
-		y := ys[i]
-		bits = math.Float32bits(y) & magnitude
-		if bits >= brokenFrom {
-			y, bits = 0, 0
-		}
-		peakB = max(peakB, bits)
-		sumB += float64(y)
-		squaresB += float64(y) * float64(y)
-		pb = g*pb + h*float64(math.Float32frombits(bits))
 		qb = g*qb + h*pb
-
 		taken = i + 1
 		if keyOf(qa) != keyA || keyOf(qb) != keyB {
 			left = true
@@ -87,9 +77,6 @@ func (p *Pair) follow(xs, ys []float32) (taken int, left bool) {
 		}
 	}
 	a.p, a.q, b.p, b.q = max(pa, quietest), max(qa, quietest), max(pb, quietest), max(qb, quietest)
-	a.peak, b.peak = peakA, peakB
-	a.counts.Sum, a.counts.SquareSum, a.counts.Peak = sumA, squaresA, float64(math.Float32frombits(peakA))
-	b.counts.Sum, b.counts.SquareSum, b.counts.Peak = sumB, squaresB, float64(math.Float32frombits(peakB))
 	return taken, left
 }
 

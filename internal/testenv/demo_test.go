@@ -23,7 +23,7 @@ var pictures = flag.String("pictures", "", "write pictures of the pages to this 
 
 func TestTheDemoComesTrueAndThePagesShowIt(t *testing.T) {
 	browser := testenv.Browser(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*testenv.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.BrowserPatience)
 	defer cancel()
 	p := pages{t: t, browser: browser}
 	chromedp.ListenTarget(browser, func(event any) {
@@ -37,7 +37,7 @@ func TestTheDemoComesTrueAndThePagesShowIt(t *testing.T) {
 		}
 	})
 	outcome, err := demo.Run(ctx, demo.Options{
-		Bin: buildPrograms(t), Web: "127.0.0.1:0", Once: true, Limit: 3 * testenv.Patience, Say: os.Stderr,
+		Bin: buildPrograms(t), Web: "127.0.0.1:0", Once: true, Limit: 6 * testenv.Patience, Say: os.Stderr,
 		Show: func(s demo.Sight) {
 			switch {
 			case p.seen == 0:

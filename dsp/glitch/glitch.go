@@ -39,15 +39,17 @@ type Event struct {
 // Result is what went wrong so far. What lies less than about 150 ms back may not be
 // counted yet.
 type Result struct {
-	Seconds  float64 // heard
-	Dropouts int
-	Dips     int
-	Repeats  int
-	Slips    int
-	Crackles int     // clusters of clicks
-	Faint    int     // clusters of clicks that may as well be a mouth's
-	Clicks   int     // in them all
-	Longest  float64 // seconds of the longest drop-out
+	Seconds      float64 // heard
+	Judged       float64 // seconds of them in which a drop-out would have been seen: not those just after a gap
+	ClicksJudged float64 // the same for a click, which also waits for 141 ms without a gap after it
+	Dropouts     int
+	Dips         int
+	Repeats      int
+	Slips        int
+	Crackles     int     // clusters of clicks
+	Faint        int     // clusters of clicks that may as well be a mouth's
+	Clicks       int     // in them all
+	Longest      float64 // seconds of the longest drop-out
 }
 
 // Lost counts what was lost at the microphone: drop-outs, blocks played twice, and blocks
@@ -70,7 +72,7 @@ func (r Result) Clicking() int {
 	if !r.slipped() {
 		n += r.Slips
 	}
-	if n >= 2 && float64(n) >= r.Seconds/60 {
+	if n >= 2 && float64(n) >= r.ClicksJudged/60 {
 		n += r.Faint
 	}
 	return n
@@ -90,6 +92,8 @@ type Meter struct {
 	edge  [ticks]float64 // energy of the second difference, a tick
 	count int            // ticks since New or Reset
 	since int            // count at the last gap
+
+	judged, clicked uint64 // ticks in which a drop-out, and a click, would have been seen
 
 	notch   notch
 	loud    loudest
@@ -153,6 +157,8 @@ func (m *Meter) Process(frame []float32) {
 func (m *Meter) Result() Result {
 	r := m.result
 	r.Seconds = float64(m.seen) / float64(m.rate)
+	r.Judged = float64(m.judged*uint64(m.tick)) / float64(m.rate)
+	r.ClicksJudged = float64(m.clicked*uint64(m.tick)) / float64(m.rate)
 	return r
 }
 
@@ -215,9 +221,20 @@ func (m *Meter) endTick() {
 	if m.count-m.since <= settle {
 		return
 	}
+	m.countJudged(m.count - m.since - settle)
 	m.watchNotch()
 	m.watchRepeat()
 	m.watchClick()
+}
+
+// countJudged counts the time in which glitches are seen, as of some ticks after a gap.
+func (m *Meter) countJudged(ticks int) {
+	if ticks > 2*beside {
+		m.judged++
+	}
+	if ticks > 2*clickDelay+longestGap+2*beside {
+		m.clicked++
+	}
 }
 
 // energies gives the mean squares of the difference and of the second difference over

@@ -257,8 +257,9 @@ func TestWhatFollowsAGapIsNotJudged(t *testing.T) {
 	if r := m.Result(); r.Lost() > 0 || r.Crackles > 0 {
 		t.Errorf("%+v", r)
 	}
-	if s := m.Result().Seconds; s != 2 {
-		t.Errorf("%v s heard, want 2", s)
+	r := m.Result() // nor is the very start judged
+	if r.Seconds != 2 || math.Abs(r.Judged-2*(1-0.120)) > 1e-9 || math.Abs(r.ClicksJudged-2*(1-0.269)) > 1e-9 {
+		t.Errorf("heard, judged, judged for clicks %v %v %v, want 2, 1.76, 1.462 s", r.Seconds, r.Judged, r.ClicksJudged)
 	}
 }
 

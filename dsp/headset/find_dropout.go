@@ -8,7 +8,7 @@ import (
 	"github.com/headroom-voice/headroom/dsp/glitch"
 )
 
-// minGlitch is the scored time in seconds that glitches are counted over at least: one in
+// minGlitch is the judged time in seconds that glitches are counted over at least: one in
 // ten seconds says nothing of five minutes.
 const minGlitch = 60.0
 
@@ -46,12 +46,12 @@ func (a *Analyzer) lost() int {
 func (a *Analyzer) glitchMetrics(m *Metrics) {
 	g := a.meters.glitch.Result()
 	m.DropoutRate, m.DropoutLongest, m.CrackleRate = dsp.None(), dsp.None(), dsp.None()
-	if g.Seconds == 0 {
-		return
+	if g.Judged > 0 {
+		m.DropoutRate = dsp.Value(5 * 60 * float64(a.lost()) / math.Max(minGlitch, g.Judged))
 	}
-	minutes := math.Max(minGlitch, g.Seconds) / 60
-	m.DropoutRate = dsp.Value(5 * float64(a.lost()) / minutes)
-	m.CrackleRate = dsp.Value(float64(g.Clicking()) / minutes)
+	if g.ClicksJudged > 0 {
+		m.CrackleRate = dsp.Value(60 * float64(g.Clicking()) / math.Max(minGlitch, g.ClicksJudged))
+	}
 	if g.Longest > 0 {
 		m.DropoutLongest = dsp.Value(1000 * g.Longest)
 	}

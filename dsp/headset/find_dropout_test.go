@@ -74,3 +74,33 @@ func TestLostPacketsAreNoDropOuts(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// TestRatesAreOverWhatWasJudged loses a packet every half second: a click is counted only
+// in the other half of the time, and comes as often as it is counted there.
+func TestRatesAreOverWhatWasJudged(t *testing.T) {
+	metertest.Long(t)
+	t.Parallel()
+	const frame = glitchRate / 50
+	a, err := headset.New(headset.Config{SampleRate: glitchRate, Tap: headset.TapMic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const clicks = 40
+	x := dsptest.Noise(4*60*glitchRate, -60, 1)
+	for i := range clicks {
+		at := (i*250 + 11) * frame // 220 ms after a loss
+		x[at], x[at+1] = 0.5, -0.5
+	}
+	n := 0
+	for c := range slices.Chunk(x, frame) {
+		var mark dsp.Mark
+		if n++; n%25 == 0 {
+			mark = dsp.Lost
+		}
+		a.Process(c, mark)
+	}
+	want := clicks / (4 * (0.480 - 0.269) / 0.5)
+	if got := float64(a.Report().Metrics.CrackleRate); math.Abs(got-want) > 2 {
+		t.Errorf("%.1f in a minute of what was judged, want %.1f", got, want)
+	}
+}

@@ -133,10 +133,7 @@ func (a *Analyzer) Process(frame []float32, mark dsp.Mark) {
 
 // collect adds samples to the block under way and has it heard when it is complete.
 func (a *Analyzer) collect(piece []float32) {
-	to := a.block[a.fill:][:len(piece)]
-	for i, s := range piece {
-		to[i] = dsp.Sample(s)
-	}
+	dsp.Samples(a.block[a.fill:], piece)
 	a.fill += len(piece)
 	a.second.scored += len(piece)
 	if a.fill < len(a.block) {

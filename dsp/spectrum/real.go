@@ -42,6 +42,18 @@ func (r *Real) Transform(re, im, x []float32) {
 	r.finish(re, im, r.power)
 }
 
+// load takes n samples, each times its weight.
+func (r *Real) load(x, weight []float32) {
+	even, odd := r.zr, r.zi[:len(r.zr)]
+	for i := range even {
+		if len(x) < 2 || len(weight) < 2 { // never; it spares looking at each index
+			return
+		}
+		even[i], odd[i] = x[0]*weight[0], x[1]*weight[1]
+		x, weight = x[2:], weight[2:]
+	}
+}
+
 // finish transforms the even samples in zr and the odd ones in zi, and gives |re+i·im|²
 // too.
 func (r *Real) finish(re, im, power []float32) {

@@ -86,17 +86,12 @@ func (a *Analyzer) Next(block []float32) *Frame {
 	h := a.history
 	kept := len(h) - a.hop
 	copy(h[:kept], h[a.hop:])
-	for i, s := range block[:a.hop] {
-		h[kept+i] = dsp.Sample(s)
-	}
+	dsp.Samples(h[kept:], block[:a.hop])
 	a.filled = min(len(h), a.filled+a.hop)
 	if a.filled < len(h) {
 		return nil
 	}
-	even, odd := a.fft.zr, a.fft.zi
-	for i, x, w := 0, h, a.window; i < len(even) && i < len(odd) && len(x) >= 2 && len(w) >= 2; i, x, w = i+1, x[2:], w[2:] {
-		even[i], odd[i] = x[0]*w[0], x[1]*w[1]
-	}
+	a.fft.load(h, a.window)
 	f := &a.frame
 	a.fft.finish(f.Re, f.Im, f.Power)
 	for _, k := range [2]int{0, len(f.Re) - 1} { // these two have no twin of negative frequency

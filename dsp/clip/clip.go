@@ -108,10 +108,14 @@ func (m *Meter) Gap() {
 
 // Process takes the next samples, full scale ±1, as they came: not filtered, not
 // resampled. Broken ones count as 0 (dsp.Sample).
-func (m *Meter) Process(frame []float32) {
+func (m *Meter) Process(frame []float32) { m.ProcessUpTo(frame, math.Inf(1)) }
+
+// ProcessUpTo is Process of samples of which none has a magnitude above top, as Peaks.Peak
+// says of a block: where that is not enough to clip, they need no second look.
+func (m *Meter) ProcessUpTo(frame []float32, top float64) {
 	for len(frame) > 0 {
 		n := min(len(frame), m.rate-m.fill)
-		m.take(frame[:n])
+		m.take(frame[:n], top)
 		m.fill += n
 		m.samples += uint64(n)
 		frame = frame[n:]
@@ -122,9 +126,15 @@ func (m *Meter) Process(frame []float32) {
 }
 
 // take looks only at what reaches the top of its second so far, and at what follows that.
-func (m *Meter) take(frame []float32) {
-	m.lookAtSteps(frame)
-	for i := m.pass(frame, 0); i < len(frame); i++ {
+func (m *Meter) take(frame []float32, top float64) {
+	if top > fineFrom {
+		m.lookAtSteps(frame)
+	}
+	first := len(frame)
+	if up, down := m.reaches(); m.run.length > 0 || top >= min(up, down) {
+		first = m.pass(frame, 0)
+	}
+	for i := first; i < len(frame); i++ {
 		x := float64(dsp.Sample(frame[i]))
 		if r := &m.run; r.length > 0 {
 			if d := x - r.value; d <= equal && d >= -equal {
@@ -153,9 +163,8 @@ func (m *Meter) pass(frame []float32, i int) int {
 	if m.run.length > 0 {
 		return i
 	}
-	const slack = 1.01 * equal // what is rounded here is left to count
-	high := float32(max(lowest, m.sides[0].second.height-slack))
-	low := -float32(max(lowest, m.sides[1].second.height-slack))
+	up, down := m.reaches()
+	high, low := float32(up), -float32(down)
 	// A sample's bits without its sign sort as its amplitude does, not-a-number on top.
 	nearest := math.Float32bits(min(high, -low))
 	for ; i < len(frame); i++ {
@@ -164,6 +173,13 @@ func (m *Meter) pass(frame []float32, i int) int {
 		}
 	}
 	return i
+}
+
+// reaches gives the magnitudes from which a sample may stand at the top of its second, on
+// either side.
+func (m *Meter) reaches() (up, down float64) {
+	const slack = 1.01 * equal // what is rounded here is left to count
+	return max(lowest, m.sides[0].second.height-slack), max(lowest, m.sides[1].second.height-slack)
 }
 
 // lookAtSteps finds out how finely the signal is quantised.

@@ -180,3 +180,24 @@ func BenchmarkProcess(b *testing.B) {
 		m.Process(x[i : i+320])
 	}
 }
+
+func TestKnowingThePeakChangesNothing(t *testing.T) {
+	const rate, block = 16000, 320
+	x := dsptest.Overdrive(dsptest.Noise(4*rate, -20, 1), 6, 0.3)
+	for i := range x {
+		x[i] *= float32(1+i/4000%5) / 5 // a ceiling in some blocks only
+	}
+	a, b := meter.Make(t, rate), meter.Make(t, rate)
+	peaks, err := clip.NewPeaks(rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+block <= len(x); i += block {
+		a.Process(x[i : i+block])
+		peaks.Process(x[i:i+block], false)
+		b.ProcessUpTo(x[i:i+block], peaks.Peak())
+	}
+	if a.Result() != b.Result() || a.Result().Clipped == 0 {
+		t.Errorf("%+v, with the peak known %+v", a.Result(), b.Result())
+	}
+}

@@ -1,5 +1,7 @@
 package glitch
 
+import "math"
+
 const (
 	repeatEvery   = 5             // ticks between looks: shorter blocks are found by their click, or by chance
 	repeatDelay   = 25            // ticks after a sample before it is looked at
@@ -43,10 +45,7 @@ func (m *Meter) findRepeat(at, shortestLag int) bool {
 	for lag := shortestLag; lag <= longestLag; {
 		end := (at-lag)&mask + 1 // the samples before, as far as the ring is in one piece
 		piece := m.ring[max(0, end-(longestLag-lag+1)):end]
-		i := len(piece) - 1
-		for i >= 0 && piece[i] != v {
-			i--
-		}
+		i := lastOf(piece, v)
 		lag += len(piece) - 1 - i
 		if i < 0 {
 			continue
@@ -57,6 +56,24 @@ func (m *Meter) findRepeat(at, shortestLag int) bool {
 		lag++
 	}
 	return false
+}
+
+// lastOf gives the index of the last sample of x that is v to the bit, or -1.
+func lastOf(x []float32, v float32) int {
+	bits := math.Float32bits(v)
+	for len(x) >= 4 {
+		four := (*[4]float32)(x[len(x)-4:])
+		if math.Float32bits(four[3]) == bits || math.Float32bits(four[2]) == bits ||
+			math.Float32bits(four[1]) == bits || math.Float32bits(four[0]) == bits {
+			break
+		}
+		x = x[:len(x)-4]
+	}
+	i := len(x) - 1
+	for i >= 0 && math.Float32bits(x[i]) != bits {
+		i--
+	}
+	return i
 }
 
 // sameFor gives the stretch about a sample in which every sample was heard a lag ago.

@@ -81,10 +81,11 @@ type Leg interface {
 	Stats() Stats
 }
 
-// Tap hears a decoded stream in order. Offer copies pcm and returns at once; when the
-// listener is behind, the frame is shed and counted, never waited for.
+// Tap hears a decoded stream in order, and which codec it came in; rate is that of pcm, in
+// Hz. Offer copies pcm and returns at once; when the listener is behind, the frame is shed
+// and counted, never waited for.
 type Tap interface {
-	Offer(pcm []float32, rate int, mark dsp.Mark)
+	Offer(pcm []float32, rate int, from Codec, mark dsp.Mark)
 }
 
 // Stats counts what a leg carried. Loss and jitter are of what the party sent us

@@ -87,6 +87,7 @@ func run(ctx context.Context, args []string, std streams) int {
 type analyzeCmd struct {
 	JSON       bool     `help:"Print JSON: one object for one file, an array for several or a folder."`
 	Tap        string   `enum:"mic,wire" default:"mic" help:"Where the recording was made: mic (before any codec) or wire."`
+	Codec      string   `enum:"opus,g711,g722,auto" default:"auto" help:"What carried a recording of --tap wire: opus, g711 or g722; auto takes 8 kHz for g711 and more for opus."`
 	Channel    int      `default:"1" placeholder:"N" help:"Channel to measure, from 1."`
 	Far        string   `placeholder:"FILE" help:"WAV file of what the other party said meanwhile, for one recording: for echo and conversation."`
 	FarChannel int      `placeholder:"N" help:"Channel of the same file that holds the other party, such as 2 where agent and caller are left and right."`
@@ -96,9 +97,17 @@ type analyzeCmd struct {
 	Files      []string `arg:"" name:"file" help:"WAV files, folders of them, or - for standard input."`
 }
 
+// codecOf is the codec that the flag names.
+func codecOf(flag string) headset.Codec {
+	if flag == "auto" {
+		return headset.CodecUnknown
+	}
+	return headset.Codec(flag)
+}
+
 func (a analyzeCmd) Run(ctx context.Context, std streams) error {
 	code := analyze.Run(ctx, analyze.Options{
-		JSON: a.JSON, Tap: headset.Tap(a.Tap), Channel: a.Channel, Far: a.Far, FarChannel: a.FarChannel,
+		JSON: a.JSON, Tap: headset.Tap(a.Tap), Codec: codecOf(a.Codec), Channel: a.Channel, Far: a.Far, FarChannel: a.FarChannel,
 		Limits: a.Limits, Plot: a.Plot, Color: a.Color, Stdin: std.in, Files: a.Files,
 	}, std.out, std.err)
 	if code != 0 {

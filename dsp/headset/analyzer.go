@@ -21,6 +21,7 @@ const (
 type Config struct {
 	SampleRate int    // Hz: 8000 to 96000
 	Tap        Tap    // TapMic or TapWire; it decides which evidence counts
+	Codec      Codec  // on the wire: what carried the samples; see CodecUnknown
 	Limits     Limits // what counts as a fault; the zero value means DefaultLimits
 	// HighLowBaseline is the high/low ratio (Metrics.HighLow, dB) that this headset or its
 	// model usually has; 0 when unknown.
@@ -39,11 +40,20 @@ type Analyzer struct {
 	fill    int       // samples of it
 	gap     bool      // the last samples carried a mark
 
+	opus       bool   // they come through Opus now
+	opusScored uint64 // of scored, those that did
+
 	second   second
-	history  [levelWindow]level.Counts // levels at the end of the last seconds, a ring
-	seconds  int                       // finished
+	history  [levelWindow]past // what was at the end of the last seconds, a ring
+	seconds  int               // finished
 	readings ring[Reading]
 	events   ring[Event]
+}
+
+// past is what had been heard at a moment.
+type past struct {
+	level.Counts
+	scored, opus uint64
 }
 
 // second is what the second under way began with.
@@ -65,6 +75,9 @@ func New(cfg Config) (*Analyzer, error) {
 	if cfg.Tap != TapMic && cfg.Tap != TapWire {
 		return nil, fmt.Errorf("headset: tap %q is neither %q nor %q", cfg.Tap, TapMic, TapWire)
 	}
+	if !cfg.Codec.known() {
+		return nil, fmt.Errorf("headset: codec %q is none of %q", cfg.Codec, Codecs())
+	}
 	a := &Analyzer{
 		cfg:      cfg,
 		block:    make([]float32, cfg.SampleRate/blocksPerSecond),
@@ -72,6 +85,7 @@ func New(cfg Config) (*Analyzer, error) {
 		events:   newRing[Event](maxEvents),
 	}
 	a.SetLimits(cfg.Limits)
+	a.SetCodec(cfg.Codec)
 	var err error
 	if a.meters, err = newMeters(cfg.SampleRate); err != nil {
 		return nil, fmt.Errorf("headset: %w", err)
@@ -88,7 +102,7 @@ func (a *Analyzer) Reset() {
 	a.far.reset()
 	a.readings.reset()
 	a.events.reset()
-	*a = Analyzer{cfg: a.cfg, meters: a.meters, far: a.far, block: a.block, readings: a.readings, events: a.events}
+	*a = Analyzer{cfg: a.cfg, opus: a.opus, meters: a.meters, far: a.far, block: a.block, readings: a.readings, events: a.events}
 }
 
 // SetLimits changes what counts as a fault, also in what was heard already. The zero
@@ -141,6 +155,9 @@ func (a *Analyzer) collect(piece []float32) {
 	}
 	a.fill = 0
 	a.scored += uint64(len(a.block))
+	if a.opus {
+		a.opusScored += uint64(len(a.block))
+	}
 	end := a.samples + uint64(len(piece))
 	a.hear(block{raw: a.block, end: float64(end) / float64(a.cfg.SampleRate), at: int(end/uint64(len(a.block))) - 1})
 }
@@ -161,16 +178,26 @@ func (a *Analyzer) endSecond() {
 		At:          float64(a.samples) / rate,
 		Level:       stretch.Result().RMS,
 		ActiveLevel: dsp.None(),
-		NoiseFloor:  a.beforeCodec(a.meters.noise.Recent()),
+		NoiseFloor:  a.meters.noise.Recent(),
 		Peak:        dsp.None(),
 		Clipped:     dsp.None(),
 		Speech:      max(0, min(1, speech-a.second.speech)),
 		Scored:      float64(a.second.scored) / rate,
 	}
 	slot := &a.history[a.seconds%levelWindow] // of the second levelWindow ago
-	window := counts.Minus(slot)
-	r.ActiveLevel = a.spoken(window.Result().Active)
-	*slot = counts
+	window := counts.Minus(&slot.Counts)
+	r.ActiveLevel = window.Result().Active
+	noise := 0.0
+	if r.NoiseFloor.Valid() {
+		noise = math.Pow(10, float64(r.NoiseFloor)/10)
+	}
+	a.meters.pump.Process(countsHP, noise)
+	if scored := a.scored - slot.scored; scored > 0 {
+		r.beforeCodec(float64(a.opusScored-slot.opus) / float64(scored))
+	} else if a.opus {
+		r.beforeCodec(1)
+	}
+	*slot = past{Counts: counts, scored: a.scored, opus: a.opusScored}
 	a.seconds++
 	if a.second.scored > 0 {
 		r.Peak = dsp.Value(dsp.AmplitudeDBov(a.second.peak))
@@ -183,11 +210,6 @@ func (a *Analyzer) endSecond() {
 	if buzzed > a.second.buzzed {
 		a.event(Buzz, r.At, buzzed-a.second.buzzed)
 	}
-	noise := 0.0
-	if r.NoiseFloor.Valid() {
-		noise = math.Pow(10, float64(r.NoiseFloor)/10)
-	}
-	a.meters.pump.Process(countsHP, noise)
 	a.second = second{counts: counts, clipped: clipped, speech: speech, buzzed: buzzed}
 	a.readings.push(r)
 }

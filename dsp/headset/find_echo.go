@@ -25,18 +25,9 @@ func (a *Analyzer) echoing(r *Report) (Finding, bool) {
 	return f, true
 }
 
-// codecHidesDB is how much of an echo Opus at 24 kbit/s turns into noise of its own: what is
-// left tells less of the far end. [M]
-const codecHidesDB = 1.5
-
 // echoMetrics fills in what comes back of the far end.
 func (a *Analyzer) echoMetrics(m *Metrics) {
 	e := a.far.echo.Result()
-	if a.cfg.Tap == TapWire {
-		e.LossDB -= codecHidesDB
-		e.AtLeastDB -= codecHidesDB
-		e.SpeechToEchoDB -= codecHidesDB
-	}
 	m.EchoLoss, m.EchoLossLeast, m.EchoDelay = e.LossDB, e.AtLeastDB, e.DelayMS
 	m.SpeechToEcho, m.FarOnly = e.SpeechToEchoDB, e.FarOnlySeconds
 }

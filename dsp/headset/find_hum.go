@@ -14,14 +14,9 @@ const (
 	badHumShare, badHumRun     = 0.7, 20.0
 
 	rectifiedOdd = 0.1 // share of odd harmonics below which 50 Hz hum may be a DECT radio's 100 Hz
-
-	// Opus's high-pass and its coder take 3.3 to 6.4 dB off a comb whose fundamental is its
-	// strongest line [M]; G.711 takes nothing.
-	opusHumLossDB = 4.0
-	g711Rate      = 8000
 )
 
-func (a *Analyzer) humming(*Report) (Finding, bool) {
+func (a *Analyzer) humming(r *Report) (Finding, bool) {
 	l, h := a.cfg.Limits, a.meters.hum.Result()
 	steady := func(share, run float64) bool { return h.Seconds >= share*h.Heard || h.Longest >= run }
 	if h.Seconds < l.HumSeconds || !steady(watchHumShare, watchHumRun) {
@@ -30,10 +25,7 @@ func (a *Analyzer) humming(*Report) (Finding, bool) {
 	if float64(h.OddShare) < rectifiedOdd && a.meters.buzz.Result().Radio == buzz.DECT {
 		return Finding{}, false // it is the radio
 	}
-	level := h.Level
-	if a.cfg.Tap == TapWire && a.cfg.SampleRate > g711Rate {
-		level += opusHumLossDB
-	}
+	level := r.Metrics.HumLevel
 	f, ok := tonal(h.Prominence, level, l.Hum, l.HumLevel)
 	if !ok {
 		return Finding{}, false
@@ -43,7 +35,7 @@ func (a *Analyzer) humming(*Report) (Finding, bool) {
 	}
 	f.Kind = Hum
 	f.Text = fmt.Sprintf("The mains hum at %.1f Hz: %.0f dBov, %.0f dB over what is around it: check for power supplies and cables near the headset, try another port; replace the headset if it hums there too.",
-		h.Hz, h.Level, h.Prominence)
+		h.Hz, level, h.Prominence)
 	return f, true
 }
 

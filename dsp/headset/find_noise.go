@@ -14,18 +14,6 @@ const waverDB = 1.0
 // classSure is the confidence from which a finding names the kind of noise.
 const classSure = 0.6
 
-// opusNoiseLossDB is what Opus at 24 kbit/s takes off a noise under speech: white 3.4, pink
-// 2.5, a fan 1.9, babble 1.4. G.711 takes nothing. [M]
-const opusNoiseLossDB = 2.0
-
-// beforeCodec gives the floor as it was before Opus, which is told by its sample rate.
-func (a *Analyzer) beforeCodec(floor dsp.Value) dsp.Value {
-	if a.cfg.Tap == TapWire && a.cfg.SampleRate > g711Rate && floor > dsp.SilenceDBov {
-		floor += opusNoiseLossDB
-	}
-	return floor
-}
-
 // noisy judges the floor. A distance from speech that is bad makes a floor above its watch
 // limit bad; alone it only says that someone speaks softly. Voices and music are noise as
 // well: the class says that the room makes them.

@@ -15,6 +15,7 @@ const validSNR = 16.0
 func (a *Analyzer) Report() Report {
 	r := Report{
 		Tap:          a.cfg.Tap,
+		Codec:        a.cfg.Codec,
 		SampleRate:   a.cfg.SampleRate,
 		Duration:     float64(a.samples) / float64(a.cfg.SampleRate),
 		ActiveSpeech: a.meters.speech.SpeechSeconds(),
@@ -29,7 +30,6 @@ func (a *Analyzer) metrics() Metrics {
 	counts, countsHP := a.meters.levels.Counts()
 	raw, hp := counts.Result(), countsHP.Result()
 	n := a.meters.noise.Result()
-	n.Floor, n.FloorA = a.beforeCodec(n.Floor), a.beforeCodec(n.FloorA)
 	m := Metrics{
 		ActiveLevel:     raw.Active,
 		ActiveLevelHP:   hp.Active,
@@ -43,7 +43,6 @@ func (a *Analyzer) metrics() Metrics {
 		Peak:            raw.Peak,
 		PeakFactor:      raw.Peak - raw.Active, // None - x is None
 	}
-	m.ActiveLevel, m.ActiveLevelHP = a.spoken(m.ActiveLevel), a.spoken(m.ActiveLevelHP)
 	a.clipMetrics(&m)
 	a.glitchMetrics(&m)
 	a.lowMetrics(&m)
@@ -54,19 +53,8 @@ func (a *Analyzer) metrics() Metrics {
 		m.SNR = countsHP.SpeechLevel(math.Pow(10, float64(m.NoiseFloor)/10)) - m.NoiseFloor
 	}
 	m.ActiveValid = hp.Active.Valid() && (!m.NoiseFloor.Valid() || float64(hp.Active-m.NoiseFloor) >= validSNR)
+	m.beforeCodec(a.opusShare())
 	return m
-}
-
-// opusSpeechLossDB is what Opus at 24 kbit/s takes off the level of speech, whoever speaks:
-// 0.73 dB with a spread of 0.08. G.711 takes nothing. [M]
-const opusSpeechLossDB = 0.7
-
-// spoken gives a level of speech as it was before Opus, which is told by its sample rate.
-func (a *Analyzer) spoken(level dsp.Value) dsp.Value {
-	if a.cfg.Tap == TapWire && a.cfg.SampleRate > g711Rate {
-		level += opusSpeechLossDB
-	}
-	return level
 }
 
 // lowMetrics fills in hum, buzz, offset, pumping and breath.

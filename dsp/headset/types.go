@@ -145,6 +145,7 @@ type Event struct {
 // Report is what a whole call leg or file measured.
 type Report struct {
 	Tap          Tap       `json:"tap"`
+	Codec        Codec     `json:"codec,omitempty"` // what carried the last samples to the wire tap, if known
 	SampleRate   int       `json:"sample_rate"`     // Hz
 	Duration     float64   `json:"duration_s"`      // all samples, scored or not
 	ActiveSpeech float64   `json:"active_speech_s"` // scored speech

@@ -13,16 +13,17 @@ import (
 
 // Options are the command's flags and arguments.
 type Options struct {
-	JSON       bool        // print JSON instead of text
-	Tap        headset.Tap // where the recordings were taken; empty means headset.TapMic
-	Channel    int         // that is measured, from 1; 0 means the first
-	Far        string      // WAV file of the other party, for one recording; or empty
-	FarChannel int         // of the same file that holds the other party, from 1; 0 means none
-	Limits     string      // file of limits; empty means headset.DefaultLimits
-	Plot       string      // picture to draw; see Pictures in docs/analyze.md; or empty
-	Color      string      // "always", "never", or for a terminal: "auto" or empty
-	Stdin      io.Reader   // what the file "-" is
-	Files      []string    // WAV files, folders of them, or "-"
+	JSON       bool          // print JSON instead of text
+	Tap        headset.Tap   // where the recordings were taken; empty means headset.TapMic
+	Codec      headset.Codec // that carried them to headset.TapWire; empty tells by the sample rate
+	Channel    int           // that is measured, from 1; 0 means the first
+	Far        string        // WAV file of the other party, for one recording; or empty
+	FarChannel int           // of the same file that holds the other party, from 1; 0 means none
+	Limits     string        // file of limits; empty means headset.DefaultLimits
+	Plot       string        // picture to draw; see Pictures in docs/analyze.md; or empty
+	Color      string        // "always", "never", or for a terminal: "auto" or empty
+	Stdin      io.Reader     // what the file "-" is
+	Files      []string      // WAV files, folders of them, or "-"
 }
 
 // The exit statuses.
@@ -83,8 +84,11 @@ func newRun(o Options, stdout, stderr io.Writer) (*run, error) {
 			return nil, fmt.Errorf("--limits: %w", err)
 		}
 	}
-	if _, err := headset.New(headset.Config{SampleRate: 16000, Tap: o.Tap}); err != nil {
+	if _, err := headset.New(headset.Config{SampleRate: 16000, Tap: o.Tap, Codec: o.Codec}); err != nil {
 		return nil, err
+	}
+	if o.Codec != headset.CodecUnknown && o.Tap != headset.TapWire {
+		return nil, errors.New("--codec goes with --tap wire: before a codec there is none")
 	}
 	if r.jobs, r.many, err = find(o.Files); err != nil {
 		return nil, err

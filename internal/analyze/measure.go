@@ -89,7 +89,7 @@ func (r *run) prepare(ctx context.Context, m *measurement) error {
 		}
 	}
 	var err error
-	if m.meter, err = headset.New(headset.Config{SampleRate: m.wav.Rate, Tap: r.Tap, Limits: r.limits}); err != nil {
+	if m.meter, err = headset.New(headset.Config{SampleRate: m.wav.Rate, Tap: r.Tap, Codec: r.Codec, Limits: r.limits}); err != nil {
 		return err
 	}
 	switch {

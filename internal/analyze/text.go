@@ -50,6 +50,9 @@ func (r *run) head(b *strings.Builder, res Result) {
 // heard says what was listened to.
 func heard(res Result) string {
 	s := fmt.Sprintf("%s long, %s of it speech; %g kHz, tap %s", clock(res.Duration, 1), clock(res.ActiveSpeech, 1), float64(res.SampleRate)/1000, res.Tap)
+	if res.Codec != "" {
+		s += ", " + string(res.Codec)
+	}
 	if res.Channels > 1 {
 		s += fmt.Sprintf(", channel %d of %d", res.Channel, res.Channels)
 	}

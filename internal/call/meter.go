@@ -112,9 +112,9 @@ type muteTap struct {
 }
 
 // Offer passes the frame on.
-func (t muteTap) Offer(pcm []float32, rate int, mark dsp.Mark) {
+func (t muteTap) Offer(pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
 	if t.muted.Load() {
 		mark |= dsp.Muted
 	}
-	t.next.Offer(pcm, rate, mark)
+	t.next.Offer(pcm, rate, from, mark)
 }

@@ -80,14 +80,15 @@ func join(t testing.TB, a, b media.Leg, opt bridge.Options) *bridge.Bridge {
 type ear struct {
 	pcm   []float32
 	rate  int
+	from  media.Codec
 	marks map[dsp.Mark]int // samples
 }
 
-func (e *ear) Offer(pcm []float32, rate int, mark dsp.Mark) {
+func (e *ear) Offer(pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
 	if e.marks == nil {
 		e.marks = map[dsp.Mark]int{}
 	}
-	e.pcm, e.rate = append(e.pcm, pcm...), rate
+	e.pcm, e.rate, e.from = append(e.pcm, pcm...), rate, from
 	e.marks[mark] += len(pcm)
 }
 
@@ -156,8 +157,8 @@ func TestAToneCrossesTheBridgeAtItsLevel(t *testing.T) {
 		if math.Abs(hz-1000) > 0.5 || math.Abs(level+20) > 0.5 || tap.marks[0] < tap.rate*9/10 {
 			t.Errorf("%s: the tap heard %.2f Hz at %.2f dBov, %v", c.name, hz, level, tap.marks)
 		}
-		if c.from == media.Opus && tap.rate != 16000 {
-			t.Errorf("%s: the tap hears %d Hz", c.name, tap.rate)
+		if c.from == media.Opus && tap.rate != 16000 || tap.from != c.from {
+			t.Errorf("%s: the tap hears %d Hz from %v", c.name, tap.rate, tap.from)
 		}
 	}
 }
@@ -273,7 +274,7 @@ func TestAClosedBridgeIsSilent(t *testing.T) {
 // deaf is a tap that takes everything.
 type deaf struct{}
 
-func (deaf) Offer([]float32, int, dsp.Mark) {}
+func (deaf) Offer([]float32, int, media.Codec, dsp.Mark) {}
 
 // steady is a bridge in use, and a step that says one more packet.
 func steady(t testing.TB, from, to media.Codec, taps ...media.Tap) (step func()) {

@@ -80,14 +80,14 @@ func (f *flow) item(item *rtp.Item, direct bool) {
 	case item.Packet != nil:
 		n, err := decoder.Decode(item.Packet.Payload, f.pcm)
 		if err != nil {
-			f.conceal(decoder, samples(item.Packet.Payload, item.Codec, decoder), nil, direct)
+			f.conceal(decoder, samples(item.Packet.Payload, item.Codec, decoder), item.Codec, nil, direct)
 			return
 		}
 		var mark dsp.Mark
 		if codec.Silent(item.Codec, item.Packet.Payload) {
 			mark = dsp.ComfortNoise
 		}
-		f.emit(f.pcm[:n], decoder.Rate(), mark, direct)
+		f.emit(f.pcm[:n], decoder.Rate(), item.Codec, mark, direct)
 	case item.Lost > 0:
 		n := item.Lost * decoder.Rate() / item.Codec.ClockRate()
 		made := min(n, maxConceal*decoder.Rate()/1000)
@@ -95,10 +95,10 @@ func (f *flow) item(item *rtp.Item, direct bool) {
 		if made == n && item.Next != nil && item.Next.Codec == item.Codec {
 			next = item.Next
 		}
-		f.conceal(decoder, made, next, direct)
-		f.silence(n-made, decoder.Rate(), dsp.Lost, direct)
+		f.conceal(decoder, made, item.Codec, next, direct)
+		f.silence(n-made, decoder.Rate(), item.Codec, dsp.Lost, direct)
 	default:
-		f.silence(item.Silence*decoder.Rate()/item.Codec.ClockRate(), decoder.Rate(), dsp.ComfortNoise, direct)
+		f.silence(item.Silence*decoder.Rate()/item.Codec.ClockRate(), decoder.Rate(), item.Codec, dsp.ComfortNoise, direct)
 	}
 }
 
@@ -127,7 +127,7 @@ func (f *flow) decoder(c media.Codec) codec.Decoder {
 }
 
 // conceal makes up n samples, recovering what it can from next.
-func (f *flow) conceal(decoder codec.Decoder, n int, next *media.Packet, direct bool) {
+func (f *flow) conceal(decoder codec.Decoder, n int, from media.Codec, next *media.Packet, direct bool) {
 	n = min(n, len(f.pcm))
 	if n == 0 {
 		return
@@ -137,12 +137,12 @@ func (f *flow) conceal(decoder codec.Decoder, n int, next *media.Packet, direct 
 	} else {
 		decoder.Conceal(f.pcm[:n])
 	}
-	f.emit(f.pcm[:n], decoder.Rate(), dsp.Lost|dsp.Concealed, direct)
+	f.emit(f.pcm[:n], decoder.Rate(), from, dsp.Lost|dsp.Concealed, direct)
 }
 
 // silence hands on n samples in which nothing was said: to the taps as samples, so that
 // their time goes on, to the other party as a leap of the timestamp.
-func (f *flow) silence(n, rate int, mark dsp.Mark, direct bool) {
+func (f *flow) silence(n, rate int, from media.Codec, mark dsp.Mark, direct bool) {
 	if n <= 0 {
 		return
 	}
@@ -150,7 +150,7 @@ func (f *flow) silence(n, rate int, mark dsp.Mark, direct bool) {
 	zeros := f.pcm[:step]
 	clear(zeros)
 	for rest := min(n, rate*maxSilence/1000); rest > 0; rest -= step {
-		f.offer(zeros[:min(step, rest)], rate, mark)
+		f.offer(zeros[:min(step, rest)], rate, from, mark)
 	}
 	if direct {
 		return
@@ -164,15 +164,15 @@ func (f *flow) silence(n, rate int, mark dsp.Mark, direct bool) {
 	}
 }
 
-func (f *flow) emit(pcm []float32, rate int, mark dsp.Mark, direct bool) {
+func (f *flow) emit(pcm []float32, rate int, from media.Codec, mark dsp.Mark, direct bool) {
 	if !direct {
 		f.out.write(pcm, rate, f.to)
 	}
-	f.offer(pcm, rate, mark)
+	f.offer(pcm, rate, from, mark)
 }
 
-func (f *flow) offer(pcm []float32, rate int, mark dsp.Mark) {
+func (f *flow) offer(pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
 	for _, tap := range f.taps {
-		tap.Offer(pcm, rate, mark)
+		tap.Offer(pcm, rate, from, mark)
 	}
 }

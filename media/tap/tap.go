@@ -44,6 +44,7 @@ type frame struct {
 	far  bool
 	mark dsp.Mark
 	rate int
+	from media.Codec
 	n    int
 	pcm  [frameLen]float32
 }
@@ -54,7 +55,7 @@ type converter struct {
 	resampler *resample.Resampler
 }
 
-// New makes a meter at cfg.SampleRate. onReading, which may be nil, is called for every
+// New makes a meter at cfg.SampleRate. The codec is taken from what is offered. onReading, which may be nil, is called for every
 // second measured, from Run or Finish.
 func New(cfg headset.Config, onReading func(headset.Reading)) (*Meter, error) {
 	analyzer, err := headset.New(cfg)
@@ -80,7 +81,9 @@ type ear struct {
 }
 
 // Offer is part of media.Tap.
-func (e ear) Offer(pcm []float32, rate int, mark dsp.Mark) { e.m.offer(e.far, pcm, rate, mark) }
+func (e ear) Offer(pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
+	e.m.offer(e.far, pcm, rate, from, mark)
+}
 
 // Run measures until ctx ends and then drains what is queued.
 func (m *Meter) Run(ctx context.Context) error {
@@ -110,14 +113,14 @@ func (m *Meter) Shed() uint64 {
 	return m.shed
 }
 
-func (m *Meter) offer(far bool, pcm []float32, rate int, mark dsp.Mark) {
+func (m *Meter) offer(far bool, pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
 	m.mu.Lock()
 	for len(pcm) > 0 {
 		if m.count == queueLen {
 			m.shedOldest()
 		}
 		f := &m.queue[(m.first+m.count)%queueLen]
-		f.far, f.rate, f.mark = far, rate, mark
+		f.far, f.rate, f.from, f.mark = far, rate, from, mark
 		f.n = copy(f.pcm[:], pcm)
 		pcm = pcm[f.n:]
 		m.count++
@@ -178,6 +181,7 @@ func (m *Meter) drain() {
 				m.analyzer.ProcessFar(pcm)
 			}
 		} else {
+			m.analyzer.SetCodec(codecOf(m.now.from))
 			m.measure(pcm, m.now.rate, m.now.mark)
 		}
 	}
@@ -192,6 +196,18 @@ func (m *Meter) measure(pcm []float32, rate int, mark dsp.Mark) {
 		if m.onReading != nil {
 			m.onReading(r)
 		}
+	}
+}
+
+// codecOf is a codec as the analyzer calls it.
+func codecOf(c media.Codec) headset.Codec {
+	switch c {
+	case media.Opus:
+		return headset.CodecOpus
+	case media.PCMA, media.PCMU:
+		return headset.CodecG711
+	default:
+		return headset.CodecUnknown
 	}
 }
 

@@ -30,7 +30,7 @@ func newMeter(t *testing.T, rate int, onReading func(headset.Reading)) *tap.Mete
 // offer gives pcm in frames of 20 ms.
 func offer(ear media.Tap, pcm []float32, rate int, mark dsp.Mark, each func()) {
 	for size := rate / 50; len(pcm) >= size; pcm = pcm[size:] {
-		ear.Offer(pcm[:size], rate, mark)
+		ear.Offer(pcm[:size], rate, media.Opus, mark)
 		each()
 	}
 }
@@ -62,6 +62,33 @@ func TestAToneIsReadAtItsLevelWhateverItsRate(t *testing.T) {
 	}
 }
 
+// TestTheCodecIsFollowed has a leg in G.711, one in Opus, and one that changes at half time:
+// only what Opus takes off is given back.
+func TestTheCodecIsFollowed(t *testing.T) {
+	levelOf := func(codecs ...media.Codec) (headset.Codec, float64) {
+		m := newMeter(t, 16000, nil)
+		for _, c := range codecs {
+			for range 2 * 50 {
+				m.Near().Offer(mediatest.Tone(16000, 1000, -20, 320), 16000, c, 0)
+				m.Finish()
+			}
+		}
+		r := m.Finish()
+		return r.Codec, float64(r.Metrics.ActiveLevel)
+	}
+	name, g711 := levelOf(media.PCMA, media.PCMA)
+	if name != headset.CodecG711 || math.Abs(g711+20) > 0.1 {
+		t.Errorf("G.711 is called %q and reads %.2f dBov, want -20", name, g711)
+	}
+	name, opus := levelOf(media.Opus, media.Opus)
+	if name != headset.CodecOpus || opus < g711+0.5 {
+		t.Errorf("Opus is called %q and reads %.2f dBov, no more than G.711", name, opus)
+	}
+	if _, both := levelOf(media.Opus, media.PCMU); math.Abs(both-(opus+g711)/2) > 0.01 {
+		t.Errorf("half and half reads %.2f dBov, between %.2f and %.2f", both, g711, opus)
+	}
+}
+
 func TestASlowMeterShedsTheOldestAndItsTimeGoesOn(t *testing.T) {
 	m := newMeter(t, 16000, nil)
 	offer(m.Near(), mediatest.Tone(16000, 1000, -20, 10*16000), 16000, 0, func() {})
@@ -90,7 +117,7 @@ func TestOfferNeverWaitsForTheMeter(t *testing.T) {
 	// More than a second of frames, fed as fast as the meter takes them, blocks it in
 	// its first reading.
 	for isBlocked := false; !isBlocked; {
-		m.Near().Offer(tone, 8000, 0)
+		m.Near().Offer(tone, 8000, media.PCMA, 0)
 		select {
 		case <-blocked:
 			isBlocked = true
@@ -100,8 +127,8 @@ func TestOfferNeverWaitsForTheMeter(t *testing.T) {
 		}
 	}
 	for range 1000 { // returns although nobody listens
-		m.Near().Offer(tone, 8000, 0)
-		m.Far().Offer(tone, 8000, 0)
+		m.Near().Offer(tone, 8000, media.PCMA, 0)
+		m.Far().Offer(tone, 8000, media.PCMA, 0)
 	}
 	if m.Shed() == 0 {
 		t.Error("nothing was shed while the meter was blocked")
@@ -131,7 +158,7 @@ func TestRunDrainsWhatIsQueuedAtItsEnd(t *testing.T) {
 func TestOfferAllocatesNothing(t *testing.T) {
 	m := newMeter(t, 16000, nil)
 	near, frame := m.Near(), mediatest.Tone(16000, 300, -20, 320)
-	if n := testing.AllocsPerRun(300, func() { near.Offer(frame, 16000, 0) }); n != 0 {
+	if n := testing.AllocsPerRun(300, func() { near.Offer(frame, 16000, media.Opus, 0) }); n != 0 {
 		t.Errorf("%v allocations a frame", n)
 	}
 }
@@ -141,7 +168,7 @@ func TestAWrongRateIsRefused(t *testing.T) {
 		t.Error("a meter at 12345 Hz was made")
 	}
 	m := newMeter(t, 16000, nil)
-	m.Near().Offer(make([]float32, 100), 12345, 0)
+	m.Near().Offer(make([]float32, 100), 12345, media.Opus, 0)
 	if got := m.Finish().Duration; got != 0 {
 		t.Errorf("%v s measured of a rate nobody has", got)
 	}
@@ -154,6 +181,6 @@ func BenchmarkOffer(b *testing.B) {
 	}
 	near, frame := m.Near(), make([]float32, 320)
 	for b.Loop() {
-		near.Offer(frame, 16000, 0)
+		near.Offer(frame, 16000, media.Opus, 0)
 	}
 }

@@ -47,7 +47,9 @@ type Result struct {
 	Tilt     dsp.Value        // dB: 2-3.4 kHz over 0.3-1 kHz
 	Rolloff  dsp.Value        // dB: 2.5-3.4 kHz over 1-2 kHz
 	Edge     dsp.Value        // Hz up to which there is speech: within 60 dB of its strongest
-	Cut      dsp.Value        // Hz at which it ends as at a wall: a codec or a low sample rate; None if nowhere
+	Reach    dsp.Value        // Hz up to which there is anything, speech or noise, as strong
+	Cut      dsp.Value        // Hz at which speech ends as at a wall: a codec or a low sample rate; None if nowhere
+	Steepest dsp.Value        // dB: the most by which it falls within 500 Hz, from 3.2 kHz on; None where it stands clear of the noise nowhere
 	Masked   bool             // noise hides the highs: HighLow and Tilt are no more than these
 	Spectrum [Bands]dsp.Value // dBov in each band, of speech alone; None above the Nyquist frequency and between two bins
 }
@@ -95,24 +97,29 @@ func (m *Meter) Process(f *spectrum.Frame, speech bool) {
 const (
 	edgeShare = 1e-6  // 60 dB below the strongest
 	wall      = 750.0 // Hz: within this ...
-	wallDrop  = 100   // ... the power falls by 20 dB ...
+	wallDrop  = 20    // ... dB is how far the power falls ...
 	wallShare = 1e-4  // ... from no less than 40 dB below the strongest
+	steep     = 500.0 // Hz: Result.Steepest looks across these ...
+	deepShare = 1e-5  // ... from no less than 50 dB below the strongest
 )
 
 // sure is the share of the noise by which speech must stand above it to be told from it.
 const sure = 0.25
 
-// between gives the mean power of the speech alone from low up to high Hz, and whether it
-// stands clear of the noise; if not it is the most that may be there.
-func (m *Meter) between(low, high float64) (power float64, clear bool) {
+// mean gives the mean power of the blocks with speech and of the pauses from low up to high Hz.
+func (m *Meter) mean(low, high float64) (all, noise float64) {
 	from, to := m.bins(low), m.bins(high)
-	var all, noise float64
 	for i := from; i < to; i++ {
 		all += m.speech.power[i]
 		noise += m.pause.power[i]
 	}
-	all /= float64(max(1, m.speech.n))
-	noise /= float64(max(1, m.pause.n))
+	return all / float64(max(1, m.speech.n)), noise / float64(max(1, m.pause.n))
+}
+
+// between gives the mean power of the speech alone from low up to high Hz, and whether it
+// stands clear of the noise; if not it is the most that may be there.
+func (m *Meter) between(low, high float64) (power float64, clear bool) {
+	all, noise := m.mean(low, high)
 	return max(all-noise, sure*noise), all > (1+sure)*noise
 }
 
@@ -125,7 +132,10 @@ func Center(band int) float64 { return 1000 * math.Pow(10, float64(band-10)/10) 
 
 // Result gives what has been measured since the start.
 func (m *Meter) Result() Result {
-	r := Result{HighLow: dsp.None(), HighMid: dsp.None(), Tilt: dsp.None(), Rolloff: dsp.None(), Edge: dsp.None(), Cut: dsp.None()}
+	r := Result{
+		HighLow: dsp.None(), HighMid: dsp.None(), Tilt: dsp.None(), Rolloff: dsp.None(), Edge: dsp.None(),
+		Reach: dsp.None(), Cut: dsp.None(), Steepest: dsp.None(),
+	}
 	for i := range r.Spectrum {
 		r.Spectrum[i] = dsp.None()
 	}
@@ -170,19 +180,36 @@ func (m *Meter) edge(r *Result) {
 		p, _ := density(hz)
 		top = max(top, p)
 	}
-	for hz := m.nyquist - wide; hz > 300; hz -= step {
-		if p, ok := density(hz); ok && p > top*edgeShare {
+	for hz := m.nyquist - wide; hz > 300 && !r.Edge.Valid(); hz -= step {
+		p, ok := density(hz)
+		if all, noise := m.mean(hz-wide/2, hz+wide/2); !r.Reach.Valid() && max(all, noise) > top*edgeShare {
+			r.Reach = dsp.Value(hz)
+		}
+		if ok && p > top*edgeShare {
 			r.Edge = dsp.Value(hz)
-			break
 		}
 	}
-	steepest := 0.0
+	// falls gives by how many dB at least the speech falls from one frequency to another:
+	// where noise hides it, all that is there may be speech.
+	falls := func(from, to, share float64) dsp.Value {
+		below, ok := density(from)
+		if !ok || below <= top*share {
+			return dsp.None()
+		}
+		above, ok := density(to)
+		if !ok {
+			above, _ = m.mean(to-wide/2, to+wide/2)
+		}
+		return decibels(below / max(above, 1e-12))
+	}
+	steepest := dsp.Value(wallDrop)
 	for hz := 3200.0; hz < m.nyquist-wall-wide; hz += step {
-		below, ok := density(hz)
-		above, _ := density(hz + wall)
-		if drop := below / max(above, 1e-12); ok && below > top*wallShare && drop > wallDrop && drop > steepest {
-			steepest = drop
+		if d := falls(hz, hz+wall, wallShare); d > steepest {
+			steepest = d
 			r.Cut = dsp.Value(hz + wall/2)
+		}
+		if d := falls(hz, hz+steep, deepShare); d.Valid() && !(d <= r.Steepest) {
+			r.Steepest = d
 		}
 	}
 }

@@ -4,20 +4,42 @@ import (
 	"fmt"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/band"
 )
 
 // Of a narrow band, or where noise hides the highs, MuffledRolloff counts only where all
 // above 2 kHz is weak too: the dullest clear voice has -20 dB over 0.3-1 kHz. [M]
 const dullTilt = -24.0 // dB
 
-// Opus rounds the wall at which a narrow-band source ends: on the wire such speech reaches up
-// to 4.6 kHz and is whole below; behind a capsule with a 4 kHz low-pass it reaches 5 kHz. [M]
+// sourceWallDB is how far speech falls within 500 Hz at the wall of a low sample rate, before
+// a codec rounds it: 25 dB and more, behind a low-pass of 36 dB an octave 15 to 22. [M]
+const sourceWallDB = 23.5
+
+// roundedWallHz is up to where there is anything on the wire of a narrow-band source, whose
+// wall Opus rounds: 4.7 kHz, behind a capsule with a low-pass from 3.5 kHz 5 kHz. A source's
+// wall takes the noise of the room as well as the speech. [M]
 const roundedWallHz = 4800.0
+
+// endsAtSource reports whether speech ends at a wall that is the source's or the codec's.
+func (a *Analyzer) endsAtSource(b *band.Result) bool {
+	if a.cfg.Tap == TapMic {
+		return b.Cut.Valid() && b.Steepest >= sourceWallDB
+	}
+	return b.Cut >= roundedWallHz || b.Cut.Valid() && b.Reach < roundedWallHz
+}
 
 // codecNarrow reports whether speech on the wire is as of a narrow-band source.
 func (a *Analyzer) codecNarrow(m Metrics) bool {
-	return a.cfg.Tap == TapWire && m.Bandwidth < roundedWallHz && m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
+	return a.cfg.Tap == TapWire && m.Bandwidth < roundedWallHz && a.meters.band.Result().Reach < roundedWallHz &&
+		m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
 }
+
+// maskedDB is how much more there may be of highs that noise hides than HighLow says: if the
+// noise is less while someone speaks (a gain control raises it in pauses), a part of what was
+// taken for noise is speech.
+const maskedDB = 7.0
+
+const muffledAdvice = ": uncover the microphone, turn it towards the mouth; replace the headset if it stays."
 
 // muffled judges how the highs of speech compare with what is usual for the headset or,
 // where that is unknown, with what every clear voice has. A narrow band that ends at a wall
@@ -27,25 +49,15 @@ func (a *Analyzer) muffled(r *Report) (Finding, bool) {
 	if r.ActiveSpeech < l.MinActive {
 		return Finding{}, false
 	}
-	const advice = ": uncover the microphone, turn it towards the mouth; replace the headset if it stays."
-	comparable := m.HighLow.Valid() && !m.NarrowBand
-	// At the microphone there is no codec: where the headset once reached higher, a wall is
-	// its own.
-	walled := m.NarrowBand && a.cfg.Tap == TapMic && m.HighLow.Valid()
-	if base := a.cfg.HighLowBaseline; base != 0 && (comparable || walled) && !m.HighsMasked {
-		drift := dsp.Value(base) - m.HighLow
-		s, limit, ok := l.Muffled.over(drift)
-		return Finding{
-			Kind: Muffled, Severity: s, Value: drift, Limit: dsp.Value(limit),
-			Text: fmt.Sprintf("The highs of speech are %.0f dB weaker than is usual for this headset%s", drift, advice),
-		}, ok
+	if f, ok, sure := a.drifted(m); sure {
+		return f, ok
 	}
-	if comparable && !a.codecNarrow(m) {
+	if m.HighLow.Valid() && !m.NarrowBand && !a.codecNarrow(m) {
 		s, limit, ok := l.MuffledHighs.under(m.HighMid)
 		if ok || !m.HighsMasked {
 			return Finding{
 				Kind: Muffled, Severity: s, Value: m.HighMid, Limit: dsp.Value(limit),
-				Text: fmt.Sprintf("Speech sounds muffled: above 4.5 kHz it is %.0f dB weaker than at 2 to 3.4 kHz%s", -m.HighMid, advice),
+				Text: fmt.Sprintf("Speech sounds muffled: above 4.5 kHz it is %.0f dB weaker than at 2 to 3.4 kHz%s", -m.HighMid, muffledAdvice),
 			}, ok
 		}
 	}
@@ -55,6 +67,28 @@ func (a *Analyzer) muffled(r *Report) (Finding, bool) {
 	}
 	return Finding{
 		Kind: Muffled, Severity: s, Value: m.Rolloff, Limit: dsp.Value(limit),
-		Text: fmt.Sprintf("Speech sounds muffled: above 2.5 kHz it is %.0f dB weaker than at 1 to 2 kHz%s", -m.Rolloff, advice),
+		Text: fmt.Sprintf("Speech sounds muffled: above 2.5 kHz it is %.0f dB weaker than at 1 to 2 kHz%s", -m.Rolloff, muffledAdvice),
 	}, true
+}
+
+// drifted compares the highs with the headset's own past. It is sure where they can be told,
+// and where noise hides them if they have fallen by more than it could hide.
+func (a *Analyzer) drifted(m Metrics) (f Finding, found, sure bool) {
+	// At the microphone there is no codec: where the headset once reached higher, a wall is
+	// its own. On the wire a codec that is narrower for a while has its wall at 4 or at 6
+	// kHz; the latter takes 2 dB.
+	codec := m.NarrowBand && a.cfg.Tap == TapWire && m.Bandwidth < roundedWallHz
+	base := a.cfg.HighLowBaseline
+	if base == 0 || codec || !m.HighLow.Valid() {
+		return Finding{}, false, false
+	}
+	drift := dsp.Value(base) - m.HighLow
+	if m.HighsMasked {
+		drift -= maskedDB
+	}
+	s, limit, ok := a.cfg.Limits.Muffled.over(drift)
+	return Finding{
+		Kind: Muffled, Severity: s, Value: drift, Limit: dsp.Value(limit),
+		Text: fmt.Sprintf("The highs of speech are %.0f dB weaker than is usual for this headset%s", drift, muffledAdvice),
+	}, ok, ok || !m.HighsMasked
 }

@@ -87,3 +87,47 @@ func TestHighsAreComparedWithWhatIsUsual(t *testing.T) {
 		}
 	}
 }
+
+// The hiss keeps a capsule's own noise above its low-pass, as an amplifier behind it does.
+func TestASteepLowPassIsTheCapsulesAndASteeperOneTheSources(t *testing.T) {
+	metertest.Long(t)
+	t.Parallel()
+	for _, name := range agents {
+		clear := dsptest.AddNoise(speech(t, name, 16000), -70, 3)
+		muffled := dsptest.LowPass(clear, 16000, 3400, 6)
+		narrow := dsptest.LowPass(dsptest.LowPass(clear, 16000, 3500, 8), 16000, 3500, 8)
+		for _, tap := range []headset.Tap{headset.TapMic, headset.TapWire} {
+			heard := func(x []float32) headset.Report {
+				if tap == headset.TapWire {
+					return report(t, 16000, tap, throughOpus(t, x))
+				}
+				return report(t, 16000, tap, dsptest.Quantize(x))
+			}
+			r := heard(muffled)
+			if f, _ := find(r, headset.Muffled); f.Severity != headset.Bad || r.Metrics.NarrowBand {
+				t.Errorf("%s muffled, at the %s: %q, %+v", name, tap, summary(r), r.Metrics)
+			}
+			r = heard(narrow)
+			if f, _ := find(r, headset.Muffled); f.Severity != "" {
+				t.Errorf("%s narrow, at the %s: %q, %+v", name, tap, summary(r), r.Metrics)
+			}
+		}
+	}
+}
+
+func TestNoiseOverTheHighsDoesNotHideThatTheyAreGone(t *testing.T) {
+	t.Parallel()
+	x := metertest.Speech(t, "agent-3", 16000, 0)
+	usual := float64(report(t, 16000, headset.TapMic, x).Metrics.HighLow)
+	for noise, want := range map[float64]headset.Severity{-66: headset.Bad, -42: ""} {
+		a, err := headset.New(headset.Config{SampleRate: 16000, Tap: headset.TapMic, HighLowBaseline: usual})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Process(dsptest.AddNoise(dsptest.LowPass(x, 16000, 2000, 4), noise, 1), 0)
+		r := a.Report()
+		if f, _ := find(r, headset.Muffled); f.Severity != want || !r.Metrics.HighsMasked {
+			t.Errorf("under noise of %v dBov: %q, %+v", noise, f.Severity, r.Metrics)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (a *Analyzer) lowMetrics(m *Metrics) {
 func (a *Analyzer) reachMetrics(m *Metrics) {
 	b := a.meters.band.Result()
 	m.HighLow, m.HighMid, m.Rolloff, m.HighsMasked = b.HighLow, b.HighMid, b.Rolloff, b.Masked
-	m.Bandwidth, m.NarrowBand = b.Edge, b.Cut.Valid()
+	m.Bandwidth, m.NarrowBand = b.Edge, a.endsAtSource(&b)
 	if m.NarrowBand {
 		m.Bandwidth = b.Cut
 	}

@@ -10,9 +10,9 @@ import (
 type Real struct {
 	n        int
 	half     *fft
-	zr, zi   []float32 // even samples, odd samples; then their spectrum
-	cos, sin []float32 // of 2πk/n for k up to n/4
-	power    []float32 // for who does not ask for it
+	z        []complex64 // even and odd samples; then their spectrum
+	cos, sin []float32   // of 2πk/n for k up to n/4
+	power    []float32   // for who does not ask for it
 }
 
 // NewReal makes a transform of n samples; n is a power of two from 4 to 65536.
@@ -20,7 +20,7 @@ func NewReal(n int) (*Real, error) {
 	if n < 4 || n > 1<<16 || n&(n-1) != 0 {
 		return nil, fmt.Errorf("spectrum: %d samples are not a power of two from 4 to 65536", n)
 	}
-	r := &Real{n: n, half: newFFT(n / 2), zr: make([]float32, n/2), zi: make([]float32, n/2), power: make([]float32, n/2+1)}
+	r := &Real{n: n, half: newFFT(n / 2), z: make([]complex64, n/2), power: make([]float32, n/2+1)}
 	r.cos, r.sin = make([]float32, n/4+1), make([]float32, n/4+1)
 	for k := range r.cos {
 		sin, cos := math.Sincos(2 * math.Pi * float64(k) / float64(n))
@@ -36,44 +36,47 @@ func (r *Real) Len() int { return r.n }
 // re[k] + i·im[k] = Σ x[t]·exp(-2πi·k·t/n).
 func (r *Real) Transform(re, im, x []float32) {
 	x = x[:r.n]
-	for i, pair := 0, x; i < len(r.zr) && len(pair) >= 2; i, pair = i+1, pair[2:] {
-		r.zr[i], r.zi[i] = pair[0], pair[1]
+	for i := range r.z {
+		if len(x) < 2 { // never; it spares looking at each index
+			return
+		}
+		r.z[i] = complex(x[0], x[1])
+		x = x[2:]
 	}
 	r.finish(re, im, r.power)
 }
 
 // load takes n samples, each times its weight.
 func (r *Real) load(x, weight []float32) {
-	even, odd := r.zr, r.zi[:len(r.zr)]
-	for i := range even {
-		if len(x) < 2 || len(weight) < 2 { // never; it spares looking at each index
+	for i := range r.z {
+		if len(x) < 2 || len(weight) < 2 { // never
 			return
 		}
-		even[i], odd[i] = x[0]*weight[0], x[1]*weight[1]
+		r.z[i] = complex(x[0]*weight[0], x[1]*weight[1])
 		x, weight = x[2:], weight[2:]
 	}
 }
 
-// finish transforms the even samples in zr and the odd ones in zi, and gives |re+i·im|²
-// too.
+// finish transforms the even samples and the odd ones in z, and gives |re+i·im|² too.
 func (r *Real) finish(re, im, power []float32) {
 	h := r.n / 2
 	re, im, power = re[:h+1], im[:h+1], power[:h+1]
-	zr, zi := r.zr[:h], r.zi[:h]
-	r.half.transform(zr, zi)
-	re[0], im[0] = zr[0]+zi[0], 0
-	re[h], im[h] = zr[0]-zi[0], 0
+	z := r.z[:h]
+	r.half.transform(z)
+	re[0], im[0] = real(z[0])+imag(z[0]), 0
+	re[h], im[h] = real(z[0])-imag(z[0]), 0
 	power[0], power[h] = re[0]*re[0], re[h]*re[h]
 	// The bins k and h-k come of the same two: forwards and backwards to the middle.
 	m := h / 2
 	cos, sin := r.cos[1:][:m], r.sin[1:][:m]
-	fr, fi, br, bi := zr[1:][:m], zi[1:][:m], zr[h-m:][:m], zi[h-m:][:m]
+	forward, back := z[1:][:m], z[h-m:][:m]
 	lowR, lowI, lowP := re[1:][:m], im[1:][:m], power[1:][:m]
 	highR, highI, highP := re[h-m:][:m], im[h-m:][:m], power[h-m:][:m]
 	for k := range m {
 		j := m - 1 - k
-		er, ei := (fr[k]+br[j])*0.5, (fi[k]-bi[j])*0.5 // of the even samples
-		or, oi := (fi[k]+bi[j])*0.5, (br[j]-fr[k])*0.5 // of the odd ones
+		f, b := forward[k], back[j]
+		er, ei := (real(f)+real(b))*0.5, (imag(f)-imag(b))*0.5 // of the even samples
+		or, oi := (imag(f)+imag(b))*0.5, (real(b)-real(f))*0.5 // of the odd ones
 		tr, ti := or*cos[k]+oi*sin[k], oi*cos[k]-or*sin[k]
 		xr, xi := er-tr, ti-ei
 		highR[j], highI[j], highP[j] = xr, xi, xr*xr+xi*xi

@@ -9,7 +9,7 @@ import (
 
 func TestOneBrokenSampleIsSeenWhereverItStands(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for n := range 13 {
+	for n := range 21 {
 		x := make([]float32, n)
 		for i := range x {
 			x[i] = -7.9

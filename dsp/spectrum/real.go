@@ -10,7 +10,7 @@ import (
 type Real struct {
 	n        int
 	half     *fft
-	z        []complex64 // even and odd samples; then their spectrum
+	z        []complex64 // half of even and odd samples; then of their spectrum
 	cos, sin []float32   // of 2πk/n for k up to n/4
 	power    []float32   // for who does not ask for it
 }
@@ -40,13 +40,13 @@ func (r *Real) Transform(re, im, x []float32) {
 		if len(x) < 2 { // never; it spares looking at each index
 			return
 		}
-		r.z[i] = complex(x[0], x[1])
+		r.z[i] = complex(x[0]*0.5, x[1]*0.5)
 		x = x[2:]
 	}
 	r.finish(re, im, r.power)
 }
 
-// load takes n samples, each times its weight.
+// load takes half of n samples, each times its weight, which comes halved.
 func (r *Real) load(x, weight []float32) {
 	for i := range r.z {
 		if len(x) < 2 || len(weight) < 2 { // never
@@ -63,8 +63,8 @@ func (r *Real) finish(re, im, power []float32) {
 	re, im, power = re[:h+1], im[:h+1], power[:h+1]
 	z := r.z[:h]
 	r.half.transform(z)
-	re[0], im[0] = real(z[0])+imag(z[0]), 0
-	re[h], im[h] = real(z[0])-imag(z[0]), 0
+	re[0], im[0] = 2*(real(z[0])+imag(z[0])), 0
+	re[h], im[h] = 2*(real(z[0])-imag(z[0])), 0
 	power[0], power[h] = re[0]*re[0], re[h]*re[h]
 	// The bins k and h-k come of the same two: forwards and backwards to the middle.
 	m := h / 2
@@ -75,8 +75,8 @@ func (r *Real) finish(re, im, power []float32) {
 	for k := range m {
 		j := m - 1 - k
 		f, b := forward[k], back[j]
-		er, ei := (real(f)+real(b))*0.5, (imag(f)-imag(b))*0.5 // of the even samples
-		or, oi := (imag(f)+imag(b))*0.5, (real(b)-real(f))*0.5 // of the odd ones
+		er, ei := real(f)+real(b), imag(f)-imag(b) // of the even samples
+		or, oi := imag(f)+imag(b), real(b)-real(f) // of the odd ones
 		tr, ti := or*cos[k]+oi*sin[k], oi*cos[k]-or*sin[k]
 		xr, xi := er-tr, ti-ei
 		highR[j], highI[j], highP[j] = xr, xi, xr*xr+xi*xi

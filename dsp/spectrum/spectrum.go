@@ -59,7 +59,7 @@ func New(rate int) (*Analyzer, error) {
 	}
 	scale := float32(math.Sqrt(2 / (float64(n) * sum))) // 2: for the bins of negative frequency
 	for i := range a.window {
-		a.window[i] *= scale
+		a.window[i] *= scale / 2 // as load wants it
 	}
 	return a, nil
 }

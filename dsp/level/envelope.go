@@ -28,8 +28,8 @@ type signal struct {
 	active int     // highest step reached within the hangover
 	due    uint64  // the group at which active may fall, though q stays in its step
 	last   [steps]uint64
-	peak   uint32 // largest |sample|, as the bits of a float32
-	counts Counts // but for the group under way and the peak
+	sums
+	counts Counts // of samples and steps
 }
 
 const never = math.MaxUint64

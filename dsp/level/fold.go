@@ -31,7 +31,16 @@ func (g *group) add(x float32) {
 func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) & magnitude) }
 
 // The samples' bits without their sign sort as the samples do.
-const magnitude = 1<<31 - 1
+const (
+	magnitude  = 1<<31 - 1
+	brokenFrom = 0x41000000 // dsp.MaxSample: that and all above it, not-a-number too, is broken
+)
+
+// sums is what whole groups add up to, and the largest |sample|, as the bits of a float32.
+type sums struct {
+	sum, squares float64
+	peak         uint32
+}
 
 // most is how many samples complete maxGroups groups at most.
 func (t *timing) most() int { return (maxGroups - 1) * t.size }
@@ -48,16 +57,24 @@ func (s *signal) fold(to *[maxGroups]float32, x []float32, size int) []float32 {
 			n++
 		}
 	}
-	intact := dsp.Intact(x)
-	for len(x) > 0 && (s.part.samples > 0 || !intact) {
+	for len(x) > 0 && s.part.samples > 0 {
 		single(x[0])
 		x = x[1:]
 	}
 	whole := x[:len(x)-len(x)%size]
+	before := s.sums
 	if size == 4 {
-		n += s.foldFours(to[n:], whole)
+		s.foldFours(to[n:], whole)
 	} else {
-		n += s.foldGroups(to[n:], whole, size)
+		s.foldGroups(to[n:], whole, size)
+	}
+	if s.peak >= brokenFrom { // one at a time, then
+		s.sums = before
+		for _, v := range whole {
+			single(v)
+		}
+	} else {
+		n += len(whole) / size
 	}
 	for _, v := range x[len(whole):] {
 		single(v)
@@ -69,13 +86,13 @@ func (s *signal) fold(to *[maxGroups]float32, x []float32, size int) []float32 {
 func (s *signal) endGroup() float32 {
 	g := s.part
 	s.part = group{}
-	s.counts.Sum += float64(g.sum)
-	s.counts.SquareSum += float64(g.squares)
+	s.sum += float64(g.sum)
+	s.squares += float64(g.squares)
 	return g.magnitude
 }
 
-// foldGroups takes whole groups of samples that are not broken.
-func (s *signal) foldGroups(to []float32, x []float32, size int) int {
+// foldGroups takes whole groups. A broken sample shows in the peak, and spoils the sums.
+func (s *signal) foldGroups(to []float32, x []float32, size int) {
 	n := len(x) / size
 	for i := range to[:n] {
 		var g group
@@ -87,13 +104,12 @@ func (s *signal) foldGroups(to []float32, x []float32, size int) int {
 		s.peak, s.part = peak, g
 		to[i] = s.endGroup()
 	}
-	return n
 }
 
 // foldFours is foldGroups for groups of four, as at 16 kHz.
-func (s *signal) foldFours(to []float32, x []float32) int {
+func (s *signal) foldFours(to []float32, x []float32) {
 	n := len(x) / 4
-	sum, squares, peak := s.counts.Sum, s.counts.SquareSum, s.peak
+	sum, squares, peak := s.sum, s.squares, s.peak
 	for i := range to[:n] {
 		four := (*[4]float32)(x)
 		x = x[4:]
@@ -105,15 +121,14 @@ func (s *signal) foldFours(to []float32, x []float32) int {
 		sum += float64(a + b + c + d)
 		squares += float64(a*a + b*b + c*c + d*d)
 	}
-	s.counts.Sum, s.counts.SquareSum, s.peak = sum, squares, peak
-	return n
+	s.sums = sums{sum, squares, peak}
 }
 
 // total is counts with the group under way.
 func (s *signal) total() Counts {
 	c := s.counts
-	c.Sum += float64(s.part.sum)
-	c.SquareSum += float64(s.part.squares)
+	c.Sum = s.sum + float64(s.part.sum)
+	c.SquareSum = s.squares + float64(s.part.squares)
 	c.Peak = float64(math.Float32frombits(s.peak))
 	return c
 }

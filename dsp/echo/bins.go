@@ -6,10 +6,11 @@ import (
 	"github.com/headroom-voice/headroom/dsp/spectrum"
 )
 
-// The band that is compared. Below densest every bin counts, since most of the speech is
+// The band that is compared, from the lowest voices up: what comes back of them below 300 Hz
+// is as strong as the rest. Below densest every bin counts, since most of the speech is
 // there; above, pairs of neighbours.
 const (
-	lowHz     = 300
+	lowHz     = 125
 	densestHz = 1000
 	highHz    = 3400
 )
@@ -18,7 +19,8 @@ const (
 // a delay that is no whole number of blocks.
 type bins struct {
 	n     int
-	at    [maxBins]int // ascending
+	at    [maxBins]int     // ascending
+	width [maxBins]float64 // bins that each stands for
 	binHz float64
 	seen  [overlapSteps + 1]float64 // share of an echo that the taps can explain, by overlapOf
 }
@@ -39,6 +41,12 @@ func (g *bins) choose(s *spectrum.Analyzer) {
 		k := dense + p*(high-2-dense)/(pairs-1)
 		g.at[g.n], g.at[g.n+1] = k, k+1
 		g.n += 2
+	}
+	for i := range g.n {
+		g.width[i] = 1
+		if g.at[i] >= dense {
+			g.width[i] = float64(high-dense) / float64(2*pairs)
+		}
 	}
 }
 

@@ -3,12 +3,12 @@
 //
 //	m, err := echo.New(16000)
 //	...
-//	m.Far(farBlock, farSpectrum, farSpeech)    // each 20 ms of what the earphone plays
+//	m.Far(at, farBlock, farSpectrum, farSpeech)    // each 20 ms of what the earphone plays
 //	m.Process(at, block, spectrum, speech)     // each 20 ms of the microphone; at counts the blocks
 //	if r := m.Result(); r.LossDB.Valid() { ... }
 //
 // Both spectra come from dsp/spectrum and both decisions from dsp/vad, so that the meter
-// itself does little: 48 bins from 300 to 3400 Hz of every other block in which the far
+// itself does little: 48 bins from 125 to 3400 Hz of every other block in which the far
 // end is speaking are multiplied with those of the far blocks 40 ms after to 380 ms before,
 // and summed over segments of at most two seconds. What adds up at one lag is an echo; what
 // adds up at lags of 560 to 620 ms, where none can be, is chance, and is taken off. So an
@@ -18,15 +18,17 @@
 //
 //	echo energy = bᴴ M⁻¹ b,  M = Σ w x xᴴ,  b = Σ w x* y,  w = 1/|y|²
 //
-// The weight w makes a block with near speech or a loud noise count as little as it tells;
-// blocks in which the near end is louder than 6 dB under the far end are left out (Geigel's
-// rule), so double talk does not enter. Sidetone never shows: it is the near voice.
+// The weight w makes a block with near speech or a loud noise count as little as it tells,
+// and one in which the echo has all but faded no more than others; blocks in which the near
+// end is louder than 6 dB under the far end are left out (Geigel's rule), so double talk does
+// not enter. Sidetone never shows: it is the near voice.
 //
 // The echo loss is the energy of the far end over that of its echo as both were handed
 // over, which is the loss ITU-T G.122 and 3GPP TS 26.132 clause 8.7 speak of, weighed by
-// the spectrum of the speech instead of evenly over frequency. Where nothing stands out,
-// AtLeastDB says how much echo loss there is for certain. Nothing is said on less than 3 s
-// of far-only talk. On 47 dialogues of real voices with echoes of 10 to 50 dB, 5 to 300 ms
-// late, under noise of -60 to -45 dBov, the loss was read 0.2 dB high on average, with a
-// standard deviation of 1.3 dB; without an echo, none was found in 60 of a minute.
+// the spectrum of the far end's speech instead of evenly over frequency: what comes back in
+// each bin is fitted with weights, the voice that it is applied to has none. Where nothing
+// stands out, AtLeastDB says how much echo loss there is for certain. Nothing is said on less
+// than 3 s of far-only talk. On 18 dialogues of six real voices with echoes of 27 to 28 dB,
+// 10 to 280 ms late and spread over 30 ms, the loss over all frequencies was read 0.0 dB off
+// on average, with a standard deviation of 0.9 dB.
 package echo

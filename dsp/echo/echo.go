@@ -11,7 +11,7 @@ import (
 // Blocks are 20 ms. A lag is how many blocks the echo comes after the far end's block.
 const (
 	blocksPerSecond = 50
-	slack           = 3  // blocks that the two streams may be out of step, either way
+	slack           = 10 // blocks that either end may be handed over before the other
 	firstLag        = -2 // early, where the far blocks were handed over late
 	lastLag         = 19 // 300 ms of delay, the room's tail and a late hand-over
 	controlLag      = 28 // from here on no echo comes: what is found here is chance
@@ -24,7 +24,7 @@ const (
 	nearRing        = 4 // near blocks that wait for late far ones: slack+1
 )
 
-// Result is what was measured since the start. Losses are over 300 to 3400 Hz.
+// Result is what was measured since the start. Losses are over 125 to 3400 Hz.
 type Result struct {
 	LossDB         dsp.Value // level of the far end over its echo; None where no echo stands out
 	AtLeastDB      dsp.Value // where none does: the echo loss is above this
@@ -39,7 +39,7 @@ type Meter struct {
 	ownFar, ownNear *thinned // nil where the shared spectra do
 
 	far       [farRing]farBlock
-	farNext   int  // index of the far block to come, on the near end's clock
+	farNext   int  // index after the newest far block, on the near end's clock
 	farHeard  bool // there has been one
 	farSpoke  int  // index after the last one of speech
 	near      [nearRing]nearBlock
@@ -105,24 +105,20 @@ func (m *Meter) Gap() {
 	}
 }
 
-// Far takes the next block of the far end, 20 ms: its samples and spectrum, nil just after
-// a gap, and whether it is speech. The blocks are taken to follow each other without a gap unless they come
-// more than 60 ms out of step with the near end.
-func (m *Meter) Far(block []float32, f *spectrum.Frame, v vad.Frame) {
+// Far takes a block of the far end, 20 ms: its number on the near end's clock, its samples
+// and spectrum, nil just after a gap, and whether it is speech. It may come up to 200 ms
+// before or after the near block of that number.
+func (m *Meter) Far(at int, block []float32, f *spectrum.Frame, v vad.Frame) {
 	if m.ownFar != nil {
 		f = m.ownFar.next(block)
 	}
-	now := m.nearNext
-	if !m.farHeard || m.farNext > now+slack || m.farNext < now-slack {
-		if m.farHeard {
-			m.close()
-		}
-		m.farHeard, m.farNext = true, now
+	if at != m.farNext && m.farHeard {
+		m.close()
 	}
-	b := &m.far[m.farNext&(farRing-1)]
-	b.index = m.farNext + 1
+	m.farHeard, m.farNext = true, at+1
+	b := &m.far[at&(farRing-1)]
+	b.index = at + 1
 	b.ok, b.speech, b.tonal = f != nil, v.Speech && !v.Tonal, v.Tonal
-	m.farNext++
 	if f == nil {
 		return
 	}
@@ -143,7 +139,7 @@ func (m *Meter) Far(block []float32, f *spectrum.Frame, v vad.Frame) {
 // after a gap), and whether it is speech.
 func (m *Meter) Process(at int, block []float32, f *spectrum.Frame, v vad.Frame) {
 	m.nearNext = at + 1
-	if !m.farHeard { // nothing to compare with
+	if !m.farHeard && at > slack { // nothing to compare with
 		return
 	}
 	if m.ownNear != nil {
@@ -192,7 +188,7 @@ func (m *Meter) compare(b *nearBlock, at int) {
 	if s.blocks == 0 {
 		s.start(at)
 	}
-	s.add(m, b, at)
+	s.add(m, b, at, w.loudest)
 	if s.blocks == segmentBlocks {
 		m.close()
 	}

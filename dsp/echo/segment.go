@@ -15,6 +15,7 @@ const (
 
 const (
 	leastEnergy = 1e-8 // -80 dBov: below, a near block is as good as silent
+	tail        = 1e-4 // near blocks this much softer than the far end was weigh no more: the echo has all but faded
 	echoShare   = 0.2  // of the near end's energy that one lag explains where what it hears is an echo
 	afterTalk   = 5    // blocks after such near speech that do not count either
 	geigel      = 0.25 // near blocks louder than 6 dB under the far end are near speech
@@ -42,9 +43,9 @@ func lagOf(i int) int {
 	return controlLag + i - searched
 }
 
-func (s *segment) add(m *Meter, b *nearBlock, at int) {
+func (s *segment) add(m *Meter, b *nearBlock, at int, loudest float32) {
 	n := m.grid.n
-	weight := 1 / (b.energy + leastEnergy)
+	weight := 1 / (b.energy + tail*loudest + leastEnergy)
 	var yr, yi [maxBins]float32
 	for k := range n {
 		yr[k], yi[k] = b.re[k]*weight, b.im[k]*weight

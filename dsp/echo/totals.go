@@ -15,6 +15,7 @@ const (
 	independent  = 12.0 // degrees of freedom of one segment's 48 bins [M]
 	smear        = 4    // lags on either side of an echo in which it still shows: vowels are long
 	spreadDB     = 4.0  // of an echo's energy lies in other lags than its strongest [M]
+	twiceDB      = 1.0  // of an echo is explained twice, by neighbouring lags, where a vowel lasts [M]
 	leastLossDB  = 3.0  // less is no echo: the streams carry the same sound
 )
 
@@ -26,9 +27,9 @@ type totals struct {
 
 	// At the peak's taps, since the peak last moved.
 	fitted   float64 // segments
-	near     float64 // near energy explained ...
-	nothing  float64 // ... and at the control's taps
-	far      float64 // energy of the far end
+	fits     [maxBins]fitted
+	near     float64 // weighed near energy explained by it, less what the control's taps do
+	far      float64 // weighed energy of the far end
 	turn     complex128
 	farLevel float64 // unweighed: energy of the far end while it speaks
 	farTime  float64
@@ -36,6 +37,13 @@ type totals struct {
 	nearEnergy float64 // of near speech while the far end was quiet
 	nearBlocks float64
 	farOnly    uint64 // blocks
+}
+
+// fitted is what was explained in one bin.
+type fitted struct {
+	near  float64 // weighed near energy explained, less what the control's taps do
+	far   float64 // weighed energy of the far end
+	plain float64 // the same, not weighed: what the far end's voice has here
 }
 
 // close folds the segment under way into the totals.
@@ -52,7 +60,7 @@ func (m *Meter) close() {
 		}
 		if peak != t.peak {
 			t.peak = peak
-			t.fitted, t.near, t.nothing, t.far, t.turn = 0, 0, 0, 0, 0
+			t.fitted, t.fits, t.near, t.far, t.turn = 0, [maxBins]fitted{}, 0, 0, 0
 		}
 		t.fit(s, &m.grid)
 	}
@@ -62,14 +70,19 @@ func (m *Meter) close() {
 // fit explains the near blocks by the taps around the peak.
 func (t *totals) fit(s *segment, g *bins) {
 	first := min(max(0, t.peak-1), searched-taps)
-	var near, nothing, far float64
+	var near, far float64
 	var turn complex128
 	last := complex128(0)
 	for k := range g.n {
 		l := s.factor(k)
-		near += s.explained(&l, first, k)
-		nothing += s.explained(&l, searched, k)
-		far += float64(s.power[t.peak][k])
+		explained := s.explained(&l, first, k) - s.explained(&l, searched, k)
+		power := float64(s.power[t.peak][k])
+		near += explained
+		far += power
+		b := &t.fits[k]
+		b.near = b.near*memory + explained
+		b.far = b.far*memory + power
+		b.plain = b.plain*memory + float64(s.selfPower[0][k])
 		h := complex(float64(s.re[t.peak][k]), float64(s.im[t.peak][k]))
 		if k > 0 && g.at[k] == g.at[k-1]+1 {
 			turn += h * cmplx.Conj(last)
@@ -78,7 +91,6 @@ func (t *totals) fit(s *segment, g *bins) {
 	}
 	t.fitted = t.fitted*memory + 1
 	t.near = t.near*memory + near
-	t.nothing = t.nothing*memory + nothing
 	t.far = t.far*memory + far
 	t.turn = t.turn*memory + turn
 }
@@ -92,15 +104,15 @@ func (m *Meter) Result() Result {
 		return r
 	}
 	chance, threshold := t.chance()
-	if t.single[t.peak] < threshold || t.near <= t.nothing {
+	if t.single[t.peak] < threshold || t.near <= 0 {
 		least := (threshold - chance) / t.segments * t.fitted
 		r.AtLeastDB = dsp.Value(10*math.Log10(t.far/max(least, 1e-30)) - spreadDB)
 		return r
 	}
 	off := -cmplx.Phase(t.turn) / (2 * math.Pi * m.grid.binHz) // seconds beyond the peak's block
 	delay := float64(firstLag+t.peak)/blocksPerSecond + off
-	loss := 10 * math.Log10(t.far*m.grid.seenAt(off)/(t.near-t.nothing))
-	if loss < leastLossDB {
+	loss := t.loss(&m.grid) + 10*math.Log10(m.grid.seenAt(off)) + twiceDB
+	if !(loss >= leastLossDB) {
 		return r
 	}
 	r.LossDB, r.DelayMS = dsp.Value(loss), dsp.Value(1000*delay)
@@ -109,6 +121,20 @@ func (m *Meter) Result() Result {
 		r.SpeechToEchoDB = dsp.Value(level + loss)
 	}
 	return r
+}
+
+// loss gives the energy of the far end's voice over that of its echo, dB. The weight of a
+// block says how well it tells how much comes back in each bin; how much of the voice is
+// there is another matter, and is not weighed. NaN where nothing is left of the echo.
+func (t *totals) loss(g *bins) float64 {
+	var voice, echo float64
+	for k, b := range t.fits[:g.n] {
+		if b.far > 0 {
+			voice += g.width[k] * b.plain
+			echo += g.width[k] * b.plain * b.near / b.far
+		}
+	}
+	return 10 * math.Log10(voice/echo)
 }
 
 // chance gives what a lag without an echo explains, and what only an echo does: from the

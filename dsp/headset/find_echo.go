@@ -8,7 +8,7 @@ import (
 
 // echoing judges how much of the far end comes back. The echo loss alone decides: the far
 // end hears it in its own pauses, however loud the near voice is. It reads true to
-// 1.3 dB (standard deviation on real voices) and only where an echo stands out of chance,
+// 0.9 dB (standard deviation on real voices) and only where an echo stands out of chance,
 // so that the limits need no margin. The echo is the headset's on both taps.
 func (a *Analyzer) echoing(r *Report) (Finding, bool) {
 	m := r.Metrics

@@ -11,7 +11,10 @@ import (
 )
 
 // The meter takes what it is given for the low band of 16 kHz, 2 kHz.
-var meter = metertest.Meter[*dc.Meter, dc.Result]{New: dc.New, Process: (*dc.Meter).Process, Result: (*dc.Meter).Result}
+var meter = metertest.Meter[*dc.Meter, dc.Result]{New: dc.New, Process: pause, Result: (*dc.Meter).Result}
+
+// pause takes all as if nobody spoke.
+func pause(m *dc.Meter, low []float32) { m.Process(low, false) }
 
 func offset(t *testing.T, rate int, x []float32) float64 {
 	t.Helper()
@@ -53,9 +56,35 @@ func TestLongCallsKeepTheirOffset(t *testing.T) {
 	m := meter.Make(t, 16000)
 	second := dsptest.Offset(dsptest.Noise(2000, -30, 1), 0.0125)
 	for range 3600 {
-		m.Process(second)
+		m.Process(second, false)
 	}
 	if r := m.Result(); math.Abs(float64(r.Offset)-0.0125) > 1e-3 || math.Abs(r.Seconds-3600) > 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// talk has an offset of its own while someone speaks, for a second of every four.
+func talk(t *testing.T, offset float64, rest func(n int) []float32) dc.Result {
+	m := meter.Make(t, 16000)
+	for range 10 {
+		m.Process(dsptest.Offset(dsptest.Noise(2000, -30, 1), offset), true)
+		m.Process(rest(6000), false)
+	}
+	return m.Result()
+}
+
+func TestAVoiceThatClipsOnOneSideIsNoOffset(t *testing.T) {
+	t.Parallel()
+	r := talk(t, 0.01, func(n int) []float32 { return dsptest.Noise(n, -70, 2) })
+	if !(math.Abs(float64(r.Offset)) < 1e-4) {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAGateDoesNotHideTheOffset(t *testing.T) {
+	t.Parallel()
+	r := talk(t, 0.01, func(n int) []float32 { return make([]float32, n) })
+	if !(float64(r.Offset) > 0.002) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -135,7 +135,7 @@ func (a *Analyzer) hear(b block) {
 	m.low = m.lowBand.Process(m.low[:0], b.raw)
 	m.hum.Process(m.low)
 	m.buzz.Process(b.spectrum)
-	m.dc.Process(m.low)
+	m.dc.Process(m.low, b.speech.Speech)
 	m.breath.Process(m.low, b.speech.Speech)
 	a.second.peak = max(a.second.peak, m.peaks.Peak())
 	a.far.near(&b)

@@ -19,9 +19,9 @@ const (
 	searched        = lastLag - firstLag + 1
 	lags            = searched + taps // the last ones are the control
 	maxBins         = 48
-	farRing         = 64 // blocks of the far end kept; a power of two above controlLag+taps+2·slack
+	farRing         = 64 // blocks of the far end kept; a power of two above controlLag+taps+nearRing+slack
 	never           = -1 << 30
-	nearRing        = 4 // near blocks that wait for late far ones: slack+1
+	nearRing        = 16 // near blocks that wait for late far ones: a power of two above slack
 )
 
 // Result is what was measured since the start. Losses are over 125 to 3400 Hz.

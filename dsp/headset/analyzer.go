@@ -134,7 +134,7 @@ func (a *Analyzer) Process(frame []float32, mark dsp.Mark) {
 		if scored {
 			a.collect(frame[:n])
 		} else {
-			a.far.unscored(n, mark)
+			a.far.unscored(n, mark, a.samples+uint64(n))
 		}
 		a.samples += uint64(n)
 		a.second.fill += n
@@ -162,10 +162,13 @@ func (a *Analyzer) collect(piece []float32) {
 	a.hear(block{raw: a.block, end: float64(end) / float64(a.cfg.SampleRate), at: int(end/uint64(len(a.block))) - 1})
 }
 
-// ProcessFar takes what the other party said meanwhile, at the same sample rate. Give both
-// ends in turns of 20 ms or less, the far end first: the newest of it is taken for what is
-// said now, so that a far end that comes in one piece is not understood. It allocates nothing.
-func (a *Analyzer) ProcessFar(frame []float32) { a.far.process(frame) }
+// ProcessFar takes what the other party said meanwhile, at the same sample rate, any number
+// of samples. Both ends are counted from the start, and either may be handed over up to 200 ms
+// before the other: how they take turns changes nothing. A far end that begins later, or that
+// is further out of step, is taken to be said now. It allocates nothing.
+func (a *Analyzer) ProcessFar(frame []float32) {
+	a.far.process(frame, int(a.samples/uint64(len(a.block))))
+}
 
 // endSecond makes a Reading of the second that is complete.
 func (a *Analyzer) endSecond() {

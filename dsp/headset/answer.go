@@ -33,11 +33,14 @@ type answer struct {
 	longest uint64 // such stretch in which the far end asked often
 }
 
+// newAnswer begins where nobody has spoken yet: the first words are no echo.
+func newAnswer() answer { return answer{quiet: pauseBlocks, farDBov: dsp.SilenceDBov} }
+
 // next takes a scored block of the near end.
-func (w *answer) next(near vad.Frame, f *far) {
+func (w *answer) next(near vad.Frame, f farBlock) {
 	w.farDBov = max(w.farDBov-fallDB, dsp.SilenceDBov)
-	if f.speaks() {
-		w.quiet, w.farDBov = 0, max(w.farDBov, f.speech.Last().LevelDBov)
+	if f.speaks {
+		w.quiet, w.farDBov = 0, max(w.farDBov, f.dBov)
 		w.turn++
 	} else if w.quiet++; w.quiet == pauseBlocks {
 		if w.turn >= turnBlocks {
@@ -49,7 +52,7 @@ func (w *answer) next(near vad.Frame, f *far) {
 	if near.Speech {
 		w.heard(near)
 	}
-	if f.speech.SpeechSeconds() >= farSpoken {
+	if f.speechTo >= farSpoken {
 		w.waited++
 	}
 	if w.asked >= asked {

@@ -9,8 +9,8 @@ import (
 	"github.com/headroom-voice/headroom/dsp/vad"
 )
 
-// far follows the other party: blocks of 20 ms in step with the microphone's, and what
-// the two have to do with each other.
+// far follows the other party: blocks of 20 ms by the microphone's clock, and what the two
+// have to do with each other.
 type far struct {
 	block    []float32 // under way
 	fill     int
@@ -20,7 +20,11 @@ type far struct {
 	speech   *vad.Detector
 
 	fed    bool // there has been a block
-	silent int  // near blocks since the newest one
+	next   int  // number of the block to come
+	lead   lead
+	lateAt int            // near blocks when it came to be out of step; 0 while it is not
+	heard  [kept]farBlock // the newest, by number
+	turns  ring[turn]     // of the near end, that wait for the far block of their number
 	echo   *echo.Meter
 	talk   *talk.Meter
 	answer answer
@@ -29,15 +33,37 @@ type far struct {
 	held    bool // they are of a call on hold
 }
 
-// farLate is how many near blocks may pass without a far one before the other party counts
-// as silent.
-const farLate = 5
+// farBlock is what is kept of a far block until the near end has caught up.
+type farBlock struct {
+	number   int // 1 + its place on the near end's clock; 0 is none
+	speaks   bool
+	dBov     float64
+	speechTo float64 // seconds of speech up to here
+}
+
+// turn is a near block, or the beginning of a hold.
+type turn struct {
+	at     int
+	scored bool
+	held   bool
+	speech vad.Frame
+}
+
+const (
+	// farSlack is how many blocks either end may be handed over before the other: 200 ms.
+	farSlack = 10
+	// farLate is how many near blocks may pass without a far one before the other party
+	// counts as silent.
+	farLate = 5
+	kept    = 32 // far blocks; a power of two above 2·farSlack+farLate
+	waiting = farSlack + 4
+)
 
 func newFar(rate int) (far, error) {
 	size := rate / blocksPerSecond
 	f := far{
-		block: make([]float32, size), filtered: make([]float32, size),
-		highPass: filter.NewHighPass(rate, highPassHz), talk: talk.New(),
+		block: make([]float32, size), filtered: make([]float32, size), turns: newRing[turn](waiting),
+		highPass: filter.NewHighPass(rate, highPassHz), talk: talk.New(), answer: newAnswer(),
 	}
 	var err error
 	if f.spectrum, err = spectrum.New(rate); err != nil {
@@ -56,13 +82,16 @@ func (f *far) reset() {
 	f.speech.Reset()
 	f.echo.Reset()
 	f.talk.Reset()
+	f.turns.reset()
 	*f = far{
-		block: f.block, filtered: f.filtered, highPass: f.highPass, spectrum: f.spectrum,
+		turns: f.turns, answer: newAnswer(), block: f.block, filtered: f.filtered, highPass: f.highPass, spectrum: f.spectrum,
 		speech: f.speech, echo: f.echo, talk: f.talk,
 	}
 }
 
-func (f *far) process(frame []float32) {
+// process takes what the other party said; now is the number of near blocks so far.
+func (f *far) process(frame []float32, now int) {
+	f.align((f.fill+len(frame))/len(f.block), now)
 	for len(frame) > 0 {
 		n := min(len(frame), len(f.block)-f.fill)
 		for i, s := range frame[:n] {
@@ -73,7 +102,31 @@ func (f *far) process(frame []float32) {
 		if f.fill == len(f.block) {
 			f.fill = 0
 			f.hear()
+			f.lead.add(f.next - now)
 		}
+	}
+	f.meet(now)
+}
+
+// align places the far blocks that now come on the near end's clock. They follow each other
+// from the start, unless that puts them out of step: then the newest is what is said now. One
+// that comes late may catch up: after a pause of the line its silence comes at once.
+func (f *far) align(blocks, now int) {
+	if blocks == 0 {
+		return
+	}
+	end := f.next + blocks
+	if f.fed && end >= now-farSlack {
+		f.lateAt = 0
+	} else if f.fed && f.lateAt == 0 {
+		f.lateAt = now
+	}
+	switch {
+	case !f.fed && now > farSlack, end > now+farSlack+1, f.lateAt > 0 && now > f.lateAt+farSlack:
+		f.next = max(0, now+1-blocks)
+		f.lateAt, f.lead = 0, lead{}
+	default:
+		f.next = max(0, f.next-f.lead.drift())
 	}
 }
 
@@ -81,45 +134,82 @@ func (f *far) process(frame []float32) {
 func (f *far) hear() {
 	f.highPass.Process(f.filtered, f.block)
 	s := f.spectrum.Next(f.block)
-	f.echo.Far(f.block, s, f.speech.Process(s, f.filtered))
-	f.fed, f.silent = true, 0
+	v := f.speech.Process(s, f.filtered)
+	f.echo.Far(f.next, f.block, s, v)
+	f.heard[f.next&(kept-1)] = farBlock{
+		number: f.next + 1, speaks: v.Speech && !v.Tonal, dBov: v.LevelDBov, speechTo: f.speech.SpeechSeconds(),
+	}
+	f.next++
+	f.fed = true
 }
 
-// speaks says whether the other party is speaking now.
-func (f *far) speaks() bool {
-	v := f.speech.Last()
-	return f.silent < farLate && v.Speech && !v.Tonal
+// at gives the far block of a number or one just before; silence where there is none.
+func (f *far) at(number int) farBlock {
+	for n := number; n > number-farLate && n >= 0; n-- {
+		if b := f.heard[n&(kept-1)]; b.number == n+1 {
+			return b
+		}
+	}
+	return farBlock{dBov: dsp.SilenceDBov, speechTo: f.speech.SpeechSeconds()}
 }
 
 // near takes a scored block of the near end, the at-th since the start.
 func (f *far) near(b *block) {
 	f.pending = 0
-	if !f.fed {
-		return
-	}
 	f.echo.Process(b.at, b.raw, b.spectrum, b.speech)
-	f.talk.Process(b.speech.Speech, f.speaks())
-	f.answer.next(b.speech, f)
-	f.silent++
+	f.wait(turn{at: b.at, scored: true, speech: b.speech})
 }
 
-// unscored passes the time of near samples that carry a mark. What was lost, muted or
-// filled in is a near end that does not speak; a hold is no conversation.
-func (f *far) unscored(samples int, mark dsp.Mark) {
-	if !f.fed {
-		return
-	}
+// unscored passes the time of near samples that carry a mark, up to the end-th. What was
+// lost, muted or filled in is a near end that does not speak; a hold is no conversation.
+func (f *far) unscored(samples int, mark dsp.Mark, end uint64) {
+	size := len(f.block)
 	if held := mark&dsp.Held != 0; held {
 		if !f.held {
-			f.talk.Gap()
+			f.wait(turn{at: int((end - uint64(samples)) / uint64(size)), held: true})
 		}
 		f.held = true
 		return
 	}
 	f.held = false
-	for f.pending += samples; f.pending >= len(f.block); f.pending -= len(f.block) {
-		f.talk.Process(false, f.speaks())
-		f.silent++
+	for f.pending += samples; f.pending >= size; f.pending -= size {
+		f.wait(turn{at: int((end-uint64(f.pending-size))/uint64(size)) - 1})
+	}
+}
+
+// wait has a near block wait for its far block.
+func (f *far) wait(t turn) {
+	if f.turns.waiting == len(f.turns.values) {
+		f.take()
+	}
+	f.turns.push(t)
+	f.meet(t.at)
+}
+
+// meet brings together what has come of both ends.
+func (f *far) meet(now int) {
+	for {
+		t, ok := f.turns.peek()
+		if !ok || f.next <= t.at && now < t.at+farSlack {
+			return
+		}
+		f.take()
+	}
+}
+
+// take is of the near block that has waited longest.
+func (f *far) take() {
+	t, _ := f.turns.pop()
+	switch {
+	case !f.fed:
+	case t.held:
+		f.talk.Gap()
+	case !t.scored:
+		f.talk.Process(false, f.at(t.at).speaks)
+	default:
+		b := f.at(t.at)
+		f.talk.Process(t.speech.Speech, b.speaks)
+		f.answer.next(t.speech, b)
 	}
 }
 

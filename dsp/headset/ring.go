@@ -20,6 +20,8 @@ func (r *ring[T]) push(v T) {
 	r.waiting++
 }
 
+func (r *ring[T]) peek() (T, bool) { return r.values[r.first], r.waiting > 0 }
+
 func (r *ring[T]) pop() (T, bool) {
 	if r.waiting == 0 {
 		var none T

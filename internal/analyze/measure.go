@@ -140,10 +140,9 @@ func (m *measurement) run(ctx context.Context) error {
 	return nil
 }
 
-// listen gives both ends to the meter in turns of 20 ms, as a call does: the meter takes the
-// newest it has of the far end for what is said now.
+// listen gives both ends to the meter in turns: neither may be more than 200 ms ahead.
 func (m *measurement) listen(near, far []float32) {
-	turn := m.wav.Rate / 50
+	turn := m.wav.Rate / 10
 	for len(near) > 0 {
 		n := min(turn, len(near))
 		if len(far) > 0 {

@@ -29,8 +29,7 @@ type Meter struct {
 	first int
 	count int
 	shed  uint64
-	gap   int // near samples shed just before the queue's first, at gapAt Hz
-	gapAt int
+	gaps  [2]gap // what was shed of the near and the far party before the queue's first
 
 	work      sync.Mutex // the analyzer and everything below
 	analyzer  *headset.Analyzer
@@ -40,6 +39,9 @@ type Meter struct {
 	near, far converter
 }
 
+// gap is a number of samples at a rate.
+type gap struct{ samples, rate int }
+
 type frame struct {
 	far  bool
 	mark dsp.Mark
@@ -47,6 +49,14 @@ type frame struct {
 	from media.Codec
 	n    int
 	pcm  [frameLen]float32
+}
+
+// party is the index of who said it.
+func (f *frame) party() int {
+	if f.far {
+		return 1
+	}
+	return 0
 }
 
 // converter brings a stream of whatever rate to the meter's.
@@ -135,59 +145,61 @@ func (m *Meter) offer(far bool, pcm []float32, rate int, from media.Codec, mark 
 	}
 }
 
-// shedOldest makes room. The near party's time goes on: what is shed will be measured
-// as lost.
+// shedOldest makes room. Both parties' time goes on: what is shed of the near one will be
+// measured as lost, of the far one as silence.
 func (m *Meter) shedOldest() {
 	f := &m.queue[m.first]
-	if !f.far {
-		if m.gapAt != f.rate {
-			m.gap, m.gapAt = 0, f.rate
-		}
-		m.gap += f.n
+	g := &m.gaps[f.party()]
+	if g.rate != f.rate {
+		*g = gap{rate: f.rate}
 	}
+	g.samples += f.n
 	m.first = (m.first + 1) % queueLen
 	m.count--
 	m.shed++
 }
 
-// take copies the queue's first frame to m.now, and says how many near samples were
-// shed before it, at which rate.
-func (m *Meter) take() (gap, gapAt int, ok bool) {
+// take copies the queue's first frame to m.now, and says what was shed before it.
+func (m *Meter) take() (shed gap, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.count == 0 {
-		return 0, 0, false
+		return gap{}, false
 	}
 	m.now = m.queue[m.first]
 	m.first = (m.first + 1) % queueLen
 	m.count--
-	gap, m.gap = m.gap, 0
-	return gap, m.gapAt, true
+	g := &m.gaps[m.now.party()]
+	shed, *g = *g, gap{}
+	return shed, true
 }
 
 func (m *Meter) drain() {
 	m.work.Lock()
 	defer m.work.Unlock()
 	for {
-		gap, gapAt, ok := m.take()
+		shed, ok := m.take()
 		if !ok {
 			return
 		}
-		for ; gap > 0; gap -= frameLen {
-			m.measure(m.lost[:min(gap, frameLen)], gapAt, dsp.Lost)
+		for ; shed.samples > 0; shed.samples -= frameLen {
+			m.hear(m.lost[:min(shed.samples, frameLen)], shed.rate, dsp.Lost)
 		}
-		if pcm := m.now.pcm[:m.now.n]; m.now.far {
-			if pcm = m.convert(&m.far, pcm, m.now.rate); pcm != nil {
-				m.analyzer.ProcessFar(pcm)
-			}
-		} else {
+		if !m.now.far {
 			m.analyzer.SetCodec(codecOf(m.now.from))
-			m.measure(pcm, m.now.rate, m.now.mark)
 		}
+		m.hear(m.now.pcm[:m.now.n], m.now.rate, m.now.mark)
 	}
 }
 
-func (m *Meter) measure(pcm []float32, rate int, mark dsp.Mark) {
+// hear gives the analyzer a piece of the party whose turn it is.
+func (m *Meter) hear(pcm []float32, rate int, mark dsp.Mark) {
+	if m.now.far {
+		if pcm = m.convert(&m.far, pcm, rate); pcm != nil {
+			m.analyzer.ProcessFar(pcm)
+		}
+		return
+	}
 	if pcm = m.convert(&m.near, pcm, rate); pcm == nil {
 		return
 	}

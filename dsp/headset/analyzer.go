@@ -39,6 +39,7 @@ type Analyzer struct {
 	block   []float32 // under way
 	fill    int       // samples of it
 	gap     bool      // the last samples carried a mark
+	missing int       // how many did, up to a second
 
 	opus       bool   // they come through Opus now
 	opusScored uint64 // of scored, those that did
@@ -128,12 +129,17 @@ func (a *Analyzer) Process(frame []float32, mark dsp.Mark) {
 		a.far.echo.Gap()
 		a.fill = 0
 	}
+	if scored && a.gap {
+		a.meters.stuck.Gap(a.missing)
+		a.missing = 0
+	}
 	a.gap = !scored
 	for len(frame) > 0 {
 		n := min(len(frame), a.cfg.SampleRate-a.second.fill, len(a.block)-a.fill)
 		if scored {
 			a.collect(frame[:n])
 		} else {
+			a.missing = min(a.missing+n, a.cfg.SampleRate)
 			a.far.unscored(n, mark, a.samples+uint64(n))
 		}
 		a.samples += uint64(n)

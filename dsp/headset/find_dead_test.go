@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/dsptest"
 	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/dsp/internal/metertest"
@@ -101,6 +102,22 @@ func TestDeadIsSeenBehindOpus(t *testing.T) {
 	t.Parallel()
 	x := append(metertest.Speech(t, "agent-1", 16000, 8), make([]float32, 10*16000)...)
 	if f, ok := find(report(t, 16000, headset.TapWire, throughOpus(t, x)), headset.Dead); !ok || !strings.Contains(f.Text, "silence") || !(f.Value > 9) {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestAMicrophoneThatIsDeadBehindALossyLineIsDead loses one packet in ten.
+func TestAMicrophoneThatIsDeadBehindALossyLineIsDead(t *testing.T) {
+	t.Parallel()
+	a := analyzer(t, 16000, headset.TapWire)
+	for i := range 10 * 50 {
+		var mark dsp.Mark
+		if i%10 == 9 {
+			mark = dsp.Lost | dsp.Concealed
+		}
+		a.Process(make([]float32, 320), mark)
+	}
+	if f, _ := find(a.Report(), headset.Dead); f.Severity != headset.Bad || float64(f.Value) < 8.9 {
 		t.Errorf("%+v", f)
 	}
 }

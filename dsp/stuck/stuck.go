@@ -49,11 +49,18 @@ func New(rate int) (*Meter, error) {
 // Reset starts again as if new.
 func (m *Meter) Reset() { *m = Meter{rate: m.rate, window: m.window} }
 
-// Gap says that samples are missing between the last and the next: a stretch under way
-// ends, and a window under way is dropped.
-func (m *Meter) Gap() {
-	m.end(0)
-	m.fill, m.tail = 0, 0
+// Gap says how many samples are missing between the last and the next. A window under way is
+// dropped, and a stretch ends, but for digital silence where less than a second is missing:
+// a microphone that is silent before a lost packet and after it is silent all the while. What
+// is missing does not count.
+func (m *Meter) Gap(missing int) {
+	m.fill = 0
+	if m.run.loud || missing >= m.rate {
+		m.end(0)
+	}
+	if m.run.samples == 0 {
+		m.tail = 0
+	}
 }
 
 // Process takes the next samples, full scale ±1, any number. Broken ones count as 0

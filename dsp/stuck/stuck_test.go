@@ -79,10 +79,41 @@ func TestGapEndsAStretch(t *testing.T) {
 	m := kind.Make(t, rate)
 	for range 3 {
 		m.Process(make([]float32, 3*rate))
-		m.Gap()
+		m.Gap(rate)
 	}
 	if r := m.Result(); r.LongestSeconds != 3 || r.NowSeconds != 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestLostPacketsHideNoSilence loses 20 ms of every 200, in a digital silence and in a value
+// that stands off zero: nobody knows where that would have gone.
+func TestLostPacketsHideNoSilence(t *testing.T) {
+	t.Parallel()
+	for _, value := range []float32{0, 0.1} {
+		m := kind.Make(t, rate)
+		x := make([]float32, rate*18/100)
+		for i := range x {
+			x[i] = value
+		}
+		for range 50 {
+			m.Process(x)
+			m.Gap(rate * 2 / 100)
+		}
+		want := 9.0
+		if value != 0 {
+			want = 0.18
+		}
+		if r := m.Result(); math.Abs(r.LongestSeconds-want) > 1e-9 || r.Silent != (value == 0) {
+			t.Errorf("at %g: %+v, want %g s", value, r, want)
+		}
+	}
+	m := kind.Make(t, rate)
+	m.Process(make([]float32, 3*rate))
+	m.Gap(320)
+	m.Process(metertest.Speech(t, "agent-1", rate, 5))
+	if r := m.Result(); math.Abs(r.LongestSeconds-3) > 0.02 || r.NowSeconds > 0.5 {
+		t.Errorf("speech after the loss: %+v, want 3 s", r)
 	}
 }
 

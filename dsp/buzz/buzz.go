@@ -61,14 +61,12 @@ type comb struct {
 	heard heard
 }
 
-// line is one harmonic: its complex amplitude in each frame, turned back by the radio's
-// frequency, so that the radio stands still. |z|² is its power.
+// line is one harmonic: its complex amplitude in each frame. |z|² is its power.
 type line struct {
-	bin          int
-	scale        float32
-	turnR, turnI float64
-	nowR, nowI   float64
-	re, im       [windowFrames]float32
+	bin    int
+	scale  float32
+	turn   float64 // radians from one frame to the next at the radio's frequency
+	re, im [windowFrames]float32
 }
 
 // heard adds up the bursts of a radio.
@@ -108,7 +106,7 @@ func New(rate int) (*Meter, error) {
 			// A tone in the middle of a bin of a Hann window has two thirds of its power there.
 			gain := math.Sqrt(2.0/3) * hann(off)
 			l.scale = float32(1 / gain)
-			l.turnI, l.turnR = math.Sincos(-2 * math.Pi * hz * m.hop / m.rate)
+			l.turn = 2 * math.Pi * hz * m.hop / m.rate
 		}
 	}
 	m.Reset()
@@ -144,12 +142,6 @@ func (m *Meter) Gap() {
 
 func (m *Meter) restart() {
 	m.frames = 0
-	for i := range m.combs {
-		for k := range m.combs[i].line {
-			l := &m.combs[i].line[k]
-			l.nowR, l.nowI = 1, 0
-		}
-	}
 }
 
 // Process takes the next block's spectrum; nil, as just after a gap, passes.
@@ -162,10 +154,7 @@ func (m *Meter) Process(f *spectrum.Frame) {
 		c := &m.combs[i]
 		for k := range c.line[:c.lines] {
 			l := &c.line[k]
-			re, im := f.Re[l.bin]*l.scale, f.Im[l.bin]*l.scale
-			a, b := float32(l.nowR), float32(l.nowI)
-			l.re[at], l.im[at] = re*a-im*b, re*b+im*a
-			l.nowR, l.nowI = l.nowR*l.turnR-l.nowI*l.turnI, l.nowR*l.turnI+l.nowI*l.turnR
+			l.re[at], l.im[at] = f.Re[l.bin]*l.scale, f.Im[l.bin]*l.scale
 		}
 	}
 	if m.frames++; m.frames < windowFrames {
@@ -185,8 +174,6 @@ func (c *comb) keepHalf() {
 		l := &c.line[k]
 		copy(l.re[:], l.re[hop:])
 		copy(l.im[:], l.im[hop:])
-		norm := 1 / math.Hypot(l.nowR, l.nowI) // against rounding
-		l.nowR, l.nowI = l.nowR*norm, l.nowI*norm
 	}
 }
 

@@ -47,21 +47,27 @@ func (c *comb) weigh() {
 // fit gives the power of harmonic k+1 as one amplitude all through the window, off the
 // nominal frequency by turn radians a frame, and the power that chance would put there.
 func (c *comb) fit(k int, turn float64) (power, noise float32) {
-	s, co := math.Sincos(-turn)
-	turnR, turnI := float32(co), float32(s)
-	nowR, nowI := float32(1), float32(0)
-	u, sums := &c.u[k/group], &c.sums[k/group]
 	l := &c.line[k]
+	s, co := math.Sincos(-(l.turn + turn))
+	// Two frames at a time, each turned on by two: one need not wait for the other.
+	turnR, turnI := float32(co*co-s*s), float32(2*co*s)
+	oneR, oneI := float32(1), float32(0)
+	twoR, twoI := float32(co), float32(s)
+	u, sums := &c.u[k/group], &c.sums[k/group]
 	var ar, ai, br, bi, energy float32
-	for t, v := range u {
+	for t := 0; t+1 < windowFrames; t += 2 {
+		v, v2 := u[t], u[t+1]
 		re, im := l.re[t]*v, l.im[t]*v
-		zr, zi := re*nowR-im*nowI, re*nowI+im*nowR
-		ar += zr
-		ai += zi
-		br += zr * v
-		bi += zi * v
-		energy += re*re + im*im
-		nowR, nowI = nowR*turnR-nowI*turnI, nowR*turnI+nowI*turnR
+		re2, im2 := l.re[t+1]*v2, l.im[t+1]*v2
+		zr, zi := re*oneR-im*oneI, re*oneI+im*oneR
+		zr2, zi2 := re2*twoR-im2*twoI, re2*twoI+im2*twoR
+		ar += zr + zr2
+		ai += zi + zi2
+		br += zr*v + zr2*v2
+		bi += zi*v + zi2*v2
+		energy += (re*re + im*im) + (re2*re2 + im2*im2)
+		oneR, oneI = oneR*turnR-oneI*turnI, oneR*turnI+oneI*turnR
+		twoR, twoI = twoR*turnR-twoI*turnI, twoR*turnI+twoI*turnR
 	}
 	ar, ai = ar/sums.sum, ai/sums.sum
 	power = ar*ar + ai*ai

@@ -52,15 +52,13 @@ type comb struct {
 	lines []line
 }
 
-// line is one harmonic: its complex amplitude in each frame, turned back by the nominal
-// frequency, so that hum at that very frequency stands still. |z|² is its power.
+// line is one harmonic: its complex amplitude in each frame. |z|² is its power.
 type line struct {
 	order                 int
+	hz                    float64 // nominal
 	bin                   int
 	offset                float64 // of the nominal frequency from the bin's middle, in bins
 	scale                 float32
-	turnR, turnI          float64 // phase from one frame to the next
-	nowR, nowI            float64
 	re, im                [windowFrames]float32
 	stray, steady, around float64 // see straying
 }
@@ -94,11 +92,10 @@ func New(rate int) (*Meter, error) {
 		for j := range c.lines {
 			f := hz * float64(j+1)
 			l := &c.lines[j]
-			l.order = j + 1
+			l.order, l.hz = j+1, f
 			l.bin = int(math.Round(f / binHz))
 			l.offset = f/binHz - float64(l.bin)
 			l.scale = float32(math.Sqrt(2/d.Gain(f)) / sum)
-			l.turnI, l.turnR = math.Sincos(-2 * math.Pi * f * shift / m.rate)
 		}
 	}
 	m.Reset()
@@ -124,12 +121,6 @@ func (m *Meter) Gap() {
 
 func (m *Meter) restart() {
 	m.filled, m.frames, m.judged = 0, 0, 0
-	for i := range m.combs {
-		for j := range m.combs[i].lines {
-			l := &m.combs[i].lines[j]
-			l.nowR, l.nowI = 1, 0
-		}
-	}
 }
 
 // Process takes the next samples of the low band, any number.
@@ -171,10 +162,7 @@ func (m *Meter) frame() {
 		lines := m.combs[i].lines
 		for j := range lines {
 			l := &lines[j]
-			re, im := m.re[l.bin]*l.scale, m.im[l.bin]*l.scale
-			c, s := float32(l.nowR), float32(l.nowI)
-			l.re[at], l.im[at] = re*c-im*s, re*s+im*c
-			l.nowR, l.nowI = l.nowR*l.turnR-l.nowI*l.turnI, l.nowR*l.turnI+l.nowI*l.turnR
+			l.re[at], l.im[at] = m.re[l.bin]*l.scale, m.im[l.bin]*l.scale
 		}
 	}
 	m.frames++
@@ -189,8 +177,6 @@ func (m *Meter) keepHalf() {
 			l := &lines[j]
 			copy(l.re[:], l.re[windowHop:])
 			copy(l.im[:], l.im[windowHop:])
-			norm := 1 / math.Hypot(l.nowR, l.nowI) // against rounding
-			l.nowR, l.nowI = l.nowR*norm, l.nowI*norm
 		}
 	}
 	m.frames = windowFrames - windowHop

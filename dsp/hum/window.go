@@ -61,20 +61,26 @@ func (f fit) prominenceDB() float64 {
 // fit gives the line at the nominal frequency of l plus offset Hz.
 func (m *Meter) fit(l *line, offset float64) fit {
 	w := &m.weights
-	angle := -2 * math.Pi * offset * shift / m.rate
+	angle := -2 * math.Pi * (l.hz + offset) * shift / m.rate
 	s, c := math.Sincos(angle)
-	turnR, turnI := float32(c), float32(s)
-	nowR, nowI := float32(1), float32(0)
+	// Two frames at a time, each turned on by two: one need not wait for the other.
+	turnR, turnI := float32(c*c-s*s), float32(2*c*s)
+	oneR, oneI := float32(1), float32(0)
+	twoR, twoI := float32(c), float32(s)
 	var ar, ai, br, bi, energy float32
-	for i, u := range w.u {
+	for i := 0; i+1 < windowFrames; i += 2 {
+		u, v := w.u[i], w.u[i+1]
 		re, im := l.re[i]*u, l.im[i]*u
-		zr, zi := re*nowR-im*nowI, re*nowI+im*nowR
-		ar += zr
-		ai += zi
-		br += zr * u
-		bi += zi * u
-		energy += re*re + im*im
-		nowR, nowI = nowR*turnR-nowI*turnI, nowR*turnI+nowI*turnR
+		re2, im2 := l.re[i+1]*v, l.im[i+1]*v
+		zr, zi := re*oneR-im*oneI, re*oneI+im*oneR
+		zr2, zi2 := re2*twoR-im2*twoI, re2*twoI+im2*twoR
+		ar += zr + zr2
+		ai += zi + zi2
+		br += zr*u + zr2*v
+		bi += zi*u + zi2*v
+		energy += (re*re + im*im) + (re2*re2 + im2*im2)
+		oneR, oneI = oneR*turnR-oneI*turnI, oneR*turnI+oneI*turnR
+		twoR, twoI = twoR*turnR-twoI*turnI, twoR*turnI+twoI*turnR
 	}
 	f := fit{re: float64(ar) / w.sum, im: float64(ai) / w.sum}
 	f.power = f.re*f.re + f.im*f.im
@@ -100,7 +106,9 @@ func (m *Meter) straying(l *line) (hz, steady, power float64) {
 	if energy <= 0 {
 		return 0, 0, 0
 	}
-	r, i, e := float64(re), float64(im), float64(energy)
+	turnI, turnR := math.Sincos(-2 * math.Pi * l.hz * shift / m.rate)
+	r, i := float64(re)*turnR-float64(im)*turnI, float64(re)*turnI+float64(im)*turnR
+	e := float64(energy)
 	return math.Atan2(i, r) * m.rate / (2 * math.Pi * shift), math.Hypot(r, i) / e, e / m.weights.squares
 }
 

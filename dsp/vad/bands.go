@@ -66,5 +66,5 @@ func log2(x float32) float32 {
 	bits := math.Float32bits(x)
 	exponent := float32(int32(bits>>23) - 127)
 	m := math.Float32frombits(bits&0x7fffff | 0x3f800000) // 1 to 2
-	return exponent + (2-m/3)*m - 1.6636                  // within 0.01 of the logarithm of m
+	return exponent + (2-m*(1./3))*m - 1.6636             // within 0.01 of the logarithm of m
 }

@@ -28,6 +28,7 @@ type far struct {
 	echo   *echo.Meter
 	talk   *talk.Meter
 	answer answer
+	alone  alone
 
 	pending int  // unscored near samples that make no block yet
 	held    bool // they are of a call on hold
@@ -72,6 +73,9 @@ func newFar(rate int) (far, error) {
 	if f.speech, err = vad.New(rate); err != nil {
 		return f, err
 	}
+	if f.alone, err = newAlone(rate); err != nil {
+		return f, err
+	}
 	f.echo, err = echo.New(rate)
 	return f, err
 }
@@ -83,9 +87,10 @@ func (f *far) reset() {
 	f.echo.Reset()
 	f.talk.Reset()
 	f.turns.reset()
+	f.alone.reset()
 	*f = far{
 		turns: f.turns, answer: newAnswer(), block: f.block, filtered: f.filtered, highPass: f.highPass, spectrum: f.spectrum,
-		speech: f.speech, echo: f.echo, talk: f.talk,
+		speech: f.speech, echo: f.echo, talk: f.talk, alone: f.alone,
 	}
 }
 
@@ -210,6 +215,7 @@ func (f *far) take() {
 		b := f.at(t.at)
 		f.talk.Process(t.speech.Speech, b.speaks)
 		f.answer.next(t.speech, b)
+		f.alone.next(t.speech, b)
 	}
 }
 

@@ -59,7 +59,7 @@ func (a *Analyzer) metrics() Metrics {
 
 // lowMetrics fills in hum, buzz, offset, pumping and breath.
 func (a *Analyzer) lowMetrics(m *Metrics) {
-	h, b, p, air := a.meters.hum.Result(), a.meters.buzz.Result(), a.meters.pump.Result(), a.meters.breath.Result()
+	h, b, p, air := a.meters.hum.Result(), a.meters.buzz.Result(), a.swing(), a.meters.breath.Result()
 	m.HumHz, m.HumLevel, m.HumProminence, m.HumSeconds = h.Hz, h.Level, h.Prominence, h.Seconds
 	m.BuzzHz, m.BuzzLevel, m.BuzzProminence = b.Hz, b.Level, b.Prominence
 	m.BuzzSeconds, m.BuzzBursts = b.Seconds, b.Bursts

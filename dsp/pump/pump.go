@@ -63,7 +63,11 @@ func (m *Meter) Process(c level.Counts, noisePower float64) {
 	if !level.Valid() {
 		return
 	}
-	dB := float64(level)
+	m.Level(float64(level))
+}
+
+// Level takes the active level of a stretch in dBov, where it is known from elsewhere.
+func (m *Meter) Level(dB float64) {
 	m.windows++
 	m.sum += dB
 	m.squares += dB * dB

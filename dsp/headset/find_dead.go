@@ -4,12 +4,20 @@ import (
 	"fmt"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/stuck"
 )
 
 const (
 	// deadBadSeconds is how long a microphone that has spoken must be silent to be bad: a
 	// shorter stretch may be a mute key that nobody told us of.
 	deadBadSeconds = 30.0
+	// A noise gate makes every pause digital silence, a microphone that falls silent only
+	// the one: of a gate are silences that are at least gatedLeast and, without the longest,
+	// gatedShare of the pauses (the rest is what a gate holds and fades). It counts from
+	// gatedSpeech seconds of speech on: before, there is nothing that was gated.
+	gatedLeast  = 4
+	gatedShare  = 1.0 / 3
+	gatedSpeech = 5.0
 	// roomBlocks is how much speech from afar shows that the microphone hears the room: 1 s.
 	roomBlocks = 50
 )
@@ -27,7 +35,7 @@ func (a *Analyzer) dead(r *Report) (Finding, bool) {
 func (a *Analyzer) stuck(r *Report) (Finding, bool) {
 	s := a.meters.stuck.Result()
 	limit := a.cfg.Limits.DeadSeconds
-	if s.LongestSeconds == 0 || s.LongestSeconds < limit {
+	if s.LongestSeconds == 0 || s.LongestSeconds < limit || a.gated(r, &s) {
 		return Finding{}, false
 	}
 	f := Finding{Kind: Dead, Severity: Watch, Value: dsp.Value(s.LongestSeconds), Limit: dsp.Value(limit)}
@@ -40,6 +48,20 @@ func (a *Analyzer) stuck(r *Report) (Finding, bool) {
 	}
 	f.Text = fmt.Sprintf("The microphone gave %s for %.0f s without being muted: check the plug, the mute switch and the chosen device; replace the headset if it stays.", what, s.LongestSeconds)
 	return f, true
+}
+
+// gated says that the longest stretch is the silence of a noise gate, which ends when
+// someone speaks. One that goes on for deadBadSeconds may be the plug that was pulled in a
+// pause; where the far end is known, whether it is answered tells that better.
+func (a *Analyzer) gated(r *Report, s *stuck.Result) bool {
+	if !s.Silent || s.Silences < gatedLeast || r.ActiveSpeech < gatedSpeech {
+		return false
+	}
+	if s.NowSilent && s.NowSeconds >= deadBadSeconds && !a.far.fed {
+		return false
+	}
+	pauses := float64(a.scored)/float64(a.cfg.SampleRate) - r.ActiveSpeech - s.LongestSeconds
+	return s.SilentSeconds-s.LongestSeconds >= gatedShare*pauses
 }
 
 func (a *Analyzer) unanswered() (Finding, bool) {

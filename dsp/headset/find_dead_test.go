@@ -121,3 +121,31 @@ func TestAMicrophoneThatIsDeadBehindALossyLineIsDead(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// A gate shuts when someone has paused for 0.2 s; the plug is out for 7 s while the agent
+// talks and waits.
+func TestAGateIsNoPulledPlug(t *testing.T) {
+	t.Parallel()
+	const rate = 16000
+	voice := metertest.Speech(t, "agent-2", rate, 0)
+	var x []float32
+	for i, pause := range []int{1, 2, 1, 7, 1, 2, 1} {
+		x = append(append(x, voice[i*3*rate%len(voice):][:3*rate]...), make([]float32, pause*rate)...)
+	}
+	room := dsptest.Mix(x, dsptest.Noise(len(x), -66, 1))
+	gated := dsptest.Quantize(dsptest.Gate(room, rate, -48, 100))
+	pulled := dsptest.Silence(dsptest.Quantize(room), 17*rate, 24*rate)
+	dying := dsptest.Silence(gated, 20*rate, len(gated))
+	for name, c := range map[string]struct {
+		x    []float32
+		want headset.Severity
+	}{
+		"a gate": {gated, ""}, "a plug": {pulled, headset.Watch},
+		"a gate, then nothing": {append(dying, make([]float32, 25*rate)...), headset.Bad},
+	} {
+		r := report(t, rate, headset.TapMic, c.x)
+		if f, _ := find(r, headset.Dead); f.Severity != c.want {
+			t.Errorf("%s: %+v, %v s of speech", name, f, r.ActiveSpeech)
+		}
+	}
+}

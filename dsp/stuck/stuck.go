@@ -9,6 +9,10 @@ import (
 // Range is how far samples may lie apart and still be stuck: two 16-bit steps, full scale 1.
 const Range = 2.0 / 32768
 
+// leastSilence is how long a digital silence counts with others, in seconds: longer than the
+// stop of a plosive or a buffer that was lost.
+const leastSilence = 0.2
+
 // probes is how many samples tell at a glance that a piece is alive.
 const probes = 8
 
@@ -18,6 +22,8 @@ type Result struct {
 	Silent         bool    // that one was digital silence, not a frozen value
 	NowSeconds     float64 // the stretch under way; 0 where the samples move
 	NowSilent      bool
+	SilentSeconds  float64 // all stretches of digital silence together, of 0.2 s and more each
+	Silences       int     // how many
 }
 
 // Meter looks at one signal, 20 ms at a time. It is not safe for concurrent use.
@@ -30,6 +36,8 @@ type Meter struct {
 	low, high float32 // of those
 	run       stretch // under way: of whole windows, and the tail before the first of them
 	longest   stretch
+	silences  int    // digital silences of leastSilence and more that have ended
+	silent    uint64 // samples of those
 }
 
 // stretch is a number of samples that stood still.
@@ -94,6 +102,12 @@ func (m *Meter) Result() Result {
 		Silent:         longest.samples > 0 && !longest.loud,
 		NowSeconds:     float64(m.run.samples) / float64(m.rate),
 		NowSilent:      m.run.samples > 0 && !m.run.loud,
+		SilentSeconds:  float64(m.silent) / float64(m.rate),
+		Silences:       m.silences,
+	}
+	if m.counts(m.run) {
+		r.SilentSeconds += r.NowSeconds
+		r.Silences++
 	}
 	return r
 }
@@ -151,8 +165,17 @@ func (m *Meter) end(more int) {
 		if m.run.samples > m.longest.samples {
 			m.longest = m.run
 		}
+		if m.counts(m.run) {
+			m.silences++
+			m.silent += m.run.samples
+		}
 	}
 	m.run = stretch{}
+}
+
+// counts says whether a stretch is a silence that counts with others.
+func (m *Meter) counts(s stretch) bool {
+	return !s.loud && float64(s.samples) >= leastSilence*float64(m.rate)
 }
 
 func loud(low, high float32) bool { return low < -Range || high > Range }

@@ -1,6 +1,11 @@
 package headset
 
-import "github.com/headroom-voice/headroom/dsp"
+import (
+	"fmt"
+	"math"
+
+	"github.com/headroom-voice/headroom/dsp"
+)
 
 // findings lists the faults of a report whose metrics are complete, the worst kind of
 // evidence first. One judge a kind, each in find_<kind>.go.
@@ -50,4 +55,16 @@ func (l Limit) of(s Severity) float64 {
 		return l.Bad
 	}
 	return l.Watch
+}
+
+// span writes seconds as a person says them: 7 s, 119 s, 3:21 min, 1:02:03 h.
+func span(seconds float64) string {
+	s := int(math.Round(seconds))
+	switch {
+	case s < 120:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d:%02d min", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d h", s/3600, s/60%60, s%60)
 }

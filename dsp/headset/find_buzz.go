@@ -23,7 +23,7 @@ func (a *Analyzer) buzzing(r *Report) (Finding, bool) {
 	if b.Radio == buzz.DECT {
 		source = "a cordless phone or its base"
 	}
-	f.Text = fmt.Sprintf("The radio of %s buzzes in the microphone, %d times, %.0f s in all, %.0f dBov: move it a metre away and check the plug; replace the headset if it buzzes with any phone near.",
-		source, b.Bursts, b.Seconds, r.Metrics.BuzzLevel)
+	f.Text = fmt.Sprintf("The radio of %s buzzes in the microphone, %d times, %s in all, %.0f dBov: move it a metre away and check the plug; replace the headset if it buzzes with any phone near.",
+		source, b.Bursts, span(b.Seconds), r.Metrics.BuzzLevel)
 	return f, true
 }

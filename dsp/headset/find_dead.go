@@ -46,7 +46,7 @@ func (a *Analyzer) stuck(r *Report) (Finding, bool) {
 	if s.Silent {
 		what = "digital silence"
 	}
-	f.Text = fmt.Sprintf("The microphone gave %s for %.0f s without being muted: check the plug, the mute switch and the chosen device; replace the headset if it stays.", what, s.LongestSeconds)
+	f.Text = fmt.Sprintf("The microphone gave %s for %s without being muted: check the plug, the mute switch and the chosen device; replace the headset if it stays.", what, span(s.LongestSeconds))
 	return f, true
 }
 
@@ -76,7 +76,7 @@ func (a *Analyzer) unanswered() (Finding, bool) {
 		}
 		return Finding{
 			Kind: Dead, Severity: Watch, Value: dsp.Value(waited), Limit: dsp.Value(limit),
-			Text: fmt.Sprintf("The other party spoke and paused at least %d times and no word was heard from this microphone for %.0f s: check the mute switch, then the plug.", asked, waited),
+			Text: fmt.Sprintf("The other party spoke and paused at least %d times and no word was heard from this microphone for %s: check the mute switch, then the plug.", asked, span(waited)),
 		}, true
 	}
 	if waited == 0 || waited < limit {
@@ -84,9 +84,9 @@ func (a *Analyzer) unanswered() (Finding, bool) {
 	}
 	f := Finding{Kind: Dead, Severity: Bad, Value: dsp.Value(waited), Limit: dsp.Value(limit)}
 	if room || w.faint >= roomBlocks {
-		f.Text = fmt.Sprintf("For %.0f s this microphone heard the room, and the other party in it, but nobody close to it: check whether the headset's own microphone is chosen.", waited)
+		f.Text = fmt.Sprintf("For %s this microphone heard the room, and the other party in it, but nobody close to it: check whether the headset's own microphone is chosen.", span(waited))
 	} else {
-		f.Text = fmt.Sprintf("There is noise but no speech: the other party spoke and no word was heard from this microphone for %.0f s. Check the mute switch and whether the right microphone is chosen.", waited)
+		f.Text = fmt.Sprintf("There is noise but no speech: the other party spoke and no word was heard from this microphone for %s. Check the mute switch and whether the right microphone is chosen.", span(waited))
 	}
 	return f, true
 }

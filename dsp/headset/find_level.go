@@ -29,13 +29,21 @@ func (a *Analyzer) level(r *Report) (Finding, bool) {
 	loud.Bad += spread
 	if s, _, ok := quiet.under(v); ok {
 		f := Finding{Kind: Quiet, Severity: s, Value: v, Limit: dsp.Value(a.cfg.Limits.Quiet.of(s))}
-		f.Text = fmt.Sprintf("Speech arrives at %.1f dBov, softer than %.0f: move the boom closer to the mouth or raise the microphone gain.", v, f.Limit)
+		f.Text = fmt.Sprintf("Speech arrives at %.1f dBov, softer than %.0f%s: move the boom closer to the mouth or raise the microphone gain.", v, f.Limit, nearlyBad(s, a.cfg.Limits.Quiet.under, v, a.cfg.Limits.Quiet.Bad, spread))
 		return f, true
 	}
 	if s, _, ok := loud.over(v); ok {
 		f := Finding{Kind: Loud, Severity: s, Value: v, Limit: dsp.Value(a.cfg.Limits.Loud.of(s))}
-		f.Text = fmt.Sprintf("Speech arrives at %.1f dBov, louder than %.0f: lower the microphone gain or move the boom away from the mouth.", v, f.Limit)
+		f.Text = fmt.Sprintf("Speech arrives at %.1f dBov, louder than %.0f%s: lower the microphone gain or move the boom away from the mouth.", v, f.Limit, nearlyBad(s, a.cfg.Limits.Loud.over, v, a.cfg.Limits.Loud.Bad, spread))
 		return f, true
 	}
 	return Finding{}, false
+}
+
+// nearlyBad says why a level beyond the limit of what is bad is only watched.
+func nearlyBad(s Severity, grade func(dsp.Value) (Severity, float64, bool), v dsp.Value, bad, spread float64) string {
+	if plain, _, _ := grade(v); s == Bad || plain != Bad {
+		return ""
+	}
+	return fmt.Sprintf(" (and than %.0f, but by less than the %.1f dB that the level of one voice spreads)", bad, spread)
 }

@@ -65,7 +65,7 @@ func (a *Analyzer) lowMetrics(m *Metrics) {
 	m.BuzzSeconds, m.BuzzBursts = b.Seconds, b.Bursts
 	m.DC = a.meters.dc.Result().Offset
 	m.Pumping, m.PumpingSteady = p.SD, p.Steady
-	m.Pops, m.Wind = air.PopsPerMinute, air.WindShare
+	m.Pops, m.Wind, m.Fit = air.PopsPerMinute, air.WindShare, air.Advice()
 }
 
 // reachMetrics fills in how far up the speech reaches.

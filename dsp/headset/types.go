@@ -115,6 +115,7 @@ type Metrics struct {
 	// Breath: where the boom stands, not a fault
 	Pops dsp.Value `json:"pops_per_minute" doc:"Puffs of breath in a minute of speech"`
 	Wind dsp.Value `json:"wind_share" doc:"Share of the time with wind on the microphone, 0..1"`
+	Fit  string    `json:"fit_hint" doc:"What to do about them, in a sentence; empty where nothing is: a hint, never a fault"`
 
 	// Echo
 	EchoLoss      dsp.Value `json:"echo_loss_db" doc:"Far end over its echo, dB; null where no echo stands out"`

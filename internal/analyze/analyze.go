@@ -136,6 +136,9 @@ func (r *run) all(ctx context.Context) int {
 				fmt.Fprintf(r.stderr, "analyze: %s\n", shown(err.Error()))
 			}
 		}
+		if out.Warning != "" {
+			fmt.Fprintf(r.stderr, "analyze: warning: %s %s\n", name(out.File), out.Warning)
+		}
 		if r.JSON || out.Report == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package analyze_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,7 +184,7 @@ func TestBadFilesAreNamedAndTheOthersDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole = whole[:44+4*8000*2]
+	whole = cut(whole, 44+4*8000*2)
 	changed := func(at int, b ...byte) string {
 		c := bytes.Clone(whole)
 		copy(c[at:], b)
@@ -196,13 +198,13 @@ func TestBadFilesAreNamedAndTheOthersDone(t *testing.T) {
 	for _, c := range []struct{ path, want string }{
 		{filepath.Join(dir, "missing.wav"), "no such file"},
 		{empty, "the folder holds no .wav file"},
-		{put("empty.wav", ""), "is not a WAV file"},
-		{put("text.wav", "dear diary, today I was not a WAV file at all"), "is not a WAV file"},
+		{put("empty.wav", ""), "is empty: it is not a WAV file"},
+		{put("text.wav", "dear diary, today I was not a WAV file at all"), "is not a WAV file; convert it first, for instance with: ffmpeg"},
 		{put("header.wav", string(whole[:36])), "has no samples"},
 		{put("nothing.wav", string(whole[:44])), "has no samples"},
 		{put("adpcm.wav", changed(20, 2)), "WAV format 2"},
 		{put("bits.wav", changed(34, 12)), "12-bit"},
-		{put("rate.wav", changed(24, 0x88, 0x13, 0, 0)), "5000 Hz is not within"},
+		{put("rate.wav", changed(24, 0x88, 0x13, 0, 0)), "has a sample rate of 5000 Hz, 8000 to 96000 are measured"},
 		{put("zero.wav", changed(24, 0, 0, 0, 0)), "0 Hz"},
 	} {
 		t.Run(filepath.Base(c.path), func(t *testing.T) {
@@ -300,7 +302,7 @@ func TestFolderIsSearchedForRecordings(t *testing.T) {
 	}
 	for _, name := range []string{"b.wav", "a/z.WAV", "a/c.wav", "notes.txt", ".hidden/x.wav", "._b.wav"} {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, wav[:44+8000*2], 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, cut(wav, 44+8000*2), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -538,8 +540,45 @@ func TestPictureIsDrawnForEachRecording(t *testing.T) {
 		}
 	}
 	status, stdout, stderr := run(analyze.Options{Plot: filepath.Join(dir, "none", "x.svg"), Files: []string{a}})
-	if status != 1 || !strings.Contains(stderr, "picture:") || !strings.Contains(stdout, "noise floor") {
+	if status != 1 || !strings.Contains(stderr, "--plot: there is no folder") || stdout != "" {
 		t.Errorf("status %d: %s %s", status, stdout, stderr)
+	}
+}
+
+// cut gives the first bytes of a WAV file whose header says that there are no more.
+func cut(wav []byte, size int) []byte {
+	wav = bytes.Clone(wav[:size])
+	binary.LittleEndian.PutUint32(wav[4:], uint32(size-8))
+	binary.LittleEndian.PutUint32(wav[40:], uint32(size-44))
+	return wav
+}
+
+// TestAFileThatIsCutShortIsMeasuredAndSaidToBe also has one that does not know its length.
+func TestAFileThatIsCutShortIsMeasuredAndSaidToBe(t *testing.T) {
+	wav, err := testdata.Speech("caller-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "short.wav")
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"cut":     {wav[:44+8*8000*2], "short.wav is cut short: it says that it is 0:25.0 long and 0:08.0 are there"},
+		"whole":   {wav, ""},
+		"unknown": {slices.Concat(wav[:40], []byte{0xff, 0xff, 0xff, 0xff}, wav[44:44+8*8000*2]), ""},
+		"piped":   {slices.Concat(wav[:40], []byte{0, 0xff, 0xff, 0x7f}, wav[44:44+8*8000*2]), ""},
+	} {
+		if err := os.WriteFile(path, c.data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := run(analyze.Options{JSON: true, Files: []string{path}})
+		if status != 0 || !strings.Contains(stdout, "noise_floor_dbov") || (c.want == "") != (stderr == "") || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: status %d: %s", name, status, stderr)
+		}
+		if strings.Contains(stdout, `"warning": "is cut short`) != (c.want != "") {
+			t.Errorf("%s: %s", name, stdout)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/headroom-voice/headroom/media/wavfile"
 )
 
+// The sample rates that the meter takes, Hz.
+const minRate, maxRate = 8000, 96000
+
 // blockFrames is how many samples of a channel are read at a time.
 const blockFrames = 4096
 
@@ -88,6 +91,9 @@ func (r *run) prepare(ctx context.Context, m *measurement) error {
 			return fmt.Errorf("there is no channel %d, the file has %d", channel, m.wav.Channels)
 		}
 	}
+	if m.wav.Rate < minRate || m.wav.Rate > maxRate {
+		return fmt.Errorf("has a sample rate of %d Hz, %d to %d are measured; convert it first, for instance with: ffmpeg -i IN.wav -ar 16000 OUT.wav", m.wav.Rate, minRate, maxRate)
+	}
 	var err error
 	if m.meter, err = headset.New(headset.Config{SampleRate: m.wav.Rate, Tap: r.Tap, Codec: r.Codec, Limits: r.limits}); err != nil {
 		return err
@@ -134,6 +140,11 @@ func (m *measurement) run(ctx context.Context) error {
 		if m.recorder != nil {
 			m.recorder.Add(near, far)
 		}
+	}
+	if missing := m.wav.Missing(); missing > 0 {
+		here := m.meter.Report().Duration
+		all := here + float64(missing)/float64(m.wav.Rate)
+		m.Warning = fmt.Sprintf("is cut short: it says that it is %s long and %s are there; measured as far as it goes", clock(all, 1), clock(here, 1))
 	}
 	report := m.meter.Report()
 	m.Report, m.Verdict = &report, verdict(&report, m.limits)

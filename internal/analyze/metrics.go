@@ -118,6 +118,12 @@ var notes = []func(metrics) string{
 		return "Speech ends as at the wall of a telephone codec: narrow band."
 	},
 	func(m metrics) string {
+		if m.Fit == "" {
+			return ""
+		}
+		return "A hint about the fit: " + m.Fit
+	},
+	func(m metrics) string {
 		if !m.HighsMasked {
 			return ""
 		}

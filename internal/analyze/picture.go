@@ -22,6 +22,11 @@ func (r *run) namePictures() error {
 	if !folder && strings.HasSuffix(r.Plot, string(os.PathSeparator)) {
 		return fmt.Errorf("--plot: there is no folder %s", r.Plot)
 	}
+	if in := filepath.Dir(r.Plot); !folder {
+		if info, err := os.Stat(in); err != nil || !info.IsDir() {
+			return fmt.Errorf("--plot: there is no folder %s", in)
+		}
+	}
 	suffix := ".png"
 	if !folder {
 		if _, err := plot.FormatOf(r.Plot); err != nil {

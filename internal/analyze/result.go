@@ -12,6 +12,7 @@ import (
 type Result struct {
 	File     string  `json:"file"`
 	Error    string  `json:"error,omitempty"`    // then nothing else is there
+	Warning  string  `json:"warning,omitempty"`  // it was measured, but is not whole
 	Channels int     `json:"channels,omitempty"` // that the file holds
 	Channel  int     `json:"channel,omitempty"`  // that was measured, from 1
 	Far      string  `json:"far,omitempty"`      // where the other party was heard: a file, or channel and number

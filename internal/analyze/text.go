@@ -165,9 +165,9 @@ func (r *run) conversation(b *strings.Builder, c *headset.Conversation) {
 		b.WriteString(strings.TrimRight(words, " ") + "\n")
 	}
 	line("conversation", "", "this end", "far end", "")
-	line("", "talked", clock(c.Near.Talk, 0), clock(c.Far.Talk, 0), "m:ss")
+	line("", "talked", clock(c.Near.Talk, 0), clock(c.Far.Talk, 0), "(h:)mm:ss")
 	line("", "share of all talk", share(value(c.Near.Share)), share(value(c.Far.Share)), "%")
-	line("", "longest monologue", clock(c.Near.Monologue, 0), clock(c.Far.Monologue, 0), "m:ss")
+	line("", "longest monologue", clock(c.Near.Monologue, 0), clock(c.Far.Monologue, 0), "(h:)mm:ss")
 	line("", "interrupted the other", fmt.Sprint(c.Near.Interruptions), fmt.Sprint(c.Far.Interruptions), "times")
 	line("", "answered after, at median", seconds(c.Near.GapMedian), seconds(c.Far.GapMedian), "s")
 	line("", "nine of ten answers within", seconds(c.Near.GapP90), seconds(c.Far.GapP90), "s")

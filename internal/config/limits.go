@@ -20,6 +20,9 @@ func ParseLimits(name string, data []byte) (headset.Limits, error) {
 	if decode(data, &limits, f) {
 		checkLimits(limits, "", f)
 	}
+	if f.wrong["headset"] || f.wrong["limits"] {
+		f.add("", "the keys of a site's headset.limits stand at the beginning of the line in this file, not below another key")
+	}
 	if err := f.err(); err != nil {
 		return headset.Limits{}, err
 	}

@@ -98,3 +98,20 @@ func TestTheMetersPageHasEveryLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestLimitsThatAreNestedAreNamed: who copies from a site file takes the keys above along.
+func TestLimitsThatAreNestedAreNamed(t *testing.T) {
+	for text, want := range map[string][]string{
+		"headset:\n  limits:\n    noise_dbov: {watch: -45, bad: -40}\n": {"1: headset: unknown key", "not below another key"},
+		"noise_dbov: {watch: -45, badd: -40}\n":                         {"1: noise_dbov.badd: unknown key; expected one of watch, bad"},
+		"hum_s: {watch: 3}\n":                                           {"1: hum_s: expected one number, found keys"},
+		"dc_share: 4\n":                                                 {"1: dc_share: expected keys (watch, bad)"},
+	} {
+		_, err := config.ParseLimits("limits.yaml", []byte(text))
+		for _, w := range want {
+			if err == nil || !strings.Contains(err.Error(), w) {
+				t.Errorf("%q: %v, should say %q", text, err, w)
+			}
+		}
+	}
+}

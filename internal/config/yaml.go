@@ -147,6 +147,14 @@ func (d decoder) number(n ast.Node, key string, v reflect.Value) {
 			return
 		}
 	}
+	if _, ok := n.(*ast.MappingNode); ok {
+		d.add(key, "expected one number, found keys")
+		return
+	}
+	if _, ok := n.(*ast.MappingValueNode); ok {
+		d.add(key, "expected one number, found keys")
+		return
+	}
 	d.add(key, "%s is not a number", shown(n))
 }
 

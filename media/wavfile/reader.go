@@ -11,6 +11,10 @@ import (
 	"slices"
 )
 
+// unsure is the size from which on it is not believed: programs that write into a pipe state
+// something just below 2 GiB, or more, because they cannot go back and mend it.
+const unsure = 1<<31 - 1<<16
+
 var errNoSamples = errors.New("has no samples in it")
 
 // Reader gives a file's samples as they come. Sizes that the file states are only upper
@@ -19,7 +23,9 @@ var errNoSamples = errors.New("has no samples in it")
 type Reader struct {
 	Format
 	samples decoder
-	file    *os.File // that Stream opened
+	rest    *io.LimitedReader // of the bytes that the file states
+	stated  bool              // it does
+	file    *os.File          // that Stream opened
 }
 
 // Stream opens a file of any size to be read piece by piece; close it in the end.
@@ -43,8 +49,10 @@ func Stream(path string) (*Reader, error) {
 func NewReader(src io.Reader) (*Reader, error) {
 	in := bufio.NewReader(src)
 	var head [12]byte
-	if _, err := io.ReadFull(in, head[:]); ended(err) || !slices.Contains([]string{"RIFF", "RF64", "BW64"}, string(head[:4])) || string(head[8:]) != "WAVE" {
-		return nil, errors.New("is not a WAV file")
+	if n, err := io.ReadFull(in, head[:]); n == 0 && ended(err) {
+		return nil, errors.New("is empty: it is not a WAV file")
+	} else if ended(err) || !slices.Contains([]string{"RIFF", "RF64", "BW64"}, string(head[:4])) || string(head[8:]) != "WAVE" {
+		return nil, errors.New("is not a WAV file; convert it first, for instance with: ffmpeg -i IN OUT.wav")
 	} else if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
@@ -89,7 +97,8 @@ func (r *Reader) begin(in *bufio.Reader, size int64) (*Reader, error) {
 	if _, err := in.Peek(frame); err != nil {
 		return nil, orNoSamples(err)
 	}
-	r.samples = newDecoder(io.LimitReader(in, size), r.Format, size, r.block())
+	r.rest, r.stated = &io.LimitedReader{R: in, N: size}, size < unsure
+	r.samples = newDecoder(r.rest, r.Format, size, r.block())
 	return r, nil
 }
 
@@ -132,6 +141,15 @@ func (r *Reader) Read(pcm []float32) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// Missing gives how many frames, after the last was read, a file states that are not there:
+// it was cut short. 0 where it does not know its length, as what comes through a pipe.
+func (r *Reader) Missing() int64 {
+	if !r.stated {
+		return 0
+	}
+	return r.rest.N / int64(r.Channels*r.Bits/8)
 }
 
 // Close closes a file that Stream opened. There is nothing to lose by it.

@@ -83,6 +83,7 @@ export const unlisted: (keyof Metrics)[] = [
   'active_level_valid',
   'pumping_steady_db',
   'noise_class',
+  'fit_hint',
   'noise_class_confidence',
   'hum_s',
   'buzz_hz',

@@ -30,6 +30,12 @@ export function over(calls: Heard[], tap: Tap, pick: (m: Metrics) => Measured): 
   })
 }
 
+/** What the newest call that says so says of how the boom stands: a hint, never a fault. Older reports have none. */
+export function fitHint(calls: Heard[]): string {
+  const newest = calls.find((c) => c.mic ?? c.wire)
+  return (newest?.mic?.metrics.fit_hint || newest?.wire?.metrics.fit_hint) ?? ''
+}
+
 /** Oldest first, with the time of each in seconds since 1970; calls in one second stay apart. */
 export function timeline(heard: Heard[]): { calls: Heard[]; x: number[] } {
   const calls = [...heard].sort((a, b) => Date.parse(a.at) - Date.parse(b.at))

@@ -154,6 +154,7 @@ export interface Metrics {
   highs_masked: boolean
   pops_per_minute: Measured
   wind_share: Measured
+  fit_hint: string
   echo_loss_db: Measured
   echo_loss_least_db: Measured
   echo_delay_ms: Measured

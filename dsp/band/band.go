@@ -47,9 +47,10 @@ type Result struct {
 	Tilt     dsp.Value        // dB: 2-3.4 kHz over 0.3-1 kHz
 	Rolloff  dsp.Value        // dB: 2.5-3.4 kHz over 1-2 kHz
 	Edge     dsp.Value        // Hz up to which there is speech: within 60 dB of its strongest
-	Reach    dsp.Value        // Hz up to which there is anything, speech or noise, as strong
 	Cut      dsp.Value        // Hz at which speech ends as at a wall: a codec or a low sample rate; None if nowhere
-	Steepest dsp.Value        // dB: the most by which it falls within 500 Hz, from 3.2 kHz on; None where it stands clear of the noise nowhere
+	Hidden   bool             // noise hides what is above Cut
+	Steepest dsp.Value        // dB: the most by which speech falls within 500 Hz between 3.2 and 4.8 kHz; None where noise hides it
+	Skirt    dsp.Value        // dB: noise at 4.5-5.2 kHz over that at 6.5-7.5 kHz; None where it is 60 dB below the strongest speech or below 15 kHz sample rate
 	Masked   bool             // noise hides the highs: HighLow and Tilt are no more than these
 	Spectrum [Bands]dsp.Value // dBov in each band, of speech alone; None above the Nyquist frequency and between two bins
 }
@@ -134,7 +135,7 @@ func Center(band int) float64 { return 1000 * math.Pow(10, float64(band-10)/10) 
 func (m *Meter) Result() Result {
 	r := Result{
 		HighLow: dsp.None(), HighMid: dsp.None(), Tilt: dsp.None(), Rolloff: dsp.None(), Edge: dsp.None(),
-		Reach: dsp.None(), Cut: dsp.None(), Steepest: dsp.None(),
+		Cut: dsp.None(), Steepest: dsp.None(), Skirt: dsp.None(),
 	}
 	for i := range r.Spectrum {
 		r.Spectrum[i] = dsp.None()
@@ -180,36 +181,36 @@ func (m *Meter) edge(r *Result) {
 		p, _ := density(hz)
 		top = max(top, p)
 	}
-	for hz := m.nyquist - wide; hz > 300 && !r.Edge.Valid(); hz -= step {
-		p, ok := density(hz)
-		if all, noise := m.mean(hz-wide/2, hz+wide/2); !r.Reach.Valid() && max(all, noise) > top*edgeShare {
-			r.Reach = dsp.Value(hz)
-		}
-		if ok && p > top*edgeShare {
+	for hz := m.nyquist - wide; hz > 300; hz -= step {
+		if p, ok := density(hz); ok && p > top*edgeShare {
 			r.Edge = dsp.Value(hz)
+			break
 		}
 	}
-	// falls gives by how many dB at least the speech falls from one frequency to another:
-	// where noise hides it, all that is there may be speech.
-	falls := func(from, to, share float64) dsp.Value {
+	// falls gives by how many dB the speech falls from one frequency to another.
+	falls := func(from, to, share float64) (fall dsp.Value, hidden bool) {
 		below, ok := density(from)
 		if !ok || below <= top*share {
-			return dsp.None()
+			return dsp.None(), false
 		}
 		above, ok := density(to)
-		if !ok {
-			above, _ = m.mean(to-wide/2, to+wide/2)
-		}
-		return decibels(below / max(above, 1e-12))
+		return decibels(below / max(above, 1e-12)), !ok
 	}
 	steepest := dsp.Value(wallDrop)
 	for hz := 3200.0; hz < m.nyquist-wall-wide; hz += step {
-		if d := falls(hz, hz+wall, wallShare); d > steepest {
+		if d, hidden := falls(hz, hz+wall, wallShare); d > steepest {
 			steepest = d
-			r.Cut = dsp.Value(hz + wall/2)
+			r.Cut, r.Hidden = dsp.Value(hz+wall/2), hidden
 		}
-		if d := falls(hz, hz+steep, deepShare); d.Valid() && !(d <= r.Steepest) {
+		if d, hidden := falls(hz, hz+steep, deepShare); hz+steep <= 4800 && d.Valid() && !hidden && !(d <= r.Steepest) {
 			r.Steepest = d
+		}
+	}
+	if m.nyquist >= 7500 {
+		_, near := m.mean(4500, 5200)
+		_, far := m.mean(6500, 7500)
+		if near*wide/700 > top*edgeShare {
+			r.Skirt = decibels(near / 700 / max(far/1000, 1e-18))
 		}
 	}
 }

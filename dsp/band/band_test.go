@@ -68,7 +68,7 @@ func (r *rig) Reset() {
 
 // plain makes results comparable: None equals None.
 func plain(r band.Result) band.Result {
-	for _, v := range []*dsp.Value{&r.HighLow, &r.HighMid, &r.Tilt, &r.Rolloff, &r.Edge, &r.Reach, &r.Cut, &r.Steepest} {
+	for _, v := range []*dsp.Value{&r.HighLow, &r.HighMid, &r.Tilt, &r.Rolloff, &r.Edge, &r.Cut, &r.Steepest, &r.Skirt} {
 		if !v.Valid() {
 			*v = -999
 		}
@@ -128,7 +128,7 @@ func TestANarrowSourceEndsAtAWallAndIsNotMuffled(t *testing.T) {
 		if name == "caller-1" { // recorded at 8 kHz
 			r = measure(t, 16000, talk(t, name, 16000))
 		}
-		if !(r.Cut > 3300 && r.Cut < 4700) || !(r.Rolloff > -11) || !(r.Steepest > 25) {
+		if !(r.Cut > 3300 && r.Cut < 4700) || !(r.Rolloff > -11) || !(r.Steepest > 20) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -138,17 +138,18 @@ func TestASteepCapsuleIsLessSteepThanASource(t *testing.T) {
 	metertest.Long(t)
 	for _, name := range []string{"agent-1", "agent-2", "agent-3"} {
 		x := dsptest.AddNoise(talk(t, name, 16000), -70, 3)
-		if r := measure(t, 16000, dsptest.LowPass(x, 16000, 3400, 6)); !(r.Steepest < 22.5) {
+		if r := measure(t, 16000, dsptest.LowPass(x, 16000, 3400, 6)); !(r.Steepest < 19) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
 }
 
-func TestNoiseAboveIsHeardWhereSpeechIsNot(t *testing.T) {
-	x := dsptest.LowPass(talk(t, "agent-2", 16000), 16000, 2500, 6)
-	alone, noisy := measure(t, 16000, x), measure(t, 16000, dsptest.AddNoise(x, -60, 1))
-	if !(alone.Reach < 5500) || !(noisy.Reach > 7000) || !(noisy.Edge < 5500) || noisy.Cut.Valid() {
-		t.Errorf("%+v\nin noise %+v", alone, noisy)
+func TestNoiseFallsWithTheCapsuleItCameThrough(t *testing.T) {
+	x := talk(t, "agent-2", 16000)
+	through := measure(t, 16000, dsptest.LowPass(dsptest.AddNoise(x, -45, 1), 16000, 3500, 6))
+	after := measure(t, 16000, dsptest.AddNoise(dsptest.LowPass(x, 16000, 3500, 6), -60, 1))
+	if !(through.Skirt > 12) || !(after.Skirt < 2) {
+		t.Errorf("%+v\nadded behind %+v", through, after)
 	}
 }
 

@@ -16,6 +16,10 @@
 // voice to voice and is for comparing a headset with itself or its model. HighMid (4.5-7
 // kHz over 2-3.4 kHz) differs less, since the same consonants fill both. Rolloff (2.5-3.4
 // kHz over 1-2 kHz) and Tilt (2-3.4 kHz over 0.3-1 kHz) can be had of a narrow-band source
-// as well. Cut is where the spectrum ends as at a wall, 20 dB within 750 Hz: a codec or a
-// low sample rate does that, a covered capsule never.
+// as well. Cut is where the spectrum ends as at a wall, 20 dB within 750 Hz.
+// A codec or a low sample rate does that, but a voice that is weak above it and a steep
+// acoustic low-pass may too: Steepest tells the one (21 dB and more within 500 Hz before a
+// codec rounds it) from the other (14 to 18 dB behind 36 dB an octave). Where noise hides
+// what is above, Skirt does: the room's noise comes through a capsule and falls with it,
+// and does not come through a source.
 package band

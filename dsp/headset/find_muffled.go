@@ -12,25 +12,42 @@ import (
 const dullTilt = -24.0 // dB
 
 // sourceWallDB is how far speech falls within 500 Hz at the wall of a low sample rate, before
-// a codec rounds it: 25 dB and more, behind a low-pass of 36 dB an octave 15 to 22. [M]
-const sourceWallDB = 23.5
+// a codec rounds it: 21 dB and more, behind a low-pass of 36 dB an octave 14 to 18. [M]
+const sourceWallDB = 19.5
 
-// roundedWallHz is up to where there is anything on the wire of a narrow-band source, whose
-// wall Opus rounds: 4.7 kHz, behind a capsule with a low-pass from 3.5 kHz 5 kHz. A source's
-// wall takes the noise of the room as well as the speech. [M]
+// skirtDB is how far the noise falls above 4.5 kHz, at least, where it came through a capsule
+// that loses its highs: a source's wall leaves none of its noise up there, and what was added
+// behind it, or by the codec, is even to 4 dB. [M]
+const skirtDB = 10.0
+
+// Opus rounds the wall at which a narrow-band source ends: on the wire such speech reaches up
+// to 4.7 kHz and is whole below; behind a capsule with a 4 kHz low-pass it reaches 5 kHz. [M]
 const roundedWallHz = 4800.0
 
 // endsAtSource reports whether speech ends at a wall that is the source's or the codec's.
 func (a *Analyzer) endsAtSource(b *band.Result) bool {
-	if a.cfg.Tap == TapMic {
-		return b.Cut.Valid() && b.Steepest >= sourceWallDB
+	switch {
+	case !b.Cut.Valid():
+		return false
+	case b.Hidden || a.cfg.Tap == TapWire:
+		return b.Cut >= roundedWallHz || !beyondWall(b)
 	}
-	return b.Cut >= roundedWallHz || b.Cut.Valid() && b.Reach < roundedWallHz
+	return b.Steepest >= sourceWallDB
+}
+
+// beyondWall reports whether the room's noise or, where there is none up there that Opus could
+// vary with the speech, speech is heard above any narrow-band source.
+func beyondWall(b *band.Result) bool {
+	if b.Skirt.Valid() {
+		return b.Skirt >= skirtDB
+	}
+	return b.Edge >= roundedWallHz
 }
 
 // codecNarrow reports whether speech on the wire is as of a narrow-band source.
 func (a *Analyzer) codecNarrow(m Metrics) bool {
-	return a.cfg.Tap == TapWire && m.Bandwidth < roundedWallHz && a.meters.band.Result().Reach < roundedWallHz &&
+	b := a.meters.band.Result()
+	return a.cfg.Tap == TapWire && m.Bandwidth < roundedWallHz && !beyondWall(&b) &&
 		m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
 }
 

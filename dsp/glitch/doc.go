@@ -21,11 +21,17 @@
 // drop-out, an isolated peak of the second a look for a click. The rest happens only
 // there, on a look-back of 170 ms.
 //
-// A drop-out is 4 ms and more of equal samples, with sound on both sides right up to the
-// edge. A consonant's closure and a gate fade, and a gate works on what is soft; a clipped
-// wave stands at its top; keypad tones are known by what a predictor of order 8 explains.
-// A hole that is not empty counts when it falls and rises by 28 dB within three
-// milliseconds and the sound after it is the sound before it.
+// A drop-out is 4 ms and more of equal samples, in what a gate would not close on and not at
+// the top of a clipped wave. Every microphone has a floor that is never quite one value; a
+// source that falls silent for longer than any drop-out (a synthetic voice, a gate) has
+// none, and for ten seconds its short silences are none either.
+//
+// A hole that is not empty counts when sound is cut off within half a millisecond by 24 dB
+// and more: a throat rings on when its excitation ends, for 1 dB a millisecond and 50 Hz of
+// a formant's width. No voice in 100 minutes did so, but synthetic ones do, twenty times a
+// minute, where consonants join. So a cut by 30 dB between two loud sounds, the first of
+// them a vowel, is a drop-out, and another is in doubt (Result.Doubtful) and counts beside
+// sure ones. Keypad tones are known by what two sines explain.
 //
 // A click is looked at through linear prediction (Levinson, order 12 to 24) made from the
 // 12 ms on either side but not from the click itself. What prediction leaves of an
@@ -40,13 +46,16 @@
 //
 // # What it can't
 //
-// In a pause a drop-out can't be told from a gate, and is not counted. A click below the
+// Below the voice by more than a gate closes at, a drop-out is not counted. A click below the
 // speech around it by more than prediction gains is not found, nor one as long as a lip's
-// smack: at 8 kHz that is all beyond 10 samples. Opus smears a click over several milliseconds and
-// fills a hole of 20 ms as deep as a stop consonant is: what is left are dips, counted
-// apart (Result.Dips), and holes long enough to end in digital silence.
+// smack: at 8 kHz that is all beyond 10 samples. Opus smears a click over several
+// milliseconds. In a hole its decoder's gain falls by 5.5 dB in 5 ms at most and by 22 dB a
+// packet, but rises at once (SILK codes a gain as steps from the last, RFC 6716, 4.2.7.4):
+// that is a stop consonant. What is left are dips, counted apart (Result.Dips), and holes
+// long enough to end in digital silence.
 //
-// Of 800 holes of 20 to 80 ms in speech at 16 kHz it found 87 % of the silent, 86 % of the
-// held, 78 % of those with edges of 2 ms and 20 % of those only 40 dB down; behind Opus
-// at 24 kbit/s, dips among them, 20, 32, 42 and 7 %.
+// Of 800 holes of 20 to 80 ms in speech at 16 kHz it found all that were silent, held or
+// had edges of 2 ms, and of those only 40 dB down 56 % for sure and 90 % with the doubtful
+// ones; behind Opus at 24 kbit/s, dips among them, 17, 34, 47 and 6 %. In 40 minutes of the
+// same speech without holes it found none, and one dip.
 package glitch

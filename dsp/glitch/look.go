@@ -3,11 +3,11 @@ package glitch
 import "math"
 
 const (
-	maxOrder  = 24
-	toneOrder = 8
-	maxCalm   = 12  // ms of a side
-	stretch   = 176 // samples, at about 8 kHz, of 22 ms
-	snippet   = 64  // and of 8 ms
+	maxOrder = 24
+	maxCalm  = 12  // ms of a side
+	stretch  = 176 // samples, at about 8 kHz, of 22 ms
+	snippet  = 64  // and of 8 ms
+	toneLong = 256 // and of 32 ms
 )
 
 // work is the room for looking closely at a few hundredths of a second.
@@ -21,6 +21,8 @@ type work struct {
 
 	slow [stretch]float64 // what is looked at, at about 8 kHz
 	tail [snippet]float64
+	long [toneLong]float64
+	lift [toneLong]float64 // a window for it
 }
 
 func newWork(rate int) *work {
@@ -33,6 +35,7 @@ func newWork(rate int) *work {
 	}
 	w.hann = make([]float64, w.side)
 	hann(w.hann)
+	hann(w.lift[:])
 	n := 2*(w.side+w.skirt) + 1
 	w.x, w.e = make([]float64, n), make([]float64, n)
 	return w
@@ -80,23 +83,6 @@ func (m *Meter) alike(from, to int) float64 {
 		best = max(best, c/math.Sqrt(el*er+1e-20))
 	}
 	return best
-}
-
-// gain says, in dB, how much of the 22 ms up to a sample linear prediction of a low order
-// explains: nearly all of a tone or two, less of a voice.
-func (m *Meter) gain(to int) float64 {
-	w := m.work
-	m.fetchSlow(w.slow[:], to-stretch*m.reach)
-	var r, a [maxOrder + 1]float64
-	for i := range w.slow {
-		w.slow[i] *= 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/stretch)
-	}
-	for lag := range toneOrder + 1 {
-		for i, v := range w.slow[lag:] {
-			r[lag] += v * w.slow[i]
-		}
-	}
-	return decibels(levinson(&a, &r, toneOrder))
 }
 
 // correlate adds the autocorrelation of a side.

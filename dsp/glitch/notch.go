@@ -14,25 +14,8 @@ const (
 	backFactor  = 25.0          // 14 dB below what was before is back
 	faintest    = 8 * lsb * lsb // energy of a difference below which nothing falls
 
-	// The rules; levels in dB. [M] where not said otherwise: on 2 h of voices in five
-	// languages and on their drop-outs.
-	abrupt     = 25.0 // how much weaker the millisecond at the edge may be than the eight before
-	besideGate = 20.0 // a gate closes and opens only on sound that is this far below loud, ...
-	edgeGate   = 26.0 // ... and at its edges this far: in a pause it can't be told from a drop-out
-	tonal      = 30.0 // prediction gain of keypad tones and test tones; speech stays below
-	heldAtTop  = 0.97 // of the top beside it: a run of equal samples this high is clipping
-
-	softSharp  = 28.0 // fall and rise of a hole that is not empty
-	softDepth  = 30.0 // below both sides
-	softAlike  = 0.85 // likeness of its sides
-	dipAlike   = 0.8
-	softShort  = 5    // ticks
-	softLong   = 60   // ticks: the longest sound that can be the same on both sides
-	dipShort   = 8    // ticks that are left of a hole of 20 ms behind Opus
-	dipSharp   = 10.0 // dB
-	dipDepth   = 22.0 // dB
-	dugLevel   = -100 // dB: below the steps of 16-bit samples
-	speechStep = 20   // ticks between looks at what is loud
+	speechStep = 20 // ticks between looks at what is loud
+	aliveAfter = 10 // s without digital silence: nobody talks longer without a pause
 )
 
 // notch is a stretch of much less sound than before it, under way or just over.
@@ -123,105 +106,48 @@ func (m *Meter) bodyMean(a, b int) float64 {
 	return sum / float64(b-a)
 }
 
-// judgeNotch says what a notch was whose first tick is start and whose end ten ticks
-// have followed.
-func (m *Meter) judgeNotch(start, end int) {
-	from, to := m.sampleOf(start), m.sampleOf(end)
-	a, b := m.longestRun(from-2*m.tick, to+2*m.tick)
-	if b-a >= m.rate*shortest/1000-1 && m.empty(a, b) {
-		m.lose(Dropout, a, b)
+// isEmpty says whether a tick holds one value, as far as 16 bits tell.
+func isEmpty(body float64) bool { return body < lsb*lsb/8 }
+
+// watchRun judges the last stretch of one value when ten ticks have followed it.
+func (m *Meter) watchRun() {
+	r := m.run
+	if r.end == 0 || m.count-1 < r.end+beside {
 		return
 	}
-	switch m.soft(start, end) {
-	case Dropout:
-		m.lose(Dropout, from, to)
-	case Dip:
-		m.lose(Dip, from, to)
+	m.run = notch{}
+	if r.start-m.since > settle {
+		m.judgeRun(r.start, r.end)
 	}
 }
 
-// longestRun finds the longest run of equal samples among those from one to another.
-func (m *Meter) longestRun(from, to int) (a, b int) {
-	start, value := from, m.at(from)
-	for i := from + 1; i <= to; i++ {
-		v := m.at(i)
-		if d := v - value; i < to && d <= equal && d >= -equal {
-			continue
+// watchSilence notes when the last stretch of one value ended that was longer than any
+// drop-out: a source that pauses in digital silence may close its consonants with it. What
+// was taken for drop-outs before the first of them is in doubt, then.
+func (m *Meter) watchSilence() {
+	if !isEmpty(m.body[(m.count-1)&(ticks-1)]) {
+		if m.still >= shortest-2 && m.still <= longestGap && m.still > m.run.end-m.run.start {
+			m.run = notch{start: m.count - 1 - m.still, end: m.count - 1}
 		}
-		if i-start > b-a {
-			a, b = start, i
-		}
-		start, value = i, v
+		m.still = 0
+		return
 	}
-	return a, b
+	m.still++
+	if m.still <= longestGap {
+		return
+	}
+	m.silent = m.count
+	m.result.Dropouts -= m.presumed
+	m.result.Doubtful += m.presumed
+	m.presumed = 0
 }
 
-// empty judges a run of equal samples: whether sound was cut off at its beginning and
-// set in at its end as no voice, gate, keypad or clipped wave does it.
-func (m *Meter) empty(a, b int) bool {
-	ms := m.tick
-	left, right := m.power(a-8*ms, a-ms), m.power(b+ms, b+8*ms)
-	if min(left, right) < decibels(faintest) {
-		return false
-	}
-	if m.power(a-ms, a) < left-abrupt || m.power(b, b+ms) < right-abrupt {
-		return false
-	}
-	top := 0.0
-	for i := range 8 * ms {
-		top = max(top, math.Abs(m.at(a-1-i)), math.Abs(m.at(b+i)))
-	}
-	if math.Abs(m.at(a)) > heldAtTop*top {
-		return false
-	}
-	edge := min(m.power(a-2*ms, a), m.power(b, b+2*ms))
-	if min(left, right) < m.loud.levelDB-besideGate || edge < m.loud.levelDB-edgeGate {
-		return false
-	}
-	return m.gain(a) < tonal
-}
+// alive says whether the source has a floor, as every microphone has: then no pause of its
+// own is empty. It is presumed until there is digital silence.
+func (m *Meter) alive() bool { return m.silent == 0 || m.settled(m.silent) }
 
-// soft judges a notch that is not empty: a hole that room noise or a codec has filled.
-// No room lets a voice end within two milliseconds and come back the same.
-func (m *Meter) soft(start, end int) Kind {
-	length := end - start
-	if m.dug(start, end) {
-		return Dip
-	}
-	if length > softLong {
-		return ""
-	}
-	sharp := min(decibels(m.bodyMean(start-4, start-1))-decibels(m.bodyMean(start, start+3)),
-		decibels(m.bodyMean(end+1, end+4))-decibels(m.bodyMean(end-3, end)))
-	if sharp < dipSharp {
-		return ""
-	}
-	from, to, ms := m.sampleOf(start), m.sampleOf(end), m.tick
-	sides := min(m.power(from-12*ms, from-ms), m.power(to+ms, to+10*ms))
-	depth := sides - m.power(from+ms/2, to-ms/2)
-	alike := m.alike(from-ms, to+2*ms)
-	if depth < dipDepth || alike < dipAlike || m.gain(from-ms) > tonal {
-		return ""
-	}
-	if sharp >= softSharp && depth >= softDepth && alike >= softAlike && length >= softShort {
-		return Dropout
-	}
-	if length >= dipShort {
-		return Dip
-	}
-	return ""
-}
-
-// dug says whether a hole between loud sounds ends in digital silence: behind a codec one of
-// 60 ms and more does, a consonant keeps the noise of its room.
-func (m *Meter) dug(start, end int) bool {
-	low := math.Inf(1)
-	for k := start; k < end; k++ {
-		low = min(low, m.body[k&(ticks-1)])
-	}
-	from, to, ms := m.sampleOf(start), m.sampleOf(end), m.tick
-	return decibels(low) < dugLevel && m.gain(from-ms) < tonal && min(m.power(from-9*ms, from-ms), m.power(to+ms, to+9*ms)) > m.loud.levelDB-besideGate
-}
+// settled says whether much time has passed since a tick.
+func (m *Meter) settled(tick int) bool { return (m.count-tick)*m.tick > aliveAfter*m.rate }
 
 // power is the mean square, about the mean, of the samples from one to another, in dB.
 func (m *Meter) power(from, to int) float64 {

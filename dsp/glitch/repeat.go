@@ -100,7 +100,7 @@ func (m *Meter) judgeRepeat(a, b, lag int) bool {
 	if b == m.seen || b-a > repeatTimes*lag+repeatSlack || over > repeatSlack && over < lag-repeatSlack {
 		return false
 	}
-	if a <= m.lost.to || m.power(a, b) < decibels(faintest) || m.gain(b) > tonal {
+	if a <= m.lost.to || m.power(a, b) < decibels(faintest) || m.keyed(b) > tonal {
 		return false
 	}
 	m.lose(Repeat, a, b)

@@ -20,6 +20,7 @@ const fewestOnWire = 3
 
 // glitches notes where the last block, up to end, showed something.
 func (a *Analyzer) glitches(end float64) {
+	r := a.meters.glitch.Result()
 	for e, ok := a.meters.glitch.Event(); ok; e, ok = a.meters.glitch.Event() {
 		kind := Dropout
 		switch {
@@ -27,8 +28,10 @@ func (a *Analyzer) glitches(end float64) {
 			kind = Crackle
 		case e.Kind == glitch.Dip && a.cfg.Tap == TapMic:
 			continue
+		case e.Kind == glitch.Doubt && !r.Doubted():
+			continue
 		}
-		since := a.meters.glitch.Result().Seconds - e.At
+		since := r.Seconds - e.At
 		a.event(kind, end-since+e.Length, e.Length)
 	}
 }

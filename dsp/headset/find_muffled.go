@@ -24,6 +24,10 @@ const skirtDB = 10.0
 // to 4.7 kHz and is whole below; behind a capsule with a 4 kHz low-pass it reaches 5 kHz. [M]
 const roundedWallHz = 4800.0
 
+// roundedFallDB is how far such a wall falls within 500 Hz even where keypad tones and noise
+// sound above it; muffled speech falls by less than 10 dB. [M]
+const roundedFallDB = 10.5
+
 // endsAtSource reports whether speech ends at a wall that is the source's or the codec's.
 func (a *Analyzer) endsAtSource(b *band.Result) bool {
 	switch {
@@ -47,8 +51,11 @@ func beyondWall(b *band.Result) bool {
 // codecNarrow reports whether speech on the wire is as of a narrow-band source.
 func (a *Analyzer) codecNarrow(m Metrics) bool {
 	b := a.meters.band.Result()
-	return a.cfg.Tap == TapWire && m.Bandwidth < roundedWallHz && !beyondWall(&b) &&
-		m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
+	if a.cfg.Tap != TapWire || beyondWall(&b) {
+		return false
+	}
+	low := m.Bandwidth < roundedWallHz && m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
+	return low || b.Steepest >= roundedFallDB
 }
 
 // maskedDB is how much more there may be of highs that noise hides than HighLow says: if the

@@ -12,6 +12,7 @@ const (
 	clickRing = 8      // samples that a predictor's memory may add to what is seen of it
 	clickTop  = 8.0    // its residual over the highest on either side [M]
 	clickTime = 0.0011 // s that it lasts at most: a lip's smack lasts 2 ms and more [M]
+	clickSure = 30.0   // the same that no mouth has, whatever else is said [M]
 	faintTop  = 5.0    // the same of one that counts only where others are sure [M]
 	faintTime = 0.0013
 	inCluster = 2.0  // where other clicks are near, it must stand out so many times as far [M]
@@ -111,12 +112,13 @@ func (m *Meter) judgeClick(at int) Kind {
 	if top < faintTop || peak < faintTop*min(leftMost, rightMost) {
 		return ""
 	}
-	if rise := 20 * math.Log10((right+1e-9)/(left+1e-9)); rise > clickStep || rise < -clickDrop {
+	sure := top >= clickSure
+	if rise := 20 * math.Log10((right+1e-9)/(left+1e-9)); !sure && (rise > clickStep || rise < -clickDrop) {
 		return ""
 	}
 	levelLeft, topLeft := spread(w.x[p:w.side])
 	levelRight, topRight := spread(w.x[n+w.skirt+1:])
-	if 20*math.Log10((levelRight+1e-9)/(levelLeft+1e-9)) > clickRise {
+	if !sure && 20*math.Log10((levelRight+1e-9)/(levelLeft+1e-9)) > clickRise {
 		return ""
 	}
 	first, last := w.span(n-w.skirt, n+w.skirt+p, max(peak/8, leftTop, rightTop))
@@ -128,7 +130,7 @@ func (m *Meter) judgeClick(at int) Kind {
 	if alone && decibels(gain) > slipGain && last-first <= p+1 && peak < slipTop*max(topLeft, topRight) && w.unexplained(&a, first, spoilt) > slipMiss {
 		return Slip
 	}
-	if top < clickTop || length > clickTime*float64(m.rate) {
+	if !sure && (top < clickTop || length > clickTime*float64(m.rate)) {
 		return faint
 	}
 	return Crackle

@@ -112,13 +112,12 @@ func (m *Meter) judgeClick(at int) Kind {
 	if top < faintTop || peak < faintTop*min(leftMost, rightMost) {
 		return ""
 	}
-	sure := top >= clickSure
-	if rise := 20 * math.Log10((right+1e-9)/(left+1e-9)); !sure && (rise > clickStep || rise < -clickDrop) {
-		return ""
-	}
 	levelLeft, topLeft := spread(w.x[p:w.side])
 	levelRight, topRight := spread(w.x[n+w.skirt+1:])
-	if !sure && 20*math.Log10((levelRight+1e-9)/(levelLeft+1e-9)) > clickRise {
+	rise := 20 * math.Log10((right+1e-9)/(left+1e-9))
+	setsIn := rise > clickStep || rise < -clickDrop || 20*math.Log10((levelRight+1e-9)/(levelLeft+1e-9)) > clickRise
+	sure := top >= clickSure
+	if setsIn && !sure {
 		return ""
 	}
 	first, last := w.span(n-w.skirt, n+w.skirt+p, max(peak/8, leftTop, rightTop))
@@ -128,6 +127,9 @@ func (m *Meter) judgeClick(at int) Kind {
 	}
 	spoilt := max(3, min(spoiltMost, last-first+4-p))
 	if alone && decibels(gain) > slipGain && last-first <= p+1 && peak < slipTop*max(topLeft, topRight) && w.unexplained(&a, first, spoilt) > slipMiss {
+		if setsIn {
+			return "" // a tone that begins is a jump, too
+		}
 		return Slip
 	}
 	if !sure && (top < clickTop || length > clickTime*float64(m.rate)) {

@@ -99,9 +99,7 @@ func (f *far) process(frame []float32, now int) {
 	f.align((f.fill+len(frame))/len(f.block), now)
 	for len(frame) > 0 {
 		n := min(len(frame), len(f.block)-f.fill)
-		for i, s := range frame[:n] {
-			f.block[f.fill+i] = dsp.Sample(s)
-		}
+		dsp.Samples(f.block[f.fill:], frame[:n])
 		f.fill += n
 		frame = frame[n:]
 		if f.fill == len(f.block) {

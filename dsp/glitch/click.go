@@ -3,10 +3,11 @@ package glitch
 import "math"
 
 const (
-	clickDelay = 14   // ticks between a click and the look at it
-	clickLevel = 4e-8 // energy of the second difference in a tick below which nobody hears a click [A]
-	screenNear = 6.0  // a click's tick over those two beside it
-	screenFar  = 10.0 // and over the mean of nine of the ten on either side
+	clickDelay   = 14   // ticks between a click and the look at it
+	clickLevel   = 4e-8 // energy of the second difference in a tick below which nobody hears a click [A]
+	steppedLevel = 4e-6 // the same where the floor is a few steps of A-law
+	screenNear   = 6.0  // a click's tick over those two beside it
+	screenFar    = 10.0 // and over the mean of nine of the ten on either side
 
 	clickLong = 20     // samples of the longest click
 	clickRing = 8      // samples that a predictor's memory may add to what is seen of it
@@ -53,7 +54,11 @@ func (m *Meter) watchClick() {
 	}
 	k := m.count - 1 - clickDelay
 	e := m.edge[k&(ticks-1)]
-	if e < clickLevel || e < screenNear*m.edge[(k-2)&(ticks-1)] || e < screenNear*m.edge[(k+2)&(ticks-1)] {
+	least := clickLevel
+	if m.stepped() {
+		least = steppedLevel
+	}
+	if e < least || e < screenNear*m.edge[(k-2)&(ticks-1)] || e < screenNear*m.edge[(k+2)&(ticks-1)] {
 		return
 	}
 	left, right, leftMost, rightMost := 0.0, 0.0, 0.0, 0.0
@@ -127,8 +132,8 @@ func (m *Meter) judgeClick(at int) Kind {
 	}
 	spoilt := max(3, min(spoiltMost, last-first+4-p))
 	if alone && decibels(gain) > slipGain && last-first <= p+1 && peak < slipTop*max(topLeft, topRight) && w.unexplained(&a, first, spoilt) > slipMiss {
-		if setsIn {
-			return "" // a tone that begins is a jump, too
+		if setsIn || m.flatTop(at, max(topLeft, topRight)) {
+			return "" // a tone that begins is a jump, too, and so is the corner of a clipped wave
 		}
 		return Slip
 	}
@@ -136,6 +141,17 @@ func (m *Meter) judgeClick(at int) Kind {
 		return faint
 	}
 	return Crackle
+}
+
+// flatTop says whether a sample lies at the end of equal ones as high as what is around it.
+func (m *Meter) flatTop(at int, top float64) bool {
+	for i := at - 3; i <= at+3; i++ {
+		v := m.at(i)
+		if math.Abs(v-m.at(i-1)) <= equal && math.Abs(v) >= 0.8*top {
+			return true
+		}
+	}
+	return false
 }
 
 // span gives the first and the last index in a stretch of the residual beyond a limit.

@@ -106,10 +106,12 @@ type Meter struct {
 	judged, clicked uint64 // ticks in which a drop-out, and a click, would have been seen
 
 	notch    notch
-	still    int   // ticks of one value up to the last
-	run      notch // the last of 4 ms and more of one value, that waits for what follows
-	silent   int   // count when they were last more than a drop-out has; 0 while they never were
-	presumed int   // empty drop-outs of the first seconds, while they never were
+	still    int     // ticks of one value up to the last
+	run      notch   // the last of 4 ms and more of one value, that waits for what follows
+	silent   int     // count when they were last more than a drop-out has; 0 while they never were
+	flicker  float64 // single ticks of one value lately
+	coarse   bool    // the samples came in steps that hide a floor
+	presumed int     // empty drop-outs of the first seconds, while they never were
 	loud     loudest
 	lost     span // the last drop-out
 	click    clicks
@@ -137,8 +139,12 @@ func New(rate int) (*Meter, error) {
 // Reset starts again as if new.
 func (m *Meter) Reset() {
 	clear(m.ring)
-	*m = Meter{rate: m.rate, tick: m.tick, reach: m.reach, ring: m.ring, work: m.work}
+	*m = Meter{rate: m.rate, tick: m.tick, reach: m.reach, ring: m.ring, work: m.work, coarse: m.coarse}
 }
+
+// Coarse says that the samples came through A-law or mu-law (ITU-T G.711), whose steps hide
+// a floor and the end of a sound. It holds until it is said otherwise.
+func (m *Meter) Coarse(on bool) { m.coarse = on }
 
 // Gap says that samples are missing between the last and the next. What was under way is
 // dropped, and the next tenth of a second is not judged: concealment and what follows it

@@ -26,10 +26,11 @@ const (
 	likeLong  = 60   // ticks: the longest sound that can be the same on both sides
 
 	dipAlike = 0.8
-	dipShort = 8    // ticks that are left of a hole of 20 ms behind Opus
-	dipSharp = 10.0 // dB
-	dipDepth = 22.0 // dB
-	dugLevel = -100 // dB: below the steps of 16-bit samples
+	dipShort = 8        // ticks that are left of a hole of 20 ms behind Opus
+	dipSharp = 10.0     // dB
+	dipDepth = 22.0     // dB
+	aLawStep = 16 * lsb // of soft samples (ITU-T G.711)
+	dugLevel = -100     // dB: below the steps of 16-bit samples
 )
 
 // hole is a notch with what lies beside it.
@@ -178,16 +179,20 @@ func (m *Meter) dug(h *hole) bool {
 	for k := h.start; k < h.end; k++ {
 		low = min(low, m.body[k&(ticks-1)])
 	}
-	return h.spoken && decibels(low) < dugLevel
+	return h.spoken && !m.stepped() && decibels(low) < dugLevel
 }
 
 // bright is the mean square of the difference, over the samples from one to another, in dB;
-// not less than what the steps of 16-bit samples make.
+// not less than what the steps of the samples make.
 func (m *Meter) bright(from, to int) float64 {
 	sum := 0.0
 	for n := from; n < to; n++ {
 		d := m.at(n) - m.at(n-m.reach)
 		sum += d * d
 	}
-	return decibels(sum/float64(to-from) + lsb*lsb/6)
+	step := lsb
+	if m.stepped() {
+		step = aLawStep
+	}
+	return decibels(sum/float64(to-from) + step*step/6)
 }

@@ -14,8 +14,10 @@ const (
 	backFactor  = 25.0          // 14 dB below what was before is back
 	faintest    = 8 * lsb * lsb // energy of a difference below which nothing falls
 
-	speechStep = 20 // ticks between looks at what is loud
-	aliveAfter = 10 // s without digital silence: nobody talks longer without a pause
+	speechStep = 20    // ticks between looks at what is loud
+	flickers   = 3     // single ticks of one value, in ten seconds, that show that the floor is too low to be seen
+	coarsest   = 0.002 // the highest value that they stand still at: A-law's first is 0.0002
+	aliveAfter = 10    // s without digital silence: nobody talks longer without a pause
 )
 
 // notch is a stretch of much less sound than before it, under way or just over.
@@ -123,28 +125,35 @@ func (m *Meter) watchRun() {
 
 // watchSilence notes when the last stretch of one value ended that was longer than any
 // drop-out: a source that pauses in digital silence may close its consonants with it. What
-// was taken for drop-outs before the first of them is in doubt, then.
+// was taken for drop-outs before the first of them is in doubt, then. So it is where the floor
+// stands still for a millisecond now and then: it lies below the steps of A-law or mu-law.
 func (m *Meter) watchSilence() {
+	m.flicker -= m.flicker / float64(aliveAfter*1000)
 	if !isEmpty(m.body[(m.count-1)&(ticks-1)]) {
 		if m.still >= shortest-2 && m.still <= longestGap && m.still > m.run.end-m.run.start {
 			m.run = notch{start: m.count - 1 - m.still, end: m.count - 1}
 		}
+		if m.still == 1 && math.Abs(m.at(m.seen-m.filled-m.tick-1)) < coarsest {
+			m.flicker++
+		}
 		m.still = 0
-		return
+	} else {
+		m.still++
 	}
-	m.still++
-	if m.still <= longestGap {
-		return
+	if m.still > longestGap || m.stepped() {
+		m.silent = m.count
+		m.result.Dropouts -= m.presumed
+		m.result.Doubtful += m.presumed
+		m.presumed = 0
 	}
-	m.silent = m.count
-	m.result.Dropouts -= m.presumed
-	m.result.Doubtful += m.presumed
-	m.presumed = 0
 }
 
 // alive says whether the source has a floor, as every microphone has: then no pause of its
 // own is empty. It is presumed until there is digital silence.
 func (m *Meter) alive() bool { return m.silent == 0 || m.settled(m.silent) }
+
+// stepped says whether the floor lies below the steps of the samples.
+func (m *Meter) stepped() bool { return m.coarse || m.flicker > flickers }
 
 // settled says whether much time has passed since a tick.
 func (m *Meter) settled(tick int) bool { return (m.count-tick)*m.tick > aliveAfter*m.rate }

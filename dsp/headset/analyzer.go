@@ -86,7 +86,6 @@ func New(cfg Config) (*Analyzer, error) {
 		events:   newRing[Event](maxEvents),
 	}
 	a.SetLimits(cfg.Limits)
-	a.SetCodec(cfg.Codec)
 	var err error
 	if a.meters, err = newMeters(cfg.SampleRate); err != nil {
 		return nil, fmt.Errorf("headset: %w", err)
@@ -94,6 +93,7 @@ func New(cfg Config) (*Analyzer, error) {
 	if a.far, err = newFar(cfg.SampleRate); err != nil {
 		return nil, fmt.Errorf("headset: %w", err)
 	}
+	a.SetCodec(cfg.Codec)
 	return a, nil
 }
 

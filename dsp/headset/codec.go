@@ -36,7 +36,9 @@ const (
 // SetCodec says what carries the samples from the next on. It matters on the wire only.
 func (a *Analyzer) SetCodec(c Codec) {
 	a.cfg.Codec = c
-	a.opus = a.cfg.Tap == TapWire && (c == CodecOpus || c == CodecUnknown && a.cfg.SampleRate > g711Rate)
+	wire, low := a.cfg.Tap == TapWire, a.cfg.SampleRate <= g711Rate
+	a.opus = wire && (c == CodecOpus || c == CodecUnknown && !low)
+	a.meters.glitch.Coarse(wire && (c == CodecG711 || c == CodecUnknown && low))
 }
 
 func (c Codec) known() bool { return c == CodecUnknown || slices.Contains(Codecs(), c) }

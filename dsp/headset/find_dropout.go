@@ -15,8 +15,9 @@ const minGlitch = 60.0
 // fewest is how many of a kind there must be where one may be a mouth's or a codec's.
 const fewest = 2
 
-// fewestOnWire is the same for drop-outs behind a codec: two keys of a keypad left two dips. [M]
-const fewestOnWire = 3
+// fewestOnWire is the same for drop-outs behind a codec: two keys of a keypad left two dips,
+// and three consonants of a synthetic voice three. [M]
+const fewestOnWire = 4
 
 // glitches notes where the last block, up to end, showed something.
 func (a *Analyzer) glitches(end float64) {

@@ -24,9 +24,13 @@ const skirtDB = 10.0
 // to 4.7 kHz and is whole below; behind a capsule with a 4 kHz low-pass it reaches 5 kHz. [M]
 const roundedWallHz = 4800.0
 
-// roundedFallDB is how far such a wall falls within 500 Hz even where keypad tones and noise
-// sound above it; muffled speech falls by less than 10 dB. [M]
-const roundedFallDB = 10.5
+// How far speech falls within 500 Hz at a source's wall of which less is left. Muffled speech
+// of people falls by 15.8 dB at most at the microphone and by 14.7 behind Opus, 36 dB an octave. [M]
+const (
+	roundedFallDB = 18.5 // behind Opus, which rounds it: 16.7 to 20; muffled synthetic speech falls by 17.5
+	noisyFallDB   = 10.0 // under a noise that no capsule has filtered: 10.1 and more
+	brokenFallDB  = 7.0  // under what clipping and clicks add to the highs: 7.2 and more
+)
 
 // endsAtSource reports whether speech ends at a wall that is the source's or the codec's.
 func (a *Analyzer) endsAtSource(b *band.Result) bool {
@@ -48,14 +52,22 @@ func beyondWall(b *band.Result) bool {
 	return b.Edge >= roundedWallHz
 }
 
-// codecNarrow reports whether speech on the wire is as of a narrow-band source.
-func (a *Analyzer) codecNarrow(m Metrics) bool {
-	b := a.meters.band.Result()
-	if a.cfg.Tap != TapWire || beyondWall(&b) {
-		return false
+// sourceNarrow reports whether the highs are missing as they are of a narrow-band source, even
+// where something else sounds above its wall.
+func (a *Analyzer) sourceNarrow(r *Report) bool {
+	b, m := a.meters.band.Result(), r.Metrics
+	if a.cfg.Tap == TapWire {
+		low := m.Bandwidth < roundedWallHz && m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
+		if b.Steepest >= roundedFallDB || low && !beyondWall(&b) {
+			return true
+		}
 	}
-	low := m.Bandwidth < roundedWallHz && m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
-	return low || b.Steepest >= roundedFallDB
+	if b.Skirt.Valid() && b.Skirt < skirtDB && b.Steepest >= noisyFallDB {
+		return true
+	}
+	_, clips := a.clipping(r)
+	_, crackles := a.crackling(r)
+	return (clips || crackles) && b.Steepest >= brokenFallDB && b.Tilt > dullTilt
 }
 
 // maskedDB is how much more there may be of highs that noise hides than HighLow says: if the
@@ -76,7 +88,7 @@ func (a *Analyzer) muffled(r *Report) (Finding, bool) {
 	if f, ok, sure := a.drifted(m); sure {
 		return f, ok
 	}
-	if m.HighLow.Valid() && !m.NarrowBand && !a.codecNarrow(m) {
+	if m.HighLow.Valid() && !m.NarrowBand && !a.sourceNarrow(r) {
 		s, limit, ok := l.MuffledHighs.under(m.HighMid)
 		if ok || !m.HighsMasked {
 			return Finding{

@@ -140,6 +140,18 @@ type knownTrunk struct {
 	codecs  []media.Codec
 	account digest.Account // without a username it is not asked
 	bound   bool           // to its sources
+
+	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
+	// about every realm at once, and many a phone answers the first, whatever it says.
+	elsewhere map[string]digest.Account
+}
+
+// accountFor is what the trunk answers for a realm with; the zero Account if it does not.
+func (k *knownTrunk) accountFor(realm string) digest.Account {
+	if k.account.Realm == realm {
+		return k.account
+	}
+	return k.elsewhere[realm]
 }
 
 func newTrunkTable(trunks []Trunk) *trunkTable {
@@ -158,6 +170,14 @@ func newTrunkTable(trunks []Trunk) *trunkTable {
 		}
 		for _, p := range trunk.Sources {
 			t.entries = append(t.entries, trunkEntry{unmapPrefix(p), k})
+		}
+	}
+	for _, trunk := range trunks {
+		if k := t.named[trunk.Digest.Username]; k != nil && !k.bound {
+			k.elsewhere = make(map[string]digest.Account)
+			for _, realm := range t.realms {
+				k.elsewhere[realm] = digest.NewAccount(trunk.Digest.Login, realm)
+			}
 		}
 	}
 	slices.SortStableFunc(t.entries, func(a, b trunkEntry) int { return b.prefix.Bits() - a.prefix.Bits() })

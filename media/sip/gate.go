@@ -138,8 +138,8 @@ func (g *gate) judge(req *sip.Request, here *knownTrunk, now time.Time) (*knownT
 	}
 	trunk := g.trunks().named[cred.Username]
 	account := digest.Account{}
-	if trunk != nil && trunk.account.Realm == cred.Realm {
-		account = trunk.account
+	if trunk != nil {
+		account = trunk.accountFor(cred.Realm)
 	}
 	right := account.Knows(cred, string(req.Method))
 	switch {

@@ -331,6 +331,25 @@ func TestATrunkWithAddressAndPasswordNeedsBoth(t *testing.T) {
 	p.expect("SIP/2.0 200")
 }
 
+func TestAPhoneThatMindsNoRealmGetsThroughWhereThereAreSeveral(t *testing.T) {
+	t.Parallel()
+	desk1 := sip.Trunk{ID: "desk", Digest: sip.Digest{Login: digest.Login{Username: "desk", Password: "d d"}, Realm: "desk.example"}}
+	s := start(t, make(desk, 1), withTrunks(branch, desk1))
+	p := newPhone(t, "UDP", s.udp)
+	p.send("OPTIONS", "")
+	m := p.expect("SIP/2.0 401")
+	mustContain(t, m, `realm="desk.example"`, `realm="headroom"`)
+	nonce, err := digest.ParseChallenge(header(m, "WWW-Authenticate"))
+	if err != nil || nonce.Realm != sip.DefaultRealm {
+		t.Fatal(nonce, err)
+	}
+	p.options(answerTo(nonce, desk1.Digest.Login, "OPTIONS", 1), "200")
+	nonce.Realm = "desk.example"
+	p.options(answerTo(nonce, desk1.Digest.Login, "OPTIONS", 2), "200")
+	nonce.Realm = "elsewhere.example"
+	p.options(answerTo(nonce, desk1.Digest.Login, "OPTIONS", 3), "401")
+}
+
 func TestStrangersAreNotAskedWhereNoTrunkMayCallFromAnywhere(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, network string) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 // version is set at link time for releases.
@@ -32,6 +33,8 @@ type cli struct {
 	Codec     string           `enum:"PCMU,PCMA" default:"PCMU" help:"Codec to offer: PCMU or PCMA."`
 	Ptime     int              `enum:"10,20,30,40,60" default:"20" help:"Packet time to ask for, in ms."`
 	Transport string           `enum:"udp,tcp" default:"udp" help:"SIP over udp or tcp, unless the target says ;transport=."`
+	User      string           `placeholder:"NAME" help:"Name to answer with when the target asks for a password (digest)."`
+	Password  string           `env:"HEADROOM_LOAD_PASSWORD" placeholder:"SECRET" help:"Its password. From the environment, it is not seen in the list of processes."`
 	Loop      bool             `help:"Call again after a pause, until interrupted."`
 	Pause     time.Duration    `default:"2s" help:"The pause before calling again."`
 	Local     netip.Addr       `placeholder:"ADDRESS" help:"Local address of SIP and RTP. Default: the one that this machine reaches the target from."`
@@ -70,6 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Target: c.Target, Lines: c.Calls, Rate: c.Rate, Duration: c.Duration, Loop: c.Loop, Pause: c.Pause,
 		Source: speech, Codec: media.PCMU, PTime: time.Duration(c.Ptime) * time.Millisecond,
 		Patience: c.Timeout, Transport: c.Transport, Local: c.Local,
+		Login: digest.Login{Username: c.User, Password: c.Password},
 	}
 	if c.Codec == "PCMA" {
 		plan.Codec = media.PCMA

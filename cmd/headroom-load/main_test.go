@@ -13,20 +13,21 @@ import (
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 type answering struct{}
 
 func (answering) Incoming(c *sip.Call) { _, _ = c.Answer(context.Background()) }
 
-func TestCommandPlacesCallsAndPrintsThem(t *testing.T) {
-	loopback := netip.MustParseAddr("127.0.0.1")
-	ports, err := rtp.NewPorts(loopback, 11000, 11099, 0)
+// serve answers the calls of one trunk and gives the address to call.
+func serve(t *testing.T, trunk sip.Trunk) netip.AddrPort {
+	t.Helper()
+	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 11000, 11099, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sip.New(sip.Config{UDP: "127.0.0.1:0", Ports: ports,
-		Trunks: []sip.Trunk{{ID: "load", Sources: []netip.Prefix{netip.PrefixFrom(loopback, 8)}}}}, answering{}, nil)
+	s, err := sip.New(sip.Config{UDP: "127.0.0.1:0", Ports: ports, Trunks: []sip.Trunk{trunk}}, answering{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,11 @@ func TestCommandPlacesCallsAndPrintsThem(t *testing.T) {
 		}
 	})
 	udp, _ := s.Addrs()
+	return udp
+}
 
+func TestCommandPlacesCallsAndPrintsThem(t *testing.T) {
+	udp := serve(t, sip.Trunk{ID: "load", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	var out, complaints bytes.Buffer
 	args := []string{"--target", "sip:100@" + udp.String(), "--calls", "2", "--rate", "50", "--duration", "200ms", "--codec", "PCMA", "--ptime", "10"}
 	if status := run(t.Context(), append(args, "--json"), &out, &complaints); status != 0 {
@@ -66,6 +71,28 @@ func TestCommandPlacesCallsAndPrintsThem(t *testing.T) {
 	}
 	if status := run(t.Context(), []string{"--target", "nonsense"}, &out, &complaints); status != 1 {
 		t.Errorf("a target that is none: status %d", status)
+	}
+}
+
+func TestCommandCallsWithAPassword(t *testing.T) {
+	branch := sip.Trunk{ID: "branch", Digest: sip.Digest{Login: digest.Login{Username: "branch", Password: "open sesame"}}}
+	args := []string{"--target", "sip:100@" + serve(t, branch).String(), "--duration", "100ms", "--user", "branch"}
+	for _, c := range []struct {
+		password, want string
+		status         int
+	}{{"open sesame", "answered in", 0}, {"open barley", "401 Unauthorized", 1}} {
+		for _, way := range []string{"flag", "environment"} {
+			var out, complaints bytes.Buffer
+			line := args
+			if way == "flag" {
+				line = append(args[:len(args):len(args)], "--password", c.password)
+			} else {
+				t.Setenv("HEADROOM_LOAD_PASSWORD", c.password)
+			}
+			if status := run(t.Context(), line, &out, &complaints); status != c.status || !strings.Contains(out.String(), c.want) {
+				t.Errorf("%s: status %d, printed %q %q", way, status, out.String(), complaints.String())
+			}
+		}
 	}
 }
 

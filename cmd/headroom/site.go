@@ -91,7 +91,10 @@ func (c applyCmd) Run(ctx context.Context, std streams) error {
 	return nil
 }
 
-type exportCmd struct{ processFile }
+type exportCmd struct {
+	processFile
+	Secrets bool `help:"Write the trunks' passwords too; without them the file can be read by anybody, and applied once they are filled in."`
+}
 
 func (c exportCmd) Run(ctx context.Context, std streams) error {
 	s, err := c.open(ctx)
@@ -102,6 +105,9 @@ func (c exportCmd) Run(ctx context.Context, std streams) error {
 	site, err := s.Site(ctx)
 	if err != nil {
 		return err
+	}
+	if !c.Secrets {
+		site = config.WithoutSecrets(site)
 	}
 	_, err = std.out.Write(config.Marshal(site))
 	return err

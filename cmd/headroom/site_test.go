@@ -62,6 +62,39 @@ func TestASiteIsAppliedBeforeTheFirstStartAndAnEmptyFileDoesNotUndoIt(t *testing
 	}
 }
 
+func TestATrunksPasswordIsShownToNobodyWhoDoesNotAskForIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	apply := func(password string) (int, string) {
+		site := "trunks:\n  - name: branch\n    digest: {username: branch, password: " + password + "}\n"
+		if err := os.WriteFile("site.yaml", []byte(site), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, out, complaint := command(t, "", "apply", "site.yaml")
+		return status, out + complaint
+	}
+	for _, c := range []struct {
+		password, said string
+		status         int
+	}{{"open-sesame", "added: trunk branch\n", 0}, {"open-barley", "changed: trunk branch\n", 0}, {"[barley]", "", 1}, {`"bar\tley"`, "", 1}} {
+		if status, said := apply(c.password); status != c.status || c.said != "" && said != c.said || strings.Contains(said, "sesame") || strings.Contains(said, "bar") {
+			t.Errorf("%s: status %d, said %q", c.password, status, said)
+		}
+	}
+	_, open, _ := command(t, "", "export")
+	_, secret, _ := command(t, "", "export", "--secrets")
+	if strings.Contains(open, "barley") || !strings.Contains(secret, `password: "open-barley"`) {
+		t.Errorf("exported:\n%s\nand with secrets:\n%s", open, secret)
+	}
+	for text, want := range map[string]string{open: "a password is needed", secret: "nothing to change"} {
+		if err := os.WriteFile("exported.yaml", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, out, complaint := command(t, "", "apply", "exported.yaml"); !strings.Contains(out+complaint, want) {
+			t.Errorf("applied again: %q %q, wanted %q", out, complaint, want)
+		}
+	}
+}
+
 func TestTheDemoRefusesAnAddressThatIsNone(t *testing.T) {
 	if status, _, complaint := command(t, "", "demo", "--web", "8080"); status != 1 || !strings.Contains(complaint, "127.0.0.1:8080") {
 		t.Errorf("status %d, said %q", status, complaint)

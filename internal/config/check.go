@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -63,7 +64,7 @@ func checkName(f *findings, seen map[string]string, key, name string) {
 }
 
 func checkTrunks(trunks []model.Trunk, f *findings) {
-	names := map[string]string{}
+	names, logins, realms := map[string]string{}, map[string]string{}, map[string]bool{}
 	type source struct {
 		key    string
 		prefix netip.Prefix
@@ -72,8 +73,14 @@ func checkTrunks(trunks []model.Trunk, f *findings) {
 	for i, t := range trunks {
 		key := fmt.Sprintf("trunks[%d]", i)
 		checkName(f, names, key, string(t.ID))
-		if len(t.Sources) == 0 {
-			f.add(key+".sources", "at least one address or network is needed, like 192.0.2.10")
+		if len(t.Sources) == 0 && t.Digest == (model.TrunkDigest{}) {
+			f.add(key+".sources", "at least one address or network is needed, like 192.0.2.10, or digest with a username and a password")
+		}
+		checkDigest(f, logins, key+".digest", t.Digest)
+		if len(t.Sources) == 0 && t.Digest.Username != "" {
+			if realms[cmp.Or(t.Digest.Realm, "headroom")] = true; len(realms) > maxRealms {
+				f.add(key+".digest.realm", "%q is one too many; trunks without sources may have %d realms", t.Digest.Realm, maxRealms)
+			}
 		}
 		for j, p := range t.Sources {
 			at := fmt.Sprintf("%s.sources[%d]", key, j)
@@ -96,6 +103,38 @@ func checkTrunks(trunks []model.Trunk, f *findings) {
 			checkOnce(f, seen, at, c)
 		}
 	}
+}
+
+// maxRealms is how many realms a stranger can be asked about at once.
+const maxRealms = 4
+
+// checkDigest checks a trunk's name and password, without ever repeating the password.
+func checkDigest(f *findings, logins map[string]string, key string, d model.TrunkDigest) {
+	if d == (model.TrunkDigest{}) {
+		return
+	}
+	if !quotable(d.Username) || d.Username == "" || strings.Contains(d.Username, ":") {
+		f.add(key+".username", `%q is not a username; use up to 64 printable ASCII characters without " \ and :`, d.Username)
+	} else if other, there := logins[d.Username]; there {
+		f.add(key+".username", "%q is already the username of %s", d.Username, other)
+	} else {
+		logins[d.Username] = strings.TrimSuffix(key, ".digest")
+	}
+	switch {
+	case d.Password == "":
+		f.add(key+".password", "a password is needed")
+	case len(d.Password) > 128 || !utf8.ValidString(string(d.Password)) || strings.IndexFunc(string(d.Password), unicode.IsControl) >= 0:
+		f.add(key+".password", "is not a password; use up to 128 bytes without control characters")
+	}
+	if !quotable(d.Realm) {
+		f.add(key+".realm", `%q is not a realm; use up to 64 printable ASCII characters without " and \`, d.Realm)
+	}
+}
+
+// quotable tells what can stand between quotes in a SIP header as it is.
+func quotable(s string) bool {
+	return len(s) <= 64 && strings.TrimSpace(s) == s &&
+		strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) < 0
 }
 
 // checkQueues gives the names of the queues.

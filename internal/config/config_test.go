@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -273,6 +274,16 @@ func drawSite(t *rapid.T) model.Site {
 			ID: model.TrunkID(id), Sources: []netip.Prefix{prefix},
 			Codecs: rapid.SampledFrom([][]string{{}, {"PCMA"}, {"PCMU", "PCMA"}}).Draw(t, "codecs"),
 		})
+		if last := &site.Trunks[i]; rapid.Bool().Draw(t, "digest") {
+			last.Digest = model.TrunkDigest{
+				Username: fmt.Sprintf("%s%d", rapid.StringMatching(`[!#-9;-\[\]-~]{0,10}`).Draw(t, "username"), i),
+				Password: model.Secret(title.Draw(t, "password")),
+				Realm:    rapid.SampledFrom([]string{"", "headroom", "it's a #realm: @x", "123", "null"}).Draw(t, "realm"),
+			}
+			if rapid.Bool().Draw(t, "from anywhere") {
+				last.Sources = []netip.Prefix{}
+			}
+		}
 	}
 	numbers := rapid.SliceOfNDistinct(rapid.StringMatching(`[+*#]?[0-9]{1,12}|[0-9]{1,3}[._-][0-9e]{1,3}`), 8, 8, model.Dialable).Draw(t, "numbers")
 	queues := []model.QueueID{}

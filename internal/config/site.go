@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,8 +82,17 @@ func ValidateSite(site model.Site) error {
 	return f.err()
 }
 
+// WithoutSecrets is the site with every password left out.
+func WithoutSecrets(site model.Site) model.Site {
+	site.Trunks = slices.Clone(site.Trunks)
+	for i := range site.Trunks {
+		site.Trunks[i].Digest.Password = ""
+	}
+	return site
+}
+
 // Marshal writes a site as a file that ParseSite reads back equal. All values are
-// written, defaults too.
+// written, defaults and secrets too.
 func Marshal(site model.Site) []byte {
 	var b strings.Builder
 	section := func(name string, n int) {
@@ -95,6 +105,10 @@ func Marshal(site model.Site) []byte {
 	section("trunks", len(site.Trunks))
 	for _, t := range site.Trunks {
 		fmt.Fprintf(&b, "  - name: %s\n    sources: %s\n    codecs: %s\n", quote(t.ID), flow(t.Sources), flow(t.Codecs))
+		if t.Digest != (model.TrunkDigest{}) {
+			fmt.Fprintf(&b, "    digest:\n      username: %s\n      password: %s\n      realm: %s\n",
+				quote(t.Digest.Username), quote(t.Digest.Password), quote(t.Digest.Realm))
+		}
 	}
 	section("queues", len(site.Queues))
 	for _, q := range site.Queues {

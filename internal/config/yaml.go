@@ -15,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/headroom-voice/headroom/internal/model"
 )
 
 // maxFile is the largest file read, in bytes.
@@ -115,7 +117,9 @@ func (d decoder) value(n ast.Node, key string, v reflect.Value) {
 	case reflect.Slice:
 		d.list(n, key, v)
 	case reflect.String:
-		if s, ok := d.text(n, key, "text"); ok {
+		if _, secret := v.Interface().(model.Secret); secret {
+			d.secret(n, key, v)
+		} else if s, ok := d.text(n, key, "text"); ok {
 			v.SetString(s)
 		}
 	case reflect.Bool:
@@ -135,6 +139,17 @@ func (d decoder) value(n ast.Node, key string, v reflect.Value) {
 		d.number(n, key, v)
 	default:
 		panic("config: no way to read a " + v.Type().String()) // a field of a new type, found by any test
+	}
+}
+
+// secret fills a text of which no message shows anything.
+func (d decoder) secret(n ast.Node, key string, v reflect.Value) {
+	switch n.(type) {
+	case *ast.StringNode, *ast.LiteralNode, *ast.IntegerNode:
+		s, _ := d.text(n, key, "")
+		v.SetString(s)
+	default:
+		d.add(key, "expected text; write it in quotes")
 	}
 }
 

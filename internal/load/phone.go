@@ -16,6 +16,7 @@ import (
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 // The RTP ports of phones: below the range that the kernel gives to others, and apart from
@@ -49,6 +50,7 @@ type Config struct {
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Source   prompt.Source // played from the answer on; nil is silence
 	Patience time.Duration // for the first reply of any kind; default 32 s
+	Login    digest.Login  // to answer a challenge with
 	Keep     time.Duration // how much of what is heard is kept, the latest; default 30 s
 
 	Local     netip.Addr // of Dial's own phone; default 127.0.0.1
@@ -100,7 +102,7 @@ func (p *Phone) Run(ctx context.Context) error {
 // Dial places a call and returns when it is answered. A refusal is a *sip.RejectedError. If
 // ctx ends before the answer the call is cancelled.
 func (p *Phone) Dial(ctx context.Context, cfg Config) (*Call, error) {
-	out := sip.Outgoing{Target: cfg.Target, From: cfg.From, FromName: cfg.FromName, PTime: cfg.PTime, Patience: cfg.Patience}
+	out := sip.Outgoing{Target: cfg.Target, From: cfg.From, FromName: cfg.FromName, PTime: cfg.PTime, Patience: cfg.Patience, Login: cfg.Login}
 	if cfg.Codec != media.NoCodec {
 		out.Codecs = []media.Codec{cfg.Codec}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 // The waits of a line that calls over and over, and how long the last BYE may take.
@@ -33,6 +34,7 @@ type Plan struct {
 	Codec     media.Codec
 	PTime     time.Duration
 	Patience  time.Duration // for the first reply to a call; default 32 s
+	Login     digest.Login  // to answer a challenge with
 	Transport string        // "udp" or "tcp"; a target that names one (;transport=) is obeyed
 	Local     netip.Addr
 }
@@ -156,7 +158,7 @@ func (p *Phone) line(ctx context.Context, plan Plan, number int, results chan<- 
 func (p *Phone) once(ctx context.Context, plan Plan, number int) (r Result, retry time.Duration) {
 	r.Line, r.HeardDBov = number, -120
 	cfg := Config{
-		Target: plan.Target, Codec: plan.Codec, PTime: plan.PTime, Patience: plan.Patience, Keep: time.Second,
+		Target: plan.Target, Codec: plan.Codec, PTime: plan.PTime, Patience: plan.Patience, Login: plan.Login, Keep: time.Second,
 		From: fmt.Sprintf("+4930555%04d", number), FromName: fmt.Sprintf("Caller %d", number),
 	}
 	if plan.Source != nil {

@@ -48,12 +48,31 @@ type Site struct {
 	Headset HeadsetRules `yaml:"headset" json:"headset"`
 }
 
-// Trunk is a SIP peer that calls may come from.
+// Trunk is a SIP peer that calls may come from: from its sources, with its password from
+// anywhere, or, where it has both, with its password from its sources.
 type Trunk struct {
 	ID      TrunkID        `yaml:"name" json:"name"`
-	Sources []netip.Prefix `yaml:"sources" json:"sources"` // source addresses that are this trunk
-	Codecs  []string       `yaml:"codecs" json:"codecs"`   // PCMU, PCMA; preferred first; empty = both
+	Sources []netip.Prefix `yaml:"sources" json:"sources"`        // source addresses that are this trunk
+	Digest  TrunkDigest    `yaml:"digest" json:"digest,omitzero"` // what it answers a challenge with; zero = it is not asked
+	Codecs  []string       `yaml:"codecs" json:"codecs"`          // PCMU, PCMA; preferred first; empty = both
 }
+
+// TrunkDigest is the name and password of a trunk (RFC 3261 section 22).
+type TrunkDigest struct {
+	Username string `yaml:"username" json:"username"`
+	Password Secret `yaml:"password" json:"password"`
+	Realm    string `yaml:"realm" json:"realm,omitempty"` // empty = "headroom"
+}
+
+// Secret is a text that is kept but not shown: printed, by itself or within a value, it is
+// nothing but that. Its JSON and YAML, which the store and a site file need, are the text.
+type Secret string
+
+// String stands in for the text.
+func (Secret) String() string { return "(secret)" }
+
+// GoString stands in for it, too.
+func (Secret) GoString() string { return "(secret)" }
 
 // Queue is where callers wait.
 type Queue struct {

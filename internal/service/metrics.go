@@ -34,6 +34,10 @@ func (c sipCollector) Collect(out chan<- prometheus.Metric) {
 	} {
 		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value))
 	}
+	digest := desc("sip_digest_total", "SIP requests that needed a trunk's password, by what came of it.", "outcome")
+	for outcome, n := range stats.Digest {
+		out <- prometheus.MustNewConstMetric(digest, prometheus.CounterValue, float64(n), outcome)
+	}
 }
 
 // boardCollector reads the switchboard's counters and snapshot at each scrape.

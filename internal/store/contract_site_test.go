@@ -18,7 +18,8 @@ func exampleSite() model.Site {
 	return model.Site{
 		Trunks: []model.Trunk{
 			{ID: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Codecs: []string{"PCMA"}},
-			{ID: "a-pbx", Sources: []netip.Prefix{netip.MustParsePrefix("2001:db8::1/128")}, Codecs: []string{}},
+			{ID: "a-pbx", Sources: []netip.Prefix{netip.MustParsePrefix("2001:db8::1/128")}, Codecs: []string{},
+				Digest: model.TrunkDigest{Username: "pbx", Password: `p"1`, Realm: "pbx.example"}},
 		},
 		Queues: []model.Queue{
 			{ID: "support", Title: "Käuferhilfe", Numbers: []string{"100"}, OfferTimeout: 20 * time.Second, WrapUp: 1500 * time.Millisecond, HeadsetPolicy: model.PolicyExclude, ServiceLevel: time.Minute},

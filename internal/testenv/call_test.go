@@ -18,6 +18,7 @@ import (
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/mediatest"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 func TestMain(m *testing.M) {
@@ -59,6 +60,33 @@ func TestAStrangerIsForbidden(t *testing.T) {
 	var refused *sip.RejectedError
 	if !errors.As(err, &refused) || refused.Status != 403 {
 		t.Errorf("a call from an address of no trunk gave %v, wanted 403", err)
+	}
+}
+
+func TestATrunkThatMovesAboutCallsInWithItsPassword(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Site: func(s *model.Site) {
+		s.Trunks[0] = model.Trunk{ID: "branch", Sources: []netip.Prefix{}, Codecs: []string{}, Digest: model.TrunkDigest{Username: "branch", Password: "open sesame", Realm: "desk.example"}}
+	}})
+	for _, password := range []string{"open sesame", "open barley"} {
+		ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
+		defer cancel()
+		c, err := load.Dial(ctx, load.Config{Target: "sip:" + testenv.Number + "@" + env.SIP().String(), Login: digest.Login{Username: "branch", Password: password}})
+		if password == "open sesame" {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if calls := env.Service.Calls(); len(calls) != 1 || calls[0].Trunk != "branch" {
+				t.Errorf("calls %+v", calls)
+			}
+			if err := c.Hangup(ctx); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		var refused *sip.RejectedError
+		if !errors.As(err, &refused) || refused.Status != 401 {
+			t.Errorf("with a wrong password: %v, wanted 401", err)
+		}
 	}
 }
 

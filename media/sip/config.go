@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,14 +10,30 @@ import (
 
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
-// Trunk is a carrier or PBX that may call in.
+// Trunk is a carrier or PBX that may call in: from its sources, with its password from
+// anywhere, or, where it has both, with its password from its sources.
 type Trunk struct {
 	ID      string
 	Sources []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
 	Codecs  []media.Codec  // allowed, PCMU and PCMA; empty means both
+	Digest  Digest
 }
+
+// Digest is the name and password that a trunk answers challenges with (RFC 3261 section
+// 22); without a name it is not asked to.
+type Digest struct {
+	digest.Login
+	Realm string // default DefaultRealm
+}
+
+// DefaultRealm is the realm of trunks that name none.
+const DefaultRealm = "headroom"
+
+// maxRealms bounds the challenges that one answer to a stranger holds.
+const maxRealms = 4
 
 // Config is what a Server needs to know. Zero durations take the defaults named.
 type Config struct {
@@ -32,6 +49,7 @@ type Config struct {
 	RingTimeout  time.Duration // unanswered by the handler; 3 min, then 480
 	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
 	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
+	NonceLife    time.Duration // how long a challenge can be answered; 5 min
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100
@@ -57,6 +75,7 @@ func (c Config) withDefaults() (Config, error) {
 		{&c.RetryAfter, 10 * time.Second}, {&c.MediaTimeout, time.Minute},
 		{&c.HoldTimeout, time.Hour}, {&c.RingTimeout, 3 * time.Minute},
 		{&c.T1, 500 * time.Millisecond}, {&c.T2, 4 * time.Second},
+		{&c.NonceLife, 5 * time.Minute},
 	} {
 		if *d.value < 0 {
 			return c, errors.New("sip: negative duration")
@@ -72,7 +91,23 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 func validTrunks(trunks []Trunk) error {
+	names, realms := map[string]bool{}, map[string]bool{}
 	for _, t := range trunks {
+		if name := t.Digest.Username; name != "" {
+			if t.Digest.Password == "" {
+				return fmt.Errorf("sip: trunk %q: no password", t.ID)
+			}
+			if names[name] {
+				return fmt.Errorf("sip: trunk %q: another trunk has its username", t.ID)
+			}
+			names[name] = true
+			if len(t.Sources) == 0 {
+				realms[cmp.Or(t.Digest.Realm, DefaultRealm)] = true
+			}
+		}
+		if len(realms) > maxRealms {
+			return fmt.Errorf("sip: more than %d realms", maxRealms)
+		}
 		for _, p := range t.Sources {
 			if !p.IsValid() {
 				return fmt.Errorf("sip: trunk %q: invalid source", t.ID)
@@ -87,38 +122,77 @@ func validTrunks(trunks []Trunk) error {
 	return nil
 }
 
-// trunkTable finds the trunk of an address. It is built once and only read.
+// trunkTable finds the trunk of an address or of a username. It is built once and only read.
 type trunkTable struct {
 	entries []trunkEntry // longest prefix first
+	named   map[string]*knownTrunk
+	realms  []string // that a stranger may answer for; none = no stranger may
 }
 
 type trunkEntry struct {
 	prefix netip.Prefix
-	trunk  Trunk
+	trunk  *knownTrunk
+}
+
+// knownTrunk is a trunk as the server works with it: hashes instead of its password.
+type knownTrunk struct {
+	id      string
+	codecs  []media.Codec
+	account digest.Account // without a username it is not asked
+	bound   bool           // to its sources
+
+	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
+	// about every realm at once, and many a phone answers the first, whatever it says.
+	elsewhere map[string]digest.Account
+}
+
+// accountFor is what the trunk answers for a realm with; the zero Account if it does not.
+func (k *knownTrunk) accountFor(realm string) digest.Account {
+	if k.account.Realm == realm {
+		return k.account
+	}
+	return k.elsewhere[realm]
 }
 
 func newTrunkTable(trunks []Trunk) *trunkTable {
-	t := &trunkTable{}
+	t := &trunkTable{named: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
-		if len(trunk.Codecs) == 0 {
-			trunk.Codecs = []media.Codec{media.PCMU, media.PCMA}
+		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0}
+		if len(k.codecs) == 0 {
+			k.codecs = []media.Codec{media.PCMU, media.PCMA}
+		}
+		if trunk.Digest.Username != "" {
+			k.account = digest.NewAccount(trunk.Digest.Login, cmp.Or(trunk.Digest.Realm, DefaultRealm))
+			t.named[k.account.Username] = k
+			if !k.bound && !slices.Contains(t.realms, k.account.Realm) {
+				t.realms = append(t.realms, k.account.Realm)
+			}
 		}
 		for _, p := range trunk.Sources {
-			t.entries = append(t.entries, trunkEntry{unmapPrefix(p), trunk})
+			t.entries = append(t.entries, trunkEntry{unmapPrefix(p), k})
+		}
+	}
+	for _, trunk := range trunks {
+		if k := t.named[trunk.Digest.Username]; k != nil && !k.bound {
+			k.elsewhere = make(map[string]digest.Account)
+			for _, realm := range t.realms {
+				k.elsewhere[realm] = digest.NewAccount(trunk.Digest.Login, realm)
+			}
 		}
 	}
 	slices.SortStableFunc(t.entries, func(a, b trunkEntry) int { return b.prefix.Bits() - a.prefix.Bits() })
 	return t
 }
 
-func (t *trunkTable) find(a netip.Addr) (Trunk, bool) {
+// find gives the trunk of an address, or nil.
+func (t *trunkTable) find(a netip.Addr) *knownTrunk {
 	a = a.Unmap()
 	for _, e := range t.entries {
 		if e.prefix.Contains(a) {
-			return e.trunk, true
+			return e.trunk
 		}
 	}
-	return Trunk{}, false
+	return nil
 }
 
 // unmapPrefix turns ::ffff:10.0.0.0/104 into 10.0.0.0/8: addresses are compared unmapped.

@@ -29,9 +29,17 @@ func (e *endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 		return
 	}
 	c := e.find(dialogOf(req))
+	var trunk *knownTrunk
+	if e.admit != nil {
+		var refusal *sip.Response
+		if trunk, refusal = e.admit(req, c); refusal != nil {
+			_ = tx.Respond(refusal)
+			return
+		}
+	}
 	switch req.Method {
 	case sip.INVITE:
-		e.handleInvite(req, tx, c)
+		e.handleInvite(req, tx, c, trunk)
 	case sip.CANCEL: // its INVITE is over or was never here (RFC 3261 section 9.2)
 		_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
 	case sip.OPTIONS:
@@ -47,7 +55,7 @@ func (e *endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 	}
 }
 
-func (e *endpoint) handleInvite(req *sip.Request, tx *sip.ServerTx, c *Call) {
+func (e *endpoint) handleInvite(req *sip.Request, tx *sip.ServerTx, c *Call, trunk *knownTrunk) {
 	opens := tagOf(req.To()) == e.tagFor(req)
 	switch {
 	case c != nil && opens: // a retransmission after its transaction ended; the 200 is repeated anyway
@@ -57,7 +65,7 @@ func (e *endpoint) handleInvite(req *sip.Request, tx *sip.ServerTx, c *Call) {
 			_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
 		}
 	case opens:
-		e.newCall(req, tx)
+		e.newCall(req, tx, trunk)
 	default:
 		_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
 	}

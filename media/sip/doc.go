@@ -3,8 +3,9 @@
 // sipgo carries the messages and runs the transactions (RFC 3261 section 17);
 // dialogs, offers and answers are this package's own, and no sipgo type leaves it.
 //
-//   - A [Server] knows its trunks by their source address. A stranger's packet is
-//     refused before it reaches a transaction (firewall.go).
+//   - A [Server] knows its trunks by their source address, their password, or both. A
+//     stranger's packet is refused, or asked for a password, before it reaches a
+//     transaction (firewall.go); passwords are judged in gate.go.
 //   - A [Call] is one dialog, inbound or outbound. One goroutine owns it (call.go):
 //     every request, response, timer and command reaches it as an event, it never
 //     waits for the network, and there is one way out with one cause.

@@ -50,9 +50,12 @@ type endpoint struct {
 	tcp    net.Listener
 	pinned *sip.UDPConnection // udp, as an entry of our own in sipgo's table
 
-	newCall  func(*sip.Request, *sip.ServerTx) // an INVITE outside of any dialog
-	healthy  func() bool                       // what OPTIONS answers
-	mayReach func(netip.Addr) bool             // whether an address from a Contact or Route may be sent to
+	// admit says whose a request is and whether it may be looked at; nil lets all in. A
+	// client, and who calls from where no trunk is, has no trunk.
+	admit    func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
+	newCall  func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
+	healthy  func() bool                                    // what OPTIONS answers
+	mayReach func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
 
 	stopping chan struct{} // closed when calls must end
 	wg       sync.WaitGroup

@@ -13,10 +13,12 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// A stranger over TCP gets one request in, within this time, on one of so few connections.
+// A stranger over TCP gets one request in, or, where trunks may call from anywhere, what it
+// takes to show a password, within this time and so many bytes, on one of so few connections.
 const (
 	strangerTimeout     = 5 * time.Second
 	strangerConnections = 16
+	strangerBytes       = 64 << 10
 	writeTimeout        = 2 * time.Second // a peer that does not read its TCP stream loses it
 )
 
@@ -30,7 +32,9 @@ var errStranger = errors.New("sip: no trunk has this address")
 // connection entry for each of them.
 type firewall struct {
 	trunks  atomic.Pointer[trunkTable]
+	gate    *gate
 	inCall  func(netip.Addr) bool
+	tag     func(*sip.Request) string // of this side, for a request without one
 	refuse  func(info sip.TransportReadProps, res *sip.Response)
 	reply   func(to net.Addr, text string) // over UDP
 	log     *slog.Logger
@@ -41,13 +45,13 @@ type firewall struct {
 	unread  atomic.Uint64 // datagrams of trunks that could not be read
 	tcp     atomic.Int32  // strangers' connections
 	told    atomic.Int64  // when the log last named a stranger, ns since 1970
+	conns   sync.Map      // netip.AddrPort of a stranger over TCP to its *guardedConn
 }
 
 // knows says that signalling from a is let through: it is a trunk's, or was when the call
 // it belongs to began.
 func (f *firewall) knows(a netip.Addr) bool {
-	_, ok := f.trunks.Load().find(a)
-	return ok || f.inCall(a)
+	return f.trunks.Load().find(a) != nil || f.inCall(a)
 }
 
 // filter is sipgo's read filter: it runs on the socket's reader, before anything else.
@@ -62,9 +66,20 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 		}
 		return data, nil
 	}
-	if res := f.answer(data, info.RemoteAddr.String(), info.Transport); res != nil && f.limit.allow(time.Now()) {
+	if f.gate.open() {
+		if info.Transport == "TCP" {
+			return data, nil // a stream cannot be judged by its pieces; Server.admit does it
+		}
+		data = bytes.TrimLeft(data, "\r\n")
+		if req := requestOf(data, info); req != nil && f.mayProveItself(info, req) {
+			return data, nil
+		} else if req != nil && asks(req.Method) || req != nil && req.Method == sip.ACK {
+			return nil, nil // challenged, or the ACK to that
+		}
+	}
+	if res := f.answer(data, info); res != nil && f.limit.allow(time.Now()) {
 		f.refused.Add(1)
-		f.tell(info)
+		f.tell("refused: no trunk has this address", info)
 		f.refuse(info, res)
 	} else {
 		f.dropped.Add(1)
@@ -75,11 +90,41 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 	return nil, nil
 }
 
+// mayProveItself lets a stranger's request through that carries an answer to a challenge, or
+// ends what such a one began. Any other is challenged here, which costs no transaction.
+func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request) bool {
+	from, now := source(req).Addr(), time.Now()
+	switch {
+	case req.Method == sip.ACK || req.Method == sip.CANCEL:
+		return f.gate.welcome(from, now)
+	case !asks(req.Method):
+		return false
+	case f.gate.answersUs(req, now) && !f.gate.banned(from, now):
+		return true
+	case !f.gate.mayAsk(from, now):
+		f.dropped.Add(1)
+		return false
+	}
+	_, o := f.gate.judge(req, nil, now)
+	f.tell("asked for a password: no trunk has this address", info)
+	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(status int, headers ...sip.Header) *sip.Response {
+		return f.response(req, status, headers...)
+	}))
+	return false
+}
+
+// settle makes a stranger that has shown a trunk's password at home on its connection.
+func (f *firewall) settle(from netip.AddrPort) {
+	if c, ok := f.conns.Load(from); ok {
+		c.(*guardedConn).settle()
+	}
+}
+
 // tell names a stranger in the log, now and then.
-func (f *firewall) tell(info sip.TransportReadProps) {
+func (f *firewall) tell(what string, info sip.TransportReadProps) {
 	last, now := f.told.Load(), time.Now().UnixNano()
 	if now-last >= int64(strangerLine) && f.told.CompareAndSwap(last, now) {
-		f.log.Warn("refused: no trunk has this address", "source", info.RemoteAddr.String(), "transport", info.Transport)
+		f.log.Warn(what, "source", info.RemoteAddr.String(), "transport", info.Transport)
 	}
 }
 
@@ -97,20 +142,41 @@ func (f *firewall) garbled(info sip.TransportReadProps, data []byte) {
 
 // answer makes the 403 that a stranger's packet deserves; nil for what is no request, and
 // for ACK, which is never answered.
-func (f *firewall) answer(data []byte, src, transport string) *sip.Response {
+func (f *firewall) answer(data []byte, info sip.TransportReadProps) *sip.Response {
+	req := requestOf(data, info)
+	if req == nil || req.Method == sip.ACK {
+		return nil
+	}
+	return f.response(req, sip.StatusForbidden)
+}
+
+// requestOf reads a request well enough to be answered; nil if it is none.
+func requestOf(data []byte, info sip.TransportReadProps) *sip.Request {
 	msg, err := sip.ParseMessage(data)
 	if err != nil {
 		return nil
 	}
 	req, ok := msg.(*sip.Request)
-	if !ok || req.Method == sip.ACK || req.Via() == nil || req.CSeq() == nil {
+	if !ok || req.Via() == nil || req.CSeq() == nil {
 		return nil
 	}
-	req.SetTransport(transport)
-	req.SetSource(src)
-	res := sip.NewResponseFromRequest(req, sip.StatusForbidden, "Forbidden", nil)
+	req.SetTransport(info.Transport)
+	req.SetSource(info.RemoteAddr.String())
+	return req
+}
+
+// response is an answer to a stranger: never to a third party that a Via names, and with the
+// same tag for the same request (RFC 3261 section 8.2.7).
+func (f *firewall) response(req *sip.Request, status int, headers ...sip.Header) *sip.Response {
+	if to := req.To(); to != nil && !to.Params.Has("tag") {
+		to.Params.Add("tag", f.tag(req))
+	}
+	res := sip.NewResponseFromRequest(req, status, reason(status), nil)
 	res.AppendHeader(sip.NewHeader("Server", f.agent))
-	res.SetDestination(src) // never to a third party that a Via names
+	for _, h := range headers {
+		res.AppendHeader(h)
+	}
+	res.SetDestination(req.Source())
 	return res
 }
 
@@ -152,7 +218,7 @@ func (l guardListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		g := &guardedConn{Conn: conn}
+		g := &guardedConn{Conn: conn, fw: l.fw, from: addrPort(conn.RemoteAddr())}
 		if l.fw.knows(addrPort(conn.RemoteAddr()).Addr()) {
 			return g, nil
 		}
@@ -162,7 +228,8 @@ func (l guardListener) Accept() (net.Conn, error) {
 			conn.Close()
 			continue
 		}
-		g.strangers = &l.fw.tcp
+		g.stranger.Store(true)
+		l.fw.conns.Store(g.from, g)
 		_ = conn.SetReadDeadline(time.Now().Add(strangerTimeout))
 		return g, nil
 	}
@@ -170,8 +237,30 @@ func (l guardListener) Accept() (net.Conn, error) {
 
 type guardedConn struct {
 	net.Conn
-	strangers *atomic.Int32
-	once      sync.Once
+	fw       *firewall
+	from     netip.AddrPort
+	stranger atomic.Bool
+	heard    int // bytes, while a stranger's; of the one goroutine that reads
+}
+
+// Read ends for a stranger that says more than it has to.
+func (c *guardedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.stranger.Load() {
+		if c.heard += n; c.heard > strangerBytes {
+			return 0, errStranger
+		}
+	}
+	return n, err
+}
+
+// settle gives the stranger's place to another, and the connection no more limit.
+func (c *guardedConn) settle() {
+	if c.stranger.CompareAndSwap(true, false) {
+		c.fw.tcp.Add(-1)
+		c.fw.conns.Delete(c.from)
+		_ = c.SetReadDeadline(time.Time{})
+	}
 }
 
 // Write gives up on a peer that does not read.
@@ -182,11 +271,7 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 
 // Close closes the connection and gives a stranger's place back.
 func (c *guardedConn) Close() error {
-	c.once.Do(func() {
-		if c.strangers != nil {
-			c.strangers.Add(-1)
-		}
-	})
+	c.settle()
 	return c.Conn.Close()
 }
 

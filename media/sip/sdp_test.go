@@ -2,6 +2,9 @@ package sip
 
 import (
 	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 var both = []media.Codec{media.PCMU, media.PCMA}
@@ -134,23 +138,41 @@ func FuzzSDP(f *testing.F) {
 	})
 }
 
-// FuzzStranger holds that whatever a stranger sends, the answer is a 403 to its own address
-// or silence.
+// FuzzStranger holds that whatever a stranger sends, the answer goes to its own address and is
+// a refusal, or a challenge where trunks may call from anywhere, or silence; and that only
+// what answers a challenge gets through.
 func FuzzStranger(f *testing.F) {
-	f.Add("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKx;rport\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n")
-	f.Add("SIP/2.0 200 OK\r\nVia: x\r\n\r\n")
-	f.Add("INVITE sip:[::1 SIP/2.0\r\nv: SIP/2.0/TCP a;received=1.2.3.4;rport=1\r\nCSeq: 1 INVITE\r\n\r\n")
-	f.Fuzz(func(t *testing.T, packet string) {
-		fw := firewall{agent: "headroom"}
-		res := fw.answer([]byte(packet), "198.51.100.7:5060", "UDP")
-		if res == nil {
-			return
+	f.Add(false, "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKx;rport\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n")
+	f.Add(true, "SIP/2.0 200 OK\r\nVia: x\r\n\r\n")
+	f.Add(true, "INVITE sip:[::1 SIP/2.0\r\nv: SIP/2.0/TCP a;received=1.2.3.4;rport=1\r\nCSeq: 1 INVITE\r\n\r\n")
+	f.Add(true, "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bKx\r\nCSeq: 1 INVITE\r\nAuthorization: Digest username=\"u\", realm=\"headroom\", nonce=\"n\", uri=\"sip:a@b\", response=\"0123456789abcdef0123456789abcdef\", cnonce=\"c\", nc=00000001, qop=auth\r\n\r\n")
+	from := sip.TransportReadProps{Transport: "UDP", RemoteAddr: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("198.51.100.7:5060"))}
+	f.Fuzz(func(t *testing.T, open bool, packet string) {
+		log := slog.New(slog.DiscardHandler)
+		fw := firewall{agent: "headroom", log: log, gate: newGate(Config{NonceLife: time.Minute, Refusals: 5}, log), limit: limiter{rate: 5},
+			inCall: func(netip.Addr) bool { return false }, tag: func(*sip.Request) string { return "ours" }}
+		fw.gate.trunks = fw.trunks.Load
+		var trunks []Trunk
+		if open {
+			trunks = []Trunk{{ID: "t", Digest: Digest{Login: digest.Login{Username: "u", Password: "p"}}}}
 		}
-		if res.StatusCode != sip.StatusForbidden || res.Destination() != "198.51.100.7:5060" {
-			t.Fatalf("%d to %s", res.StatusCode, res.Destination())
+		fw.trunks.Store(newTrunkTable(trunks))
+		var answers []*sip.Response
+		fw.refuse = func(_ sip.TransportReadProps, res *sip.Response) { answers = append(answers, res) }
+		if through, err := fw.filter(from, []byte(packet)); err != nil || len(through) > 0 {
+			t.Fatalf("%q gets through, %v", through, err)
 		}
-		if n := len(res.String()); n > 2*len(packet)+400 {
-			t.Fatalf("%d bytes answered with %d", len(packet), n)
+		if len(answers) > 1 {
+			t.Fatalf("%d answers", len(answers))
+		}
+		for _, res := range answers {
+			asked := open && (res.StatusCode == sip.StatusUnauthorized || res.StatusCode == sip.StatusBadRequest)
+			if !asked && res.StatusCode != sip.StatusForbidden || res.Destination() != "198.51.100.7:5060" {
+				t.Fatalf("%d to %s", res.StatusCode, res.Destination())
+			}
+			if n := len(res.String()); n > 2*len(packet)+800 {
+				t.Fatalf("%d bytes answered with %d", len(packet), n)
+			}
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 type Server struct {
 	ep       *endpoint
 	fw       *firewall
+	gate     *gate
 	handler  Handler
 	draining atomic.Bool
 }
@@ -24,6 +25,8 @@ type Stats struct {
 	StrangersRefused uint64
 	StrangersDropped uint64
 	Unreadable       uint64 // datagrams from trunks that are no SIP messages
+
+	Digest map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
 }
 
 // New checks cfg and starts nothing; a nil logger discards.
@@ -35,15 +38,19 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{handler: handler}
+	s := &Server{handler: handler, gate: newGate(cfg, log)}
 	s.fw = &firewall{
+		gate:  s.gate,
 		agent: cfg.UserAgent, limit: limiter{rate: float64(cfg.Refusals)},
 		log: log, reply: func(to net.Addr, text string) { _, _ = s.ep.udp.WriteTo([]byte(text), to) },
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
+	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
+	s.gate.trunks = s.fw.trunks.Load
 	s.ep = newEndpoint(cfg, log, s.fw.filter)
 	s.ep.newCall = s.invited
+	s.ep.admit = s.admit
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
 	return s, nil
@@ -84,15 +91,14 @@ func (s *Server) Drain() { s.draining.Store(true) }
 
 // Stats is a snapshot of the counters.
 func (s *Server) Stats() Stats {
-	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load()}
+	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts()}
 }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
-func (s *Server) invited(req *sip.Request, tx *sip.ServerTx) {
+func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) {
 	refuse := func(status int, headers ...sip.Header) { _ = tx.Respond(s.ep.response(req, status, headers...)) }
-	trunk, ok := s.fw.trunks.Load().find(source(req).Addr())
 	switch {
-	case !ok: // its trunk has just been taken away
+	case trunk == nil: // its trunk has just been taken away
 		s.fw.refused.Add(1)
 		refuse(sip.StatusForbidden)
 		return
@@ -111,8 +117,8 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx) {
 	var offered *stream
 	if body != nil {
 		var err error
-		if offered, err = parseStream(body, trunk.Codecs); err != nil {
-			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.ID, "error", err)
+		if offered, err = parseStream(body, trunk.codecs); err != nil {
+			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "error", err)
 			refuse(sip.StatusNotAcceptableHere)
 			return
 		}

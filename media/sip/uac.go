@@ -14,7 +14,11 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
+
+// maxProofs is how often the INVITE of one call is sent with an answer to a challenge.
+const maxProofs = 3
 
 // Client places calls from one socket per transport.
 type Client struct {
@@ -29,6 +33,7 @@ type Outgoing struct {
 	Codecs   []media.Codec // offered, the preferred one first; default PCMU, PCMA
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
+	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
 	// owns the call: it must not block.
@@ -49,6 +54,9 @@ type outgoing struct {
 	progress    func(int)
 	ptime       time.Duration
 	patience    time.Duration
+	login       digest.Login
+	proof       sip.Header // the answer to the last challenge
+	proofs      int
 	tx          *sip.ClientTx
 	again       chan *sip.Response
 	provisional bool
@@ -78,7 +86,7 @@ func NewClient(cfg Config, log *slog.Logger) (*Client, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{ep: newEndpoint(cfg, log, nil)}
-	c.ep.newCall = func(req *sip.Request, tx *sip.ServerTx) {
+	c.ep.newCall = func(req *sip.Request, tx *sip.ServerTx, _ *knownTrunk) {
 		_ = tx.Respond(c.ep.response(req, sip.StatusTemporarilyUnavailable))
 	}
 	c.ep.healthy = func() bool { return true }
@@ -148,7 +156,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
 		return nil, err
 	}
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4)}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, login: to.Login, again: make(chan *sip.Response, 4)}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
 	}
@@ -205,7 +213,7 @@ func (c *Call) dial() string {
 		return CauseTransport
 	}
 	silence := newSilence(c.ep.cfg.T1, c.out.patience)
-	defer silence.end()
+	defer func() { silence.end() }()
 	deadline := time.NewTimer(c.ep.cfg.RingTimeout)
 	defer deadline.Stop()
 	for {
@@ -217,6 +225,12 @@ func (c *Call) dial() string {
 				c.progress(res)
 			case res.IsSuccess():
 				return c.accepted(res)
+			case c.prove(res):
+				if err := c.sendInvite(); err != nil {
+					c.out.err = undelivered(&c.dlg, err)
+					return CauseTransport
+				}
+				silence = newSilence(c.ep.cfg.T1, c.out.patience)
 			default:
 				c.out.rejected = rejection(res)
 				return CauseRejected
@@ -254,6 +268,9 @@ func (c *Call) sendInvite() error {
 	req.AppendHeader(sip.NewHeader("Allow", allow))
 	req.AppendHeader(sip.NewHeader("Supported", "timer"))
 	req.AppendHeader(sip.NewHeader("User-Agent", c.ep.cfg.UserAgent))
+	if c.out.proof != nil {
+		req.AppendHeader(c.out.proof)
+	}
 	req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
 	req.SetBody(c.local.offer(c.codecs, c.out.ptime))
 	c.ep.route(&c.dlg, req)
@@ -274,6 +291,32 @@ func (c *Call) sendInvite() error {
 		}
 	})
 	return tx.Init()
+}
+
+// prove answers a challenge, if it is one that can be, for the INVITE that is to follow on the
+// refused one (RFC 3261 section 22.2). A second challenge means that the password is wrong,
+// unless it says that its nonce was stale.
+func (c *Call) prove(res *sip.Response) bool {
+	asked, answer := "WWW-Authenticate", "Authorization"
+	switch {
+	case c.out.login.Username == "" || c.out.proofs == maxProofs:
+		return false
+	case res.StatusCode == sip.StatusProxyAuthRequired:
+		asked, answer = "Proxy-Authenticate", "Proxy-Authorization"
+	case res.StatusCode != sip.StatusUnauthorized:
+		return false
+	}
+	for _, h := range res.GetHeaders(asked) { // the server's order is its preference (RFC 8760 section 2.4)
+		challenge, err := digest.ParseChallenge(h.Value())
+		if err != nil || c.out.proofs > 0 && !challenge.Stale {
+			continue
+		}
+		c.out.proofs++
+		cred := digest.Answer(challenge, c.out.login, string(sip.INVITE), c.invite.Recipient.String(), token(8), 1)
+		c.out.proof, c.out.provisional = sip.NewHeader(answer, cred.String()), false
+		return true
+	}
+	return false
 }
 
 func (c *Call) progress(res *sip.Response) {

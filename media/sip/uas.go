@@ -9,16 +9,16 @@ import (
 )
 
 // inbound makes a Call of an INVITE, or gives the status to refuse it with.
-func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk Trunk, offered *stream) (*Call, int) {
+func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk, offered *stream) (*Call, int) {
 	c := newCall(e)
 	src := source(req)
 	bound := e.listening(sip.NetworkToUpper(req.Transport()))
 	c.dlg = uasDialog(req, netip.AddrPortFrom(e.addrFacing(src.Addr(), bound.Addr()), bound.Port()))
 	c.invite, c.tx, c.offered = req, tx, offered
-	c.trunk, c.codecs = trunk.ID, trunk.Codecs
+	c.trunk, c.codecs = trunk.id, trunk.codecs
 	c.number, c.name = caller(req)
 	c.to = clip(userOf(&req.Recipient))
-	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.ID)
+	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
 	if e.merged(c, inviteID{c.dlg.callID, tagOf(req.From()), req.CSeq().SeqNo}) {
 		return nil, sip.StatusLoopDetected
 	}

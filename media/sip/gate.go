@@ -1,0 +1,361 @@
+package sip
+
+import (
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/headroom-voice/headroom/media/sip/digest"
+)
+
+// What a source that answers wrongly may do, and how much is remembered of sources.
+const (
+	maxFailures   = 5                // wrong answers from a source, then 403 for ...
+	penalty       = time.Minute      // ... this long after the last
+	failureMemory = 10 * time.Minute // wrong answers are forgotten, and so is a right one
+	maxVisitors   = 4096
+	maxAnswers    = 8  // Authorization headers looked at in one request
+	gateLines     = 10 // in the log, per second
+)
+
+// outcome is what came of asking for a password.
+type outcome int
+
+const (
+	accepted outcome = iota
+	challenged
+	staleNonce
+	unknownNonce
+	replayed
+	wrongPassword
+	unknownUser
+	wrongPlace
+	wrongTarget
+	malformedAnswer
+	lockedOut
+	outcomes
+)
+
+// outcomeTable says of each outcome how it is counted, how the request is answered (RFC 3261
+// section 22.1, RFC 7616 section 3.3) and what stands in the log. Whether a name exists, or
+// its password was right in the wrong place, is for the log alone.
+var outcomeTable = [outcomes]struct {
+	name   string
+	status int
+	stale  bool // the client may try again without asking anybody
+	failed bool // counts towards being locked out
+	words  string
+}{
+	accepted:        {name: "accepted"},
+	challenged:      {name: "challenged", status: 401},
+	staleNonce:      {name: "stale", status: 401, stale: true},
+	unknownNonce:    {name: "unknown_nonce", status: 401, stale: true},
+	replayed:        {name: "replayed", status: 401, stale: true, words: "the answer was used before"},
+	wrongPassword:   {name: "wrong_password", status: 401, failed: true, words: "the password is wrong"},
+	unknownUser:     {name: "unknown_user", status: 401, failed: true, words: "no trunk has this username and realm"},
+	wrongPlace:      {name: "wrong_source", status: 401, failed: true, words: "the password is right, but not its trunk for this address or dialog"},
+	wrongTarget:     {name: "wrong_target", status: 400, words: "the answer is for another target"},
+	malformedAnswer: {name: "malformed", status: 400, words: "the Authorization header cannot be read, or has no qop"},
+	lockedOut:       {name: "locked_out", status: 403, words: "too many wrong answers from this address"},
+}
+
+// gate asks for the passwords of trunks that have one.
+type gate struct {
+	trunks func() *trunkTable
+	nonces *digest.Nonces
+	log    *slog.Logger
+	lines  limiter
+	count  [outcomes]atomic.Uint64
+
+	// asking bounds the challenges that strangers get without a transaction, so that one
+	// who floods costs only those who share a bucket with it.
+	seed   maphash.Seed
+	asking [256]limiter
+
+	mu       sync.Mutex
+	visitors map[netip.Addr]visitor
+}
+
+// visitor is what is remembered of a source that answered a challenge of its own: none can
+// be made to appear by who cannot receive at that address.
+type visitor struct {
+	failures int
+	failed   time.Time
+	right    time.Time
+}
+
+func newGate(cfg Config, log *slog.Logger) *gate {
+	g := &gate{nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines},
+		seed: maphash.MakeSeed(), visitors: make(map[netip.Addr]visitor)}
+	for i := range g.asking {
+		g.asking[i].rate = float64(cfg.Refusals)
+	}
+	return g
+}
+
+func (g *gate) counts() map[string]uint64 {
+	out := make(map[string]uint64, outcomes)
+	for o := range outcomes {
+		out[outcomeTable[o].name] = g.count[o].Load()
+	}
+	return out
+}
+
+// open says that there are trunks that may call from anywhere.
+func (g *gate) open() bool { return len(g.trunks().realms) > 0 }
+
+// asks says that a request of this method needs a password at all. ACK and CANCEL cannot be
+// sent again with one (RFC 3261 section 22.1); others are refused anyway.
+func asks(method sip.RequestMethod) bool {
+	switch method {
+	case sip.INVITE, sip.OPTIONS, sip.BYE, sip.UPDATE, sip.INFO:
+		return true
+	}
+	return false
+}
+
+// judge finds the trunk whose password a request shows. The trunk that has the address, if
+// any, is the only one that may be shown there. Without anything to count or log.
+func (g *gate) judge(req *sip.Request, here *knownTrunk, now time.Time) (*knownTrunk, outcome) {
+	from := source(req).Addr()
+	if g.banned(from, now) {
+		return nil, lockedOut
+	}
+	cred, o := g.answerIn(req, here)
+	if o != accepted {
+		return nil, o
+	}
+	age := g.nonces.Check(now, from, cred.Nonce)
+	if age == digest.Foreign { // not looked at: the answer could be to anybody's question
+		return nil, unknownNonce
+	}
+	trunk := g.trunks().named[cred.Username]
+	account := digest.Account{}
+	if trunk != nil {
+		account = trunk.accountFor(cred.Realm)
+	}
+	right := account.Knows(cred, string(req.Method))
+	switch {
+	case account.Username == "":
+		return nil, unknownUser
+	case !right:
+		return trunk, wrongPassword
+	case trunk != here && (here != nil || trunk.bound):
+		return trunk, wrongPlace
+	case !sameTarget(cred.URI, &req.Recipient):
+		return trunk, wrongTarget
+	case age == digest.Expired:
+		return trunk, staleNonce
+	case !g.nonces.Use(now, from, cred):
+		return trunk, replayed
+	}
+	return trunk, accepted
+}
+
+// answerIn finds the credentials that are meant for us: those of a realm of ours, should a
+// request carry others for servers behind.
+func (g *gate) answerIn(req *sip.Request, here *knownTrunk) (digest.Credentials, outcome) {
+	o := challenged
+	for i, h := range req.GetHeaders("Authorization") {
+		if i == maxAnswers {
+			break
+		}
+		cred, err := digest.ParseCredentials(h.Value())
+		switch {
+		case err == nil && g.ours(cred.Realm, here):
+			return cred, accepted
+		case err == nil, errors.Is(err, digest.ErrNotDigest), errors.Is(err, digest.ErrAlgorithm): // as if nothing were there
+		default:
+			o = malformedAnswer
+		}
+	}
+	return digest.Credentials{}, o
+}
+
+func (g *gate) ours(realm string, here *knownTrunk) bool {
+	for _, r := range g.realms(here) {
+		if r == realm {
+			return true
+		}
+	}
+	return false
+}
+
+// realms are those to answer for at the address of a trunk, or of none.
+func (g *gate) realms(here *knownTrunk) []string {
+	if here != nil {
+		return []string{here.account.Realm}
+	}
+	return g.trunks().realms
+}
+
+// answer counts an outcome, remembers and logs it, and makes the refusal; nil for accepted.
+func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now time.Time, response func(int, ...sip.Header) *sip.Response) *sip.Response {
+	g.count[o].Add(1)
+	from, row := source(req), outcomeTable[o]
+	if o == accepted || row.failed { // both are answers to a nonce that this address was given
+		g.note(from.Addr(), o == accepted, now)
+	}
+	if row.words != "" && g.lines.allow(now) {
+		id := "" // a name that no trunk has is not told: it may be a password in the wrong box
+		if trunk != nil {
+			id = trunk.id
+		}
+		g.log.Warn("request refused by its digest", "why", row.words, "source", from.String(), "trunk", id, "method", string(req.Method))
+	}
+	switch {
+	case o == accepted:
+		return nil
+	case row.status == sip.StatusUnauthorized:
+		return response(row.status, g.challenges(from.Addr(), here, row.stale, now)...)
+	}
+	return response(row.status)
+}
+
+// challenges are the questions to one source, for each realm the better algorithm first
+// (RFC 8760 section 2.3).
+func (g *gate) challenges(from netip.Addr, here *knownTrunk, stale bool, now time.Time) []sip.Header {
+	var out []sip.Header
+	nonce := g.nonces.Issue(now, from)
+	for _, realm := range g.realms(here) {
+		for _, a := range []digest.Algorithm{digest.SHA256, digest.MD5} {
+			c := digest.Challenge{Realm: realm, Nonce: nonce, Algorithm: a, Auth: true, Stale: stale}
+			out = append(out, sip.NewHeader("WWW-Authenticate", c.String()))
+		}
+	}
+	return out
+}
+
+// mayAsk says whether a stranger gets a challenge, which costs no memory. One that has
+// answered rightly of late always does.
+func (g *gate) mayAsk(from netip.Addr, now time.Time) bool {
+	if g.welcome(from, now) {
+		return true
+	}
+	key := visitorOf(from)
+	return g.asking[maphash.Comparable(g.seed, key)%uint64(len(g.asking))].allow(now)
+}
+
+// answersUs says that a request from a stranger carries an answer to a challenge that we
+// gave to its address, which is what lets it through to a transaction.
+func (g *gate) answersUs(req *sip.Request, now time.Time) bool {
+	cred, o := g.answerIn(req, nil)
+	return o == accepted && g.nonces.Check(now, source(req).Addr(), cred.Nonce) != digest.Foreign
+}
+
+// visitorOf is what counts as one source: an IPv4 address, or an IPv6 network.
+func visitorOf(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
+// banned says that a source has answered wrongly too often.
+func (g *gate) banned(from netip.Addr, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v := g.visitors[visitorOf(from)]
+	return v.failures >= maxFailures && now.Sub(v.failed) < penalty
+}
+
+// welcome says that a source has answered rightly of late.
+func (g *gate) welcome(from netip.Addr, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v := g.visitors[visitorOf(from)]
+	return !v.right.IsZero() && now.Sub(v.right) < failureMemory
+}
+
+// note remembers how a source answered.
+func (g *gate) note(from netip.Addr, right bool, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := visitorOf(from)
+	v, there := g.visitors[key]
+	if !there && len(g.visitors) >= maxVisitors {
+		g.makeRoom(now)
+	}
+	switch {
+	case right:
+		v.failures, v.right = 0, now
+	case now.Sub(v.failed) > failureMemory:
+		v.failures, v.failed = 1, now
+	default:
+		v.failures, v.failed = v.failures+1, now
+	}
+	g.visitors[key] = v
+}
+
+// makeRoom forgets the visitors of long ago, or whichever comes if there are none.
+func (g *gate) makeRoom(now time.Time) {
+	var some netip.Addr
+	for key, v := range g.visitors {
+		if now.Sub(v.failed) > failureMemory && now.Sub(v.right) > failureMemory {
+			delete(g.visitors, key)
+		}
+		if v.right.IsZero() {
+			some = key
+		}
+	}
+	if len(g.visitors) >= maxVisitors {
+		delete(g.visitors, some)
+	}
+	for key := range g.visitors {
+		if len(g.visitors) < maxVisitors {
+			return
+		}
+		delete(g.visitors, key)
+	}
+}
+
+// sameTarget says that an answer's uri is the request's (RFC 7616 section 3.4.6): the same
+// number at the same host. Ports and parameters are rewritten on the way by honest proxies.
+func sameTarget(text string, target *sip.Uri) bool {
+	var uri sip.Uri
+	if err := sip.ParseUri(text, &uri); err != nil {
+		return false
+	}
+	return userOf(&uri) == userOf(target) && strings.EqualFold(uri.Host, target.Host)
+}
+
+// admit says whose a request is and whether it may be looked at (see endpoint.admit). Within
+// a dialog, whoever writes from where it was made needs no password.
+func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
+	from := source(req).Addr()
+	here := s.fw.trunks.Load().find(from)
+	within := c != nil && (from == c.dlg.peer.Addr() || here != nil && here.account.Username == "")
+	nowhere := c == nil && tagOf(req.To()) != "" && tagOf(req.To()) != s.ep.tagFor(req) // 481 comes of it
+	switch {
+	case req.Method == sip.CANCEL, within:
+		return here, nil
+	case here != nil && (here.account.Username == "" || nowhere || !asks(req.Method)):
+		return here, nil
+	case here == nil && !s.gate.open():
+		return nil, nil // a call with this address outlives its trunk; a new one is refused
+	case here == nil && !asks(req.Method): // over TCP, where a stranger's bytes come this far
+		s.fw.refused.Add(1)
+		return nil, s.ep.response(req, sip.StatusForbidden)
+	}
+	now := time.Now()
+	trunk, o := s.gate.judge(req, here, now)
+	if o == accepted && c != nil && c.trunk != trunk.id {
+		o = wrongPlace
+	}
+	refusal := s.gate.answer(req, here, trunk, o, now, func(status int, headers ...sip.Header) *sip.Response {
+		return s.ep.response(req, status, headers...)
+	})
+	if refusal == nil && here == nil {
+		s.fw.settle(source(req))
+	}
+	return trunk, refusal
+}

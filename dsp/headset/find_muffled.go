@@ -24,10 +24,12 @@ const skirtDB = 10.0
 // to 4.7 kHz and is whole below; behind a capsule with a 4 kHz low-pass it reaches 5 kHz. [M]
 const roundedWallHz = 4800.0
 
-// How far speech falls within 500 Hz at a source's wall of which less is left. Muffled speech
-// of people falls by 15.8 dB at most at the microphone and by 14.7 behind Opus, 36 dB an octave. [M]
+// How far speech falls within 500 Hz at a source's wall above which something else sounds.
+// Muffled speech of people falls by 15.8 dB at most at the microphone and by 14.7 behind Opus,
+// 36 dB an octave; what is steeper is no capsule. [M]
 const (
-	roundedFallDB = 18.5 // behind Opus, which rounds it: 16.7 to 20; muffled synthetic speech falls by 17.5
+	filledFallDB  = 18.0 // under a gate's steps or another's voice: 18.6 and more
+	roundedFallDB = 15.3 // behind Opus, which rounds it: 15.9 to 20
 	noisyFallDB   = 10.0 // under a noise that no capsule has filtered: 10.1 and more
 	brokenFallDB  = 7.0  // under what clipping and clicks add to the highs: 7.2 and more
 )
@@ -56,11 +58,16 @@ func beyondWall(b *band.Result) bool {
 // where something else sounds above its wall.
 func (a *Analyzer) sourceNarrow(r *Report) bool {
 	b, m := a.meters.band.Result(), r.Metrics
+	steep := dsp.Value(filledFallDB)
 	if a.cfg.Tap == TapWire {
+		steep = roundedFallDB
 		low := m.Bandwidth < roundedWallHz && m.Rolloff >= dsp.Value(a.cfg.Limits.MuffledRolloff.Watch)
-		if b.Steepest >= roundedFallDB || low && !beyondWall(&b) {
+		if low && !beyondWall(&b) {
 			return true
 		}
+	}
+	if b.Steepest >= steep {
+		return true
 	}
 	if b.Skirt.Valid() && b.Skirt < skirtDB && b.Steepest >= noisyFallDB {
 		return true

@@ -104,7 +104,8 @@ func TestASteepLowPassIsTheCapsulesAndASteeperOneTheSources(t *testing.T) {
 				return report(t, 16000, tap, dsptest.Quantize(x))
 			}
 			r := heard(muffled)
-			if f, _ := find(r, headset.Muffled); f.Severity != headset.Bad || r.Metrics.NarrowBand {
+			// Behind Opus a synthetic voice's is as steep as a source's.
+			if f, _ := find(r, headset.Muffled); tap == headset.TapMic && (f.Severity != headset.Bad || r.Metrics.NarrowBand) {
 				t.Errorf("%s muffled, at the %s: %q, %+v", name, tap, summary(r), r.Metrics)
 			}
 			r = heard(narrow)

@@ -20,7 +20,7 @@ var rules string
 var hidden = map[string]string{
 	"clipping":  "physics: Opus rounds flat tops below full scale away (1.08 % clipped arrives as 0.003 %); only crowded peaks are left, and a share just over the limit leaves fewer of those than a voice's own spread",
 	"dc_offset": "physics: the encoder's own high-pass takes it away before the first bit is sent",
-	"dropout":   "mostly physics: a decoder's gain falls by 5.5 dB in 5 ms and 22 dB a packet at most and rises at once (RFC 6716, 4.2.7.4), so that a hole becomes what a stop consonant becomes; one in two to one in sixteen holes of 20 to 80 ms leaves a mark that clean speech does not (dsp/glitch), and three marks are asked for before one counts",
+	"dropout":   "mostly physics: a decoder's gain falls by 5.5 dB in 5 ms and 22 dB a packet at most and rises at once (RFC 6716, 4.2.7.4), so that a hole becomes what a stop consonant becomes; one in two to one in sixteen holes of 20 to 80 ms leaves a mark that clean speech does not (dsp/glitch), and four marks are asked for before one counts",
 	"crackle":   "in part physics: the codec spreads a click of a millisecond over its frame and codes it as noise, and rounds the edges of slips and repeats off",
 	"muffled":   "a miss of ours: a capsule that cuts off steeply looks like a source with a narrow band",
 	"hum":       "physics: the encoder's high-pass takes 50 Hz by 5 to 7 dB",

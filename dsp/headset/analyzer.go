@@ -90,7 +90,7 @@ func New(cfg Config) (*Analyzer, error) {
 	if a.meters, err = newMeters(cfg.SampleRate); err != nil {
 		return nil, fmt.Errorf("headset: %w", err)
 	}
-	if a.far, err = newFar(cfg.SampleRate); err != nil {
+	if a.far, err = newFar(cfg.SampleRate, a.meters.spectrum); err != nil {
 		return nil, fmt.Errorf("headset: %w", err)
 	}
 	a.SetCodec(cfg.Codec)

@@ -60,16 +60,15 @@ const (
 	waiting = farSlack + 4
 )
 
-func newFar(rate int) (far, error) {
+// newFar makes what listens to the far end, whose spectra come of near's tables.
+func newFar(rate int, near *spectrum.Analyzer) (far, error) {
 	size := rate / blocksPerSecond
 	f := far{
 		block: make([]float32, size), filtered: make([]float32, size), turns: newRing[turn](waiting),
 		highPass: filter.NewHighPass(rate, highPassHz), talk: talk.New(), answer: newAnswer(),
+		spectrum: near.Twin(),
 	}
 	var err error
-	if f.spectrum, err = spectrum.New(rate); err != nil {
-		return f, err
-	}
 	if f.speech, err = vad.New(rate); err != nil {
 		return f, err
 	}

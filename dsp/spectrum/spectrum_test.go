@@ -108,3 +108,28 @@ func BenchmarkGonum512(b *testing.B) {
 		f.Coefficients(y, x)
 	}
 }
+
+func TestTwinsDoNotHearEachOther(t *testing.T) {
+	s, err := spectrum.New(16000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, _ := spectrum.New(16000)
+	twin := s.Twin()
+	x, y := dsptest.Noise(16000, -20, 1), dsptest.Tone(16000, 16000, 1000, -10)
+	for ; len(x) >= s.Hop(); x, y = x[s.Hop():], y[s.Hop():] {
+		twin.Next(y[:s.Hop()])
+		got, want := s.Next(x[:s.Hop()]), alone.Next(x[:s.Hop()])
+		if (got == nil) != (want == nil) {
+			t.Fatal("a twin's signal fills the window")
+		}
+		if got == nil {
+			continue
+		}
+		for k := range want.Power {
+			if got.Power[k] != want.Power[k] || got.Re[k] != want.Re[k] || got.Im[k] != want.Im[k] {
+				t.Fatalf("bin %d: %g, alone %g", k, got.Power[k], want.Power[k])
+			}
+		}
+	}
+}

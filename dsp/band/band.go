@@ -78,9 +78,11 @@ func (m *Meter) Reset() {
 func (m *Meter) Gap() { m.since, m.before = 0, false }
 
 // Process takes the spectrum of the next 20 ms, which may be nil just after a gap, and
-// whether someone speaks in them.
-func (m *Meter) Process(f *spectrum.Frame, speech bool) {
+// whether someone speaks in them or a tone sounds, which is neither speech nor pause.
+func (m *Meter) Process(f *spectrum.Frame, speech, tone bool) {
 	switch {
+	case tone:
+		m.since = 0
 	case speech:
 		if f != nil && m.before {
 			m.speech.add(f.Power)

@@ -2,6 +2,7 @@ package band_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/headroom-voice/headroom/dsp"
@@ -46,7 +47,8 @@ func (r *rig) feed(x []float32) {
 		if len(r.block) == cap(r.block) {
 			r.highPass.Process(r.filtered, r.block)
 			f := r.spectrum.Next(r.block)
-			r.Process(f, r.speech.Process(f, r.filtered).Speech)
+			v := r.speech.Process(f, r.filtered)
+			r.Process(f, v.Speech, v.Tonal)
 			r.block = r.block[:0]
 		}
 	}
@@ -178,7 +180,7 @@ func TestTheSpectrumIsInDecibelsOfFullScale(t *testing.T) {
 	s, _ := spectrum.New(16000)
 	x := dsptest.Tone(320*400, 16000, 1000, -23)
 	for ; len(x) >= 320; x = x[320:] {
-		m.Process(s.Next(x[:320]), true)
+		m.Process(s.Next(x[:320]), true, false)
 	}
 	r := m.Result()
 	if got := float64(r.Spectrum[10]); math.Abs(got+23) > 0.2 || math.Abs(band.Center(10)-1000) > 1e-9 {
@@ -231,6 +233,23 @@ func BenchmarkProcess(b *testing.B) {
 	f := s.Next(block)
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Process(f, true)
+		m.Process(f, true, false)
+	}
+}
+
+func TestKeysPressedInAPauseAreNoNoise(t *testing.T) {
+	const rate = 16000
+	speech := metertest.Speech(t, "agent-1", rate, 20)
+	keys := dsptest.AddNoise(dsptest.DTMF("01234567890123456789", rate, -12), -75, 1)
+	plain, err := newRig(rate)
+	keyed, _ := newRig(rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.feed(slices.Concat(speech, make([]float32, len(keys))))
+	keyed.feed(slices.Concat(speech, keys))
+	want, got := plain.Result(), keyed.Result()
+	if !got.HighLow.Valid() || math.Abs(float64(got.HighLow-want.HighLow)) > 1 || math.Abs(float64(got.Rolloff-want.Rolloff)) > 1 {
+		t.Errorf("highs %.1f dB and roll-off %.1f dB, without keys %.1f and %.1f", got.HighLow, got.Rolloff, want.HighLow, want.Rolloff)
 	}
 }

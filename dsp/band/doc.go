@@ -3,7 +3,7 @@
 //
 //	m, err := band.New(16000)
 //	...
-//	m.Process(f, d.Last().Speech) // f of spectrum.Analyzer.Next, every 20 ms
+//	m.Process(f, d.Last().Speech, d.Last().Tonal) // f of spectrum.Analyzer.Next, every 20 ms
 //	...
 //	r := m.Result() // r.HighLow -18.3 dB, r.Edge 7750 Hz
 //

@@ -115,6 +115,9 @@ func (m *meters) gap() {
 	}
 }
 
+// toneOverDB is how far a tone stands above the noise: hum does not, it is the noise. [M]
+const toneOverDB = 10.0
+
 // hear gives every meter the next block.
 func (a *Analyzer) hear(b block) {
 	m := &a.meters
@@ -125,7 +128,7 @@ func (a *Analyzer) hear(b block) {
 
 	m.levels.Process(b.raw, b.filtered)
 	m.noise.Process(b.spectrum, b.speech)
-	m.band.Process(b.spectrum, b.speech.Speech)
+	m.band.Process(b.spectrum, b.speech.Speech, b.speech.Tonal && b.speech.LevelDBov > b.speech.NoiseDBov+toneOverDB)
 	m.peaks.Process(b.raw, b.speech.Speech && !b.speech.Tonal)
 	m.clip.ProcessUpTo(b.raw, m.peaks.Peak())
 	m.glitch.Process(b.raw)

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/headroom-voice/headroom/dsp"
+	"github.com/headroom-voice/headroom/dsp/spectrum"
 )
 
 const (
@@ -13,6 +14,7 @@ const (
 	keepsLevel   = 0.5  // dB between two blocks of a tone
 	analysisRate = 8000 // Hz, about: at a higher rate speech is as predictable
 	inTwoPeaks   = 0.97 // share of the power of one or two tones around the strongest bands
+	coarsened    = 0.9  // of those that went through Opus
 )
 
 // toneFinder tells tones, block after block.
@@ -40,9 +42,60 @@ func (t *toneFinder) find(block []float32, level float64) bool {
 	return gain > pureToneGain || gain > toneGain && steady
 }
 
-// concentrated tells cheaply whether a block may be a tone: nearly all power lies in the
+// The tones of a keypad (ITU-T Q.23), and how they are known behind a codec that has taken
+// their purity.
+const (
+	keyHz    = 0.03 // share by which a frequency may be off; the window tells no better
+	keyWidth = 95.0 // Hz on each side of a tone: the main lobe of the window
+	keyTwist = 16.0 // times that one of the two may be stronger
+	keyShare = 0.94 // of all power, in the two
+)
+
+var (
+	keyRows    = [...]float64{697, 770, 852, 941}
+	keyColumns = [...]float64{1209, 1336, 1477, 1633}
+)
+
+// keypad tells whether a spectrum is that of a key: one tone of the rows, one of the
+// columns, and next to nothing else.
+func keypad(f *spectrum.Frame) bool {
+	row, rowPower := strongestTone(f, 640, 1000)
+	column, columnPower := strongestTone(f, 1150, 1700)
+	return isOneOf(row, &keyRows) && isOneOf(column, &keyColumns) &&
+		max(rowPower, columnPower) < keyTwist*min(rowPower, columnPower) &&
+		rowPower+columnPower > keyShare*f.Sum(0, len(f.Power))
+}
+
+// strongestTone gives the frequency in Hz of the strongest tone between two, and its power.
+func strongestTone(f *spectrum.Frame, low, high float64) (hz, power float64) {
+	from, to := f.Band(low, high)
+	top := from
+	for i := from; i < to; i++ {
+		if f.Power[i] > f.Power[top] {
+			top = i
+		}
+	}
+	moment := 0.0
+	from, to = f.Band(float64(top)*f.BinHz-keyWidth, float64(top)*f.BinHz+keyWidth)
+	for i := from; i < to; i++ {
+		power += float64(f.Power[i])
+		moment += float64(f.Power[i]) * float64(i)
+	}
+	return moment / max(power, 1e-12) * f.BinHz, power
+}
+
+func isOneOf(hz float64, tones *[4]float64) bool {
+	for _, t := range tones {
+		if math.Abs(hz-t) < keyHz*t {
+			return true
+		}
+	}
+	return false
+}
+
+// concentration tells cheaply whether a block may be a tone: the share of its power in the
 // two strongest bands and those beside them.
-func concentrated(p *levels, all float32) bool {
+func concentration(p *levels, all float32) float32 {
 	first := 0
 	for b, v := range p {
 		if v > p[first] {
@@ -64,7 +117,7 @@ func concentrated(p *levels, all float32) bool {
 		}
 		second = max(second, beside)
 	}
-	return sum+second > inTwoPeaks*all
+	return (sum + second) / max(all, 1e-12)
 }
 
 // predictor predicts each sample from the four before it (covariance method): of a

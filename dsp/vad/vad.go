@@ -109,7 +109,12 @@ func (d *Detector) Process(f *spectrum.Frame, block []float32) Frame {
 		e = d.listen(f)
 	}
 	level := dsp.PowerDBov(s.power)
-	tonal := (f == nil || concentrated(&d.power, d.inBands)) && d.tone.find(block, level)
+	share := float32(1)
+	if f != nil {
+		share = concentration(&d.power, d.inBands)
+	}
+	tonal := share > inTwoPeaks && d.tone.find(block, level)
+	tonal = tonal || share > coarsened && f != nil && keypad(f)
 	if tonal {
 		e = 0
 	}

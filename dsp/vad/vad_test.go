@@ -272,6 +272,25 @@ func TestHearsNoSpeechInNoiseTonesAndSilence(t *testing.T) {
 	}
 }
 
+// TestKeysOfAKeypadBehindACodecAreNoSpeech has what a codec leaves of them: a level that
+// wavers, and noise 22 dB below them while they sound.
+func TestKeysOfAKeypadBehindACodecAreNoSpeech(t *testing.T) {
+	for _, rate := range rates {
+		x := dsptest.DTMF("0123456789*#", rate, -16)
+		rough := dsptest.Noise(len(x), -38, 4)
+		for i, v := range x {
+			if v != 0 {
+				waver := 1 + 0.1*math.Sin(2*math.Pi*23*float64(i)/float64(rate))
+				x[i] = v*float32(waver) + rough[i]
+			}
+		}
+		d := detect(t, rate, dsptest.AddNoise(slices.Concat(make([]float32, rate), x), -72, 5))
+		if s := d.SpeechSeconds(); s > 0.3 {
+			t.Errorf("%d Hz: %.1f s of speech in 1.2 s of tones", rate, s)
+		}
+	}
+}
+
 func TestATypistIsNotHeard(t *testing.T) {
 	const rate = 16000
 	x := dsptest.Noise(30*rate, -70, 11)

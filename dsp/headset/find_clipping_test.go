@@ -44,6 +44,7 @@ func TestProcessedSpeechIsNeverBadlyClipped(t *testing.T) {
 			"compressor": dsptest.Limit(dsptest.Gain(dsptest.Compress(x, 16000, -38, 4), 12), 16000, -3),
 			"agc":        dsptest.Limit(dsptest.AGC(x, 16000, -20), 16000, -1),
 			"limiter":    dsptest.Limit(dsptest.Gain(x, 10), 16000, -1),
+			"brick wall": dsptest.Limit(dsptest.Gain(x, 14), 16000, -1),
 		} {
 			y = dsptest.Quantize(y)
 			mic := report(t, 16000, headset.TapMic, y)

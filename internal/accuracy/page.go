@@ -18,9 +18,9 @@ var rules string
 // hidden says what a codec does to a fault, for the kinds that may be missed on the wire,
 // and what of a miss is not the codec's doing.
 var hidden = map[string]string{
-	"clipping":  "physics: Opus rounds flat tops below full scale away (1.08 % clipped arrives as 0.003 %); only crowded peaks are left, and a share just over the limit leaves fewer of those than a voice's own spread",
+	"clipping":  "physics: Opus rounds flat tops below full scale away (1.08 % clipped arrives as 0.003 %); only crowded peaks are left, and a share just over the limit leaves fewer of those than a voice's own spread, and a limiter, which is no fault, leaves as many: it is watch at most unless samples near full scale show that it was the converter",
 	"dc_offset": "physics: the encoder's own high-pass takes it away before the first bit is sent",
-	"dropout":   "mostly physics: a decoder's gain falls by 5.5 dB in 5 ms and 22 dB a packet at most and rises at once (RFC 6716, 4.2.7.4), so that a hole becomes what a stop consonant becomes; one in two to one in sixteen holes of 20 to 80 ms leaves a mark that clean speech does not (dsp/glitch), and four marks are asked for before one counts",
+	"dropout":   "mostly physics: a decoder's gain falls by 5.5 dB in 5 ms and 22 dB a packet at most and rises at once (RFC 6716, 4.2.7.4), so that a hole becomes what a stop consonant becomes; one in two to one in sixteen holes of 20 to 80 ms leaves a mark that clean speech does not (dsp/glitch), and four marks are asked for before one counts and six before it is bad",
 	"crackle":   "in part physics: the codec spreads a click of a millisecond over its frame and codes it as noise, and rounds the edges of slips and repeats off",
 	"muffled":   "a miss of ours: a capsule that cuts off steeply looks like a source with a narrow band",
 	"hum":       "physics: the encoder's high-pass takes 50 Hz by 5 to 7 dB",
@@ -326,7 +326,7 @@ func (s *score) alarmTable(b *strings.Builder) {
 }
 
 func (s *score) errorTable(b *strings.Builder) {
-	b.WriteString("## Level, noise floor and SNR against the known mix\n\nRead less true, mean ± standard deviation, dB. The active level is compared with P.56 of what the microphone gave, and only where the SNR is at least 20 dB: below 16 the standard's figure takes noise for speech.\n\n")
+	b.WriteString("## Level, noise floor and SNR against the known mix\n\nRead less true, mean ± standard deviation, dB. At the microphone the active level is compared with P.56 of what the microphone gave, as the standard has it; on the wire, where a codec has made another signal of it, with P.56 of the speech alone. Both only where the SNR is at least 20 dB: below 16 the standard's figure takes noise for speech.\n\n")
 	var rows [][]string
 	for _, p := range s.faultPaths() {
 		for _, snr := range []string{"snr10", "snr15", "snr20", "snr25", "snr30", "snr35"} {

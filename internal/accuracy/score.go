@@ -9,6 +9,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/headroom-voice/headroom/dsp/headset"
 )
 
 // tally counts what was right of what was tried.
@@ -261,8 +263,12 @@ func (s *score) errors(take func(o *outcome) bool) errorsOf {
 		}
 		m := o.report.Metrics
 		e.n++
+		level := o.true.alone
+		if o.path.tap == headset.TapMic {
+			level = o.true.active
+		}
 		for i, d := range [3]float64{
-			float64(m.ActiveLevel) - o.true.active, float64(m.NoiseFloor) - o.true.noise,
+			float64(m.ActiveLevel) - level, float64(m.NoiseFloor) - o.true.noise,
 			float64(m.SNR) - (o.true.speech - o.true.noise),
 		} {
 			if i == 0 && o.true.speech-o.true.noise < validSNR {

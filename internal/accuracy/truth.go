@@ -108,6 +108,7 @@ const (
 // figures are the levels that a signal truly has.
 type figures struct {
 	active         float64 // P.56, unfiltered, of what the microphone gives
+	alone          float64 // the same of the speech alone
 	speech         float64 // P.56 behind 100 Hz of the speech alone, or of the whole if they cannot be told apart
 	noise          float64 // mean power of what lies under it, behind 100 Hz, dBov
 	noiseLow       float64 // its 10th percentile
@@ -124,6 +125,7 @@ func (m *maker) figures() figures {
 	if m.bed == nil {
 		spoken = m.mic
 	}
+	f.alone, _ = p56(spoken)
 	f.speech, f.speaks = activeLevel(spoken)
 	f.speaks = f.speaks && !m.listen
 	bed := m.bed

@@ -9,7 +9,7 @@ FUZZTIME      ?= 30s
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-accuracy accuracy build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
+.PHONY: deps deps-test deps-accuracy accuracy interop build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
@@ -80,8 +80,11 @@ bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter cost
 	$(GO) build -o $(BIN)/headroom ./cmd/headroom
 	$(GO) run ./internal/benchdsp -headroom $(BIN)/headroom -work build/bench-dsp -page docs/bench-dsp.md
 
-accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (25 minutes)
+accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (45 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md
+
+interop: build deps-test ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
+	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load -doc docs/interop.md -json build/interop.json
 
 vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (10 minutes)
 	$(GO) run ./internal/vadcompare -o docs/vad.md

@@ -34,6 +34,7 @@ func (c sipCollector) Collect(out chan<- prometheus.Metric) {
 	} {
 		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value))
 	}
+	out <- prometheus.MustNewConstMetric(desc("sip_dialogs", "SIP dialogs that live, those of callers who wait too."), prometheus.GaugeValue, float64(stats.Dialogs))
 	digest := desc("sip_digest_total", "SIP requests that needed a trunk's password, by what came of it.", "outcome")
 	for outcome, n := range stats.Digest {
 		out <- prometheus.MustNewConstMetric(digest, prometheus.CounterValue, float64(n), outcome)

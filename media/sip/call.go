@@ -17,17 +17,19 @@ import (
 
 // What ended a call: the values of Call.Ended.
 const (
-	CauseRemoteBye    = "remote_bye"    // the other side hung up
-	CauseLocal        = "local"         // Hangup
-	CauseCancelled    = "cancelled"     // the caller gave up before the answer
-	CauseRejected     = "rejected"      // Reject, or the callee refused
-	CauseNoAnswer     = "no_answer"     // nobody decided within RingTimeout
-	CauseAckTimeout   = "ack_timeout"   // the answer was never acknowledged
-	CauseMediaTimeout = "media_timeout" // no sign of life for MediaTimeout while talking, or HoldTimeout
-	CauseBadAnswer    = "bad_answer"    // the other side's answer could not be used
-	CauseNoPorts      = "no_ports"      // no RTP port was free
-	CauseTransport    = "transport"     // the message could not be delivered
-	CauseShutdown     = "shutdown"      // this side stopped
+	CauseRemoteBye      = "remote_bye"      // the other side hung up
+	CauseLocal          = "local"           // Hangup
+	CauseCancelled      = "cancelled"       // the caller gave up before the answer
+	CauseRejected       = "rejected"        // Reject, or the callee refused
+	CauseNoAnswer       = "no_answer"       // nobody decided within RingTimeout
+	CauseAckTimeout     = "ack_timeout"     // the answer was never acknowledged
+	CauseMediaTimeout   = "media_timeout"   // no sign of life for MediaTimeout while talking, or HoldTimeout
+	CauseBadAnswer      = "bad_answer"      // the other side's answer could not be used
+	CauseNoPorts        = "no_ports"        // no RTP port was free
+	CauseSessionExpired = "session_expired" // the session timer ran out: the other side, or its refusals, did not refresh it
+	CauseDialogLost     = "dialog_lost"     // the other side did not answer a request within the call, or knew it no longer
+	CauseTransport      = "transport"       // the message could not be delivered
+	CauseShutdown       = "shutdown"        // this side stopped
 )
 
 // ErrEnded is returned by what needs a live call.
@@ -60,6 +62,11 @@ type Call struct {
 	inviteID inviteID   // guarded by ep.mu
 
 	// The rest belongs to the owner, run.
+	auth       credentials
+	session    session
+	errands    errands
+	peer       peer          // what the other side can do
+	offers     []media.Codec // what re-INVITEs of ours offer
 	dlg        dialog
 	invite     *sip.Request
 	tx         *sip.ServerTx
@@ -88,12 +95,14 @@ const (
 	opAnswer
 	opReject
 	opHangup
+	opChange
 )
 
 type command struct {
 	op         op
 	status     int
 	retryAfter time.Duration
+	change     change
 	reply      chan reply // takes one without waiting
 }
 
@@ -109,6 +118,7 @@ func newCall(ep *endpoint) *Call {
 		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
 		cancelled: make(chan struct{}, 1),
 		timeout:   stoppedTimer(),
+		session:   newSession(&ep.cfg), errands: newErrands(),
 	}
 }
 
@@ -237,6 +247,7 @@ func (c *Call) run() {
 func (c *Call) talk() string {
 	c.startMediaClock()
 	for {
+		c.proceed()
 		var cause string
 		select {
 		case ack := <-c.unacked.acks():
@@ -255,18 +266,35 @@ func (c *Call) talk() string {
 			cause = c.request(ev)
 		case res := <-c.out.repeated():
 			c.acceptedAgain(res)
+		case <-c.session.timer.C:
+			cause = c.sessionDue()
+		case o := <-c.errands.results:
+			cause = c.concluded(o)
+		case req := <-c.errands.repeats:
+			c.ackAgain(req)
+		case <-c.errands.retry.C:
+			c.errands.waiting = false
 		case cmd := <-c.commands:
-			if cmd.op == opHangup {
-				cause = CauseLocal
-				cmd.reply <- reply{}
-			} else {
-				cmd.reply <- reply{err: errState}
-			}
+			cause = c.command(cmd)
 		}
 		if cause != "" {
 			return cause
 		}
 	}
+}
+
+// command does what is asked of the established call.
+func (c *Call) command(cmd command) string {
+	switch cmd.op {
+	case opHangup:
+		cmd.reply <- reply{}
+		return CauseLocal
+	case opChange:
+		c.change(cmd.change, cmd.reply)
+	default:
+		cmd.reply <- reply{err: errState}
+	}
+	return ""
 }
 
 // request answers one request within the established dialog.
@@ -284,6 +312,7 @@ func (c *Call) request(ev event) string {
 		return ""
 	}
 	c.dlg.remoteSeq = seq
+	c.learn(ev.req)
 	switch ev.req.Method {
 	case sip.INVITE, sip.UPDATE:
 		return c.renegotiate(ev)
@@ -306,11 +335,13 @@ func (c *Call) answerInfo(ev event) {
 func (c *Call) over(cause string) {
 	c.cause = cause
 	c.timeout.Stop()
+	c.session.timer.Stop()
 	if c.stopMedia != nil {
 		c.stopMedia()
 		<-c.media
 	}
 	close(c.done)
+	c.dropErrands()
 	if c.late != nil {
 		c.late <- reply{err: ErrEnded}
 		c.late = nil

@@ -83,7 +83,7 @@ func (e *endpoint) handleOptions(req *sip.Request, tx *sip.ServerTx, c *Call) {
 		return
 	}
 	_ = tx.Respond(e.response(req, sip.StatusOK, sip.NewHeader("Allow", allow),
-		sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", "timer")))
+		sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", supported)))
 }
 
 // wellFormed says that a request has what RFC 3261 section 8.1.1 asks for, once.

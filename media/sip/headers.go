@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -131,31 +129,13 @@ func unsupported(req *sip.Request) string {
 	return strings.Join(out, ", ")
 }
 
-func supports(req *sip.Request, option string) bool {
-	for _, v := range values(req, "Supported", "k", "Require") {
+func supports(m sip.Message, option string) bool {
+	for _, v := range values(m, "Supported", "k", "Require") {
 		if strings.EqualFold(v, option) {
 			return true
 		}
 	}
 	return false
-}
-
-// sessionTimer answers a request's Session-Expires (RFC 4028 section 9): the peer, which
-// asked for the timer, is to do the refreshing. One that wants this side to do it gets no
-// timer at all, and the session then never expires.
-func sessionTimer(req *sip.Request) []sip.Header {
-	out := []sip.Header{sip.NewHeader("Supported", "timer")}
-	v := values(req, "Session-Expires", "x")
-	if len(v) == 0 || !supports(req, "timer") {
-		return out
-	}
-	interval, params, _ := strings.Cut(v[0], ";")
-	seconds, err := strconv.ParseUint(strings.TrimSpace(interval), 10, 31)
-	if err != nil || seconds == 0 || strings.Contains(strings.ToLower(params), "refresher=uas") {
-		return out
-	}
-	return append(out, sip.NewHeader("Require", "timer"),
-		sip.NewHeader("Session-Expires", fmt.Sprintf("%d;refresher=uac", seconds)))
 }
 
 // maxName bounds what is kept of a caller's name and number.
@@ -243,6 +223,9 @@ func source(m sip.Message) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
+// supported is what this side can do if asked.
+const supported = "timer"
+
 // reason is the phrase of a status (RFC 3261 section 21).
 func reason(status int) string {
 	switch status {
@@ -254,6 +237,8 @@ func reason(status int) string {
 		return "Unsupported URI Scheme"
 	case 420:
 		return "Bad Extension"
+	case 422:
+		return "Session Interval Too Small"
 	case 480:
 		return "Temporarily Unavailable"
 	case 481:

@@ -51,11 +51,15 @@ func (c *Call) renegotiate(ev event) string {
 		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
 		return ""
 	}
-	if c.lateOffer { // our offer is still open
-		return refuse(sip.StatusRequestPending)
-	}
 	invite := ev.req.Method == sip.INVITE
 	body, isSDP := sdpBody(ev.req)
+	if (invite || body != nil) && (c.lateOffer || c.offering()) { // section 14.2, RFC 3311 section 5.2
+		return refuse(sip.StatusRequestPending)
+	}
+	if res := c.ep.tooShort(ev.req); res != nil {
+		_ = ev.tx.Respond(res)
+		return ""
+	}
 	if !isSDP {
 		return refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
 	}
@@ -74,7 +78,7 @@ func (c *Call) renegotiate(ev event) string {
 		}
 		answer = c.local.answer(s)
 	case invite:
-		answer = c.local.offer(c.codecs, c.offered.packetTime)
+		answer = c.local.reoffer(c.offered, c.inUseFirst(c.codecs), c.local.dir)
 	}
 	c.dlg.retarget(ev.req)
 	if !invite {

@@ -109,6 +109,10 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		refuse(sip.StatusBadRequest)
 		return
 	}
+	if res := s.ep.tooShort(req); res != nil {
+		_ = tx.Respond(res)
+		return
+	}
 	body, isSDP := sdpBody(req)
 	if !isSDP {
 		refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))

@@ -15,7 +15,8 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	bound := e.listening(sip.NetworkToUpper(req.Transport()))
 	c.dlg = uasDialog(req, netip.AddrPortFrom(e.addrFacing(src.Addr(), bound.Addr()), bound.Port()))
 	c.invite, c.tx, c.offered = req, tx, offered
-	c.trunk, c.codecs = trunk.id, trunk.codecs
+	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
+	c.learn(req)
 	c.number, c.name = caller(req)
 	c.to = clip(userOf(&req.Recipient))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
@@ -177,12 +178,11 @@ func (c *Call) accept(req *sip.Request, tx *sip.ServerTx, body []byte) error {
 // ok is a 200 to INVITE or UPDATE.
 func (c *Call) ok(req *sip.Request, body []byte) *sip.Response {
 	res := c.ep.response(req, sip.StatusOK, c.dlg.contact(), sip.NewHeader("Allow", allow))
-	for _, h := range sessionTimer(req) {
+	for _, h := range c.session.accept(req) {
 		res.AppendHeader(h)
 	}
 	if body != nil {
-		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		res.SetBody(body)
+		describes(res, body)
 	}
 	return res
 }

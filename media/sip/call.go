@@ -73,6 +73,7 @@ type Call struct {
 	cancelled  chan struct{}
 	offered    *stream // what the other side described last; nil before a late offer's answer
 	local      local
+	reliable   *reliable     // our 18x that waits, or waited, for its PRACK
 	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
 	late       chan reply    // an Answer that waits for the answer in an ACK
 	lateOffer  bool          // the unacked 200 carried our offer
@@ -302,20 +303,25 @@ func (c *Call) request(ev event) string {
 	if ev.tx == nil {
 		return c.acknowledged(ev.req)
 	}
-	seq := ev.req.CSeq().SeqNo
+	if c.out != nil && tagOf(ev.req.From()) != tagOf(&c.dlg.to) { // another phone's that rang, too
+		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusCallTransactionDoesNotExists))
+		return ""
+	}
 	if ev.req.Method == sip.BYE {
 		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
 		return CauseRemoteBye
 	}
-	if seq < c.dlg.remoteSeq { // out of order (RFC 3261 section 12.2.2)
+	if !c.dlg.inOrder(ev.req) {
 		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
 		return ""
 	}
-	c.dlg.remoteSeq = seq
 	c.learn(ev.req)
 	switch ev.req.Method {
 	case sip.INVITE, sip.UPDATE:
 		return c.renegotiate(ev)
+	case sip.PRACK:
+		c.prack(ev)
+		return ""
 	default:
 		c.answerInfo(ev)
 		return ""

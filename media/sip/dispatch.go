@@ -8,7 +8,7 @@ import (
 )
 
 // allow is what this side understands; known but refused methods get 405, others 501.
-const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO"
+const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK"
 
 // handle is called by sipgo, on a goroutine of its own, with every request that no
 // transaction absorbed. Each but ACK gets a final response, here or from a call's owner:
@@ -44,11 +44,11 @@ func (e *endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 		_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
 	case sip.OPTIONS:
 		e.handleOptions(req, tx, c)
-	case sip.BYE, sip.UPDATE, sip.INFO:
+	case sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK:
 		if c == nil || !c.deliver(event{req: req, tx: tx}) {
 			_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
 		}
-	case sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.MESSAGE, sip.PRACK, sip.PUBLISH:
+	case sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.MESSAGE, sip.PUBLISH:
 		_ = tx.Respond(e.response(req, sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow)))
 	default:
 		_ = tx.Respond(e.response(req, sip.StatusNotImplemented, sip.NewHeader("Allow", allow)))

@@ -97,7 +97,7 @@ func (c *Call) carry(req *sip.Request) {
 	case c.errands.results <- result{req, res, err}:
 	case <-c.gone:
 		if err == nil && req.Method == sip.INVITE && res.IsSuccess() {
-			c.ep.acknowledge(&c.dlg, req) // the owner is no more, its dialog stands still
+			c.ep.acknowledge(&c.dlg, req, nil) // the owner is no more, its dialog stands still
 		}
 	}
 }
@@ -112,6 +112,7 @@ func (c *Call) offering() bool {
 func (c *Call) concluded(o result) string {
 	e := &c.errands
 	if o.req != e.underWay {
+		c.pracked(o)
 		return ""
 	}
 	first := e.line[0]
@@ -127,7 +128,7 @@ func (c *Call) concluded(o result) string {
 			c.dlg.retarget(o.res)
 		}
 		if o.req.Method == sip.INVITE {
-			e.acked, e.ack = o.req, c.ep.acknowledge(&c.dlg, o.req)
+			e.acked, e.ack = o.req, c.ep.acknowledge(&c.dlg, o.req, nil)
 		}
 	case status == sip.StatusRequestTimeout || status == sip.StatusCallTransactionDoesNotExists:
 		if !first.spares {
@@ -198,7 +199,7 @@ func (c *Call) dropErrands() {
 // lateResult takes a result when the call is over.
 func (c *Call) lateResult(o result) {
 	if o.err == nil && o.req.Method == sip.INVITE && o.res.IsSuccess() {
-		c.errands.acked, c.errands.ack = o.req, c.ep.acknowledge(&c.dlg, o.req)
+		c.errands.acked, c.errands.ack = o.req, c.ep.acknowledge(&c.dlg, o.req, nil)
 	}
 }
 
@@ -211,10 +212,13 @@ func (c *Call) ackAgain(req *sip.Request) {
 
 // acknowledge sends the ACK to a 2xx, which is nobody's transaction, with the credentials of
 // its INVITE (RFC 3261 section 13.2.2.4). It returns it for when the 2xx is repeated.
-func (e *endpoint) acknowledge(d *dialog, invite *sip.Request) *sip.Request {
+func (e *endpoint) acknowledge(d *dialog, invite *sip.Request, answer []byte) *sip.Request {
 	ack := d.request(sip.ACK, invite.CSeq().SeqNo)
 	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
 		sip.CopyHeaders(name, invite, ack)
+	}
+	if answer != nil {
+		describes(ack, answer)
 	}
 	e.route(d, ack)
 	_ = e.tp.WriteMsg(ack)

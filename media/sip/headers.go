@@ -122,7 +122,7 @@ func splitList(s string) []string {
 func unsupported(req *sip.Request) string {
 	var out []string
 	for _, v := range values(req, "Require") {
-		if !strings.EqualFold(v, "timer") {
+		if !slices.Contains(strings.Split(supported, ", "), strings.ToLower(v)) {
 			out = append(out, v)
 		}
 	}
@@ -224,7 +224,7 @@ func source(m sip.Message) netip.AddrPort {
 }
 
 // supported is what this side can do if asked.
-const supported = "timer"
+const supported = "timer, 100rel"
 
 // reason is the phrase of a status (RFC 3261 section 21).
 func reason(status int) string {

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -34,7 +33,7 @@ func (c *Call) acknowledged(ack *sip.Request) string {
 func (c *Call) takeAnswer(m sip.Message) error {
 	body, ok := sdpBody(m)
 	if !ok || body == nil {
-		return errors.New("no session description in it")
+		return errNoDescription
 	}
 	s, err := parseStream(body, c.codecs)
 	if err != nil {
@@ -74,7 +73,7 @@ func (c *Call) renegotiate(ev event) string {
 			return refuse(sip.StatusBadRequest)
 		}
 		if err := c.configure(s, false); err != nil {
-			return refuse(sip.StatusInternalServerError, retryAfter(time.Second))
+			return refuse(sip.StatusInternalServerError, soon())
 		}
 		answer = c.local.answer(s)
 	case invite:

@@ -126,8 +126,8 @@ func TestKeepAlivesAndUnknownRequests(t *testing.T) {
 			}
 		}
 		p.toTag = ""
-		p.send("INVITE", p.offer("0"), "Require: 100rel, timer, gruu")
-		mustContain(t, p.expect("SIP/2.0 420"), "Unsupported: 100rel, gruu")
+		p.send("INVITE", p.offer("0"), "Require: 100rel, timer, precondition, gruu")
+		mustContain(t, p.expect("SIP/2.0 420"), "Unsupported: precondition, gruu")
 	})
 }
 

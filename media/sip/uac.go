@@ -37,6 +37,10 @@ type Outgoing struct {
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
 	// owns the call: it must not block.
+	EarlyMedia func(media.Leg)
+	// EarlyMedia, if set, is told the leg as soon as the callee may be heard before it has
+	// answered, and again for each other phone of a forked call. It must not block either.
+	LateOffer bool // leave the offer to the callee, and answer it in PRACK or ACK
 }
 
 // RejectedError is a callee's refusal.
@@ -52,6 +56,9 @@ func (e *RejectedError) Error() string { return fmt.Sprintf("sip: %d %s", e.Stat
 type outgoing struct {
 	ctx         context.Context // of Dial: its end cancels the call before the answer
 	progress    func(int)
+	earlyMedia  func(media.Leg)
+	lateOffer   bool
+	early       map[string]*early // by To tag
 	ptime       time.Duration
 	patience    time.Duration
 	proofs      int
@@ -155,7 +162,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		return nil, err
 	}
 	c.auth.login, c.offers = to.Login, c.codecs
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4)}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4)}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
 	}
@@ -221,7 +228,9 @@ func (c *Call) dial() string {
 			silence.end()
 			switch {
 			case res.IsProvisional():
-				c.progress(res)
+				if cause := c.progress(res); cause != "" {
+					return cause
+				}
 			case res.IsSuccess():
 				return c.accepted(res)
 			case c.prove(res), res.StatusCode == statusIntervalTooSmall && c.session.raise(res):
@@ -254,7 +263,9 @@ func (c *Call) dial() string {
 		case <-c.ep.stopping:
 			return CauseShutdown
 		case ev := <-c.inbox:
-			c.declineLate(ev)
+			c.requestBeforeAnswer(ev)
+		case o := <-c.errands.results:
+			c.pracked(o)
 		case cmd := <-c.commands:
 			cmd.reply <- reply{err: errState} // nobody has the call yet
 		}
@@ -266,7 +277,10 @@ func (c *Call) sendInvite() error {
 	req := c.dlg.request(sip.INVITE, c.dlg.next())
 	c.complete(req)
 	c.auth.prove(req)
-	describes(req, c.local.offer(c.codecs, c.out.ptime))
+	if !c.out.lateOffer {
+		describes(req, c.local.offer(c.codecs, c.out.ptime))
+	}
+	c.out.early = nil
 	c.ep.route(&c.dlg, req)
 	req.SetDestination(c.dlg.peer.String())
 	c.invite = req
@@ -297,25 +311,19 @@ func (c *Call) prove(res *sip.Response) bool {
 	return true
 }
 
-func (c *Call) progress(res *sip.Response) {
-	c.out.provisional = true
-	if res.StatusCode > 100 && c.out.progress != nil {
-		c.out.progress(res.StatusCode)
-	}
-}
-
 // accepted takes the first 2xx: ACK, and the answer into effect.
 func (c *Call) accepted(res *sip.Response) string {
 	c.out.accepted = true
 	if res.To() == nil {
 		return CauseBadAnswer
 	}
-	c.dlg.accepted(res)
+	f := c.adopt(res)
 	c.learn(res)
 	c.session.accepted(res)
 	c.ep.register(c, c.dlg.id())
-	c.out.ack = c.ep.acknowledge(&c.dlg, c.invite)
-	if err := c.takeAnswer(res); err != nil {
+	answer, err := c.settleMedia(f, res)
+	c.out.ack = c.ep.acknowledge(&c.dlg, c.invite, answer)
+	if err != nil {
 		c.out.err = fmt.Errorf("sip: dial: %w", err)
 		return CauseBadAnswer
 	}
@@ -334,7 +342,7 @@ func (c *Call) acceptedAgain(res *sip.Response) {
 	}
 	fork := c.dlg
 	fork.accepted(res)
-	c.ep.acknowledge(&fork, c.invite)
+	c.ep.acknowledge(&fork, c.invite, nil)
 	bye := fork.request(sip.BYE, fork.next())
 	c.ep.route(&fork, bye)
 	c.ep.wg.Go(func() { c.ep.fire(bye) })
@@ -390,8 +398,8 @@ func (c *Call) abandon() {
 				}
 			case res.IsSuccess() && res.To() != nil:
 				c.out.accepted = true
-				c.dlg.accepted(res)
-				c.out.ack = c.ep.acknowledge(&c.dlg, c.invite)
+				c.adopt(res)
+				c.out.ack = c.ep.acknowledge(&c.dlg, c.invite, nil)
 				c.bye(&c.dlg)
 				return
 			default:

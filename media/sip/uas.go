@@ -47,6 +47,7 @@ func (c *Call) ring() string {
 
 	deadline := time.NewTimer(c.ep.cfg.RingTimeout)
 	defer deadline.Stop()
+	defer func() { c.reliable.stop() }()
 	for {
 		select {
 		case <-c.cancelled:
@@ -57,6 +58,11 @@ func (c *Call) ring() string {
 				return CauseCancelled
 			default:
 				return CauseTransport
+			}
+		case <-c.reliable.due():
+			if !c.reliable.again(c.tx) {
+				c.refuse(sip.StatusGatewayTimeout, 0)
+				return CauseAckTimeout
 			}
 		case <-deadline.C:
 			c.refuse(sip.StatusTemporarilyUnavailable, 0)
@@ -80,7 +86,7 @@ func (c *Call) ring() string {
 func (c *Call) earlyCommand(cmd command) (cause string, left bool) {
 	switch cmd.op {
 	case opRing:
-		cmd.reply <- reply{err: c.tx.Respond(c.ep.response(c.invite, sip.StatusRinging, c.dlg.contact()))}
+		cmd.reply <- reply{err: c.alert()}
 		return "", false
 	case opReject:
 		c.refuse(cmd.status, cmd.retryAfter)
@@ -103,13 +109,17 @@ func (c *Call) earlyRequest(ev event) string {
 		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
 		c.refuse(sip.StatusRequestTerminated, 0)
 		return CauseRemoteBye
+	case !c.dlg.inOrder(ev.req):
+		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
+	case ev.req.Method == sip.PRACK:
+		c.prack(ev)
 	case ev.req.Method == sip.INFO:
 		c.answerInfo(ev)
 	case ev.req.Method == sip.UPDATE && len(ev.req.Body()) == 0:
 		c.dlg.retarget(ev.req)
 		_ = ev.tx.Respond(c.ok(ev.req, nil))
 	default: // an offer while one is open (section 14.2, RFC 3311 section 5.2)
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError, retryAfter(time.Second)))
+		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError, soon()))
 	}
 	return ""
 }

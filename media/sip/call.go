@@ -27,6 +27,8 @@ const (
 	CauseBadAnswer      = "bad_answer"      // the other side's answer could not be used
 	CauseNoPorts        = "no_ports"        // no RTP port was free
 	CauseSessionExpired = "session_expired" // the session timer ran out: the other side, or its refusals, did not refresh it
+	CauseTransferred    = "transferred"     // the other side hung up after, or in the middle of, a transfer
+	CauseReplaced       = "replaced"        // another call took its place (RFC 3891)
 	CauseDialogLost     = "dialog_lost"     // the other side did not answer a request within the call, or knew it no longer
 	CauseTransport      = "transport"       // the message could not be delivered
 	CauseShutdown       = "shutdown"        // this side stopped
@@ -45,9 +47,11 @@ type Call struct {
 	trunk        string
 	number, name string // of the caller
 	to           string
-	codecs       []media.Codec // allowed, the preferred one first
-	handler      Handler       // inbound only
-	out          *outgoing     // outbound only
+	codecs       []media.Codec   // allowed, the preferred one first
+	handler      Handler         // inbound only
+	transfers    func(*Transfer) // nil: REFER is refused
+	replaces     *Call           // that this one takes over
+	out          *outgoing       // outbound only
 
 	commands chan command
 	inbox    chan event // unbuffered: what is taken is answered
@@ -62,54 +66,35 @@ type Call struct {
 	inviteID inviteID   // guarded by ep.mu
 
 	// The rest belongs to the owner, run.
-	auth       credentials
-	session    session
-	errands    errands
-	peer       peer          // what the other side can do
-	offers     []media.Codec // what re-INVITEs of ours offer
-	dlg        dialog
-	invite     *sip.Request
-	tx         *sip.ServerTx
-	cancelled  chan struct{}
-	offered    *stream // what the other side described last; nil before a late offer's answer
-	local      local
-	reliable   *reliable     // our 18x that waits, or waited, for its PRACK
-	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
-	late       chan reply    // an Answer that waits for the answer in an ACK
-	lateOffer  bool          // the unacked 200 carried our offer
-	media      chan struct{} // closed when the session has ended
-	stopMedia  context.CancelFunc
-	timeout    *time.Timer // of media
-	mediaSince time.Time   // when the media clock last started: answer, hold or unhold
+	auth        credentials
+	session     session
+	errands     errands
+	peer        peer          // what the other side can do
+	offers      []media.Codec // what re-INVITEs of ours offer
+	transfer    *Transfer     // the last REFER of the other side
+	refers      int           // of its
+	referral    *referral     // ours, until its outcome is known
+	transferred bool          // a transfer has succeeded
+	dlg         dialog
+	invite      *sip.Request
+	tx          *sip.ServerTx
+	cancelled   chan struct{}
+	offered     *stream // what the other side described last; nil before a late offer's answer
+	local       local
+	reliable    *reliable     // our 18x that waits, or waited, for its PRACK
+	unacked     *unacked      // a 200 to an INVITE that waits for its ACK
+	late        chan reply    // an Answer that waits for the answer in an ACK
+	lateOffer   bool          // the unacked 200 carried our offer
+	media       chan struct{} // closed when the session has ended
+	stopMedia   context.CancelFunc
+	timeout     *time.Timer // of media
+	mediaSince  time.Time   // when the media clock last started: answer, hold or unhold
 }
 
 // event is a request within the dialog; tx is nil for an ACK.
 type event struct {
 	req *sip.Request
 	tx  *sip.ServerTx
-}
-
-type op uint8
-
-const (
-	opRing op = iota
-	opAnswer
-	opReject
-	opHangup
-	opChange
-)
-
-type command struct {
-	op         op
-	status     int
-	retryAfter time.Duration
-	change     change
-	reply      chan reply // takes one without waiting
-}
-
-type reply struct {
-	leg media.Leg
-	err error
 }
 
 func newCall(ep *endpoint) *Call {
@@ -169,7 +154,8 @@ func (c *Call) Ring() error {
 // Answer accepts the call. It returns when audio can flow: at once, or for a caller that
 // made no offer when its answer has come.
 func (c *Call) Answer(ctx context.Context) (media.Leg, error) {
-	return c.ask(ctx, command{op: opAnswer})
+	r, err := c.ask(ctx, command{op: opAnswer})
+	return r.leg, err
 }
 
 // Reject refuses a call that was not answered with a final status, 300 to 699; Retry-After
@@ -195,24 +181,6 @@ func (c *Call) Hangup(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	}
-}
-
-// ask puts a command to the owner, or returns because the owner has ended.
-func (c *Call) ask(ctx context.Context, cmd command) (media.Leg, error) {
-	cmd.reply = make(chan reply, 1)
-	select {
-	case c.commands <- cmd:
-	case <-c.done:
-		return nil, ErrEnded
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case r := <-cmd.reply:
-		return r.leg, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
 	}
 }
 
@@ -275,6 +243,10 @@ func (c *Call) talk() string {
 			c.ackAgain(req)
 		case <-c.errands.retry.C:
 			c.errands.waiting = false
+		case <-c.transfer.due():
+			c.transferDue()
+		case <-c.referral.due():
+			c.referredTo(errUntold)
 		case cmd := <-c.commands:
 			cause = c.command(cmd)
 		}
@@ -282,20 +254,6 @@ func (c *Call) talk() string {
 			return cause
 		}
 	}
-}
-
-// command does what is asked of the established call.
-func (c *Call) command(cmd command) string {
-	switch cmd.op {
-	case opHangup:
-		cmd.reply <- reply{}
-		return CauseLocal
-	case opChange:
-		c.change(cmd.change, cmd.reply)
-	default:
-		cmd.reply <- reply{err: errState}
-	}
-	return ""
 }
 
 // request answers one request within the established dialog.
@@ -309,7 +267,7 @@ func (c *Call) request(ev event) string {
 	}
 	if ev.req.Method == sip.BYE {
 		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		return CauseRemoteBye
+		return c.leaving()
 	}
 	if !c.dlg.inOrder(ev.req) {
 		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
@@ -321,6 +279,12 @@ func (c *Call) request(ev event) string {
 		return c.renegotiate(ev)
 	case sip.PRACK:
 		c.prack(ev)
+		return ""
+	case sip.REFER:
+		c.referred(ev)
+		return ""
+	case sip.NOTIFY:
+		c.notified(ev)
 		return ""
 	default:
 		c.answerInfo(ev)
@@ -347,6 +311,7 @@ func (c *Call) over(cause string) {
 		<-c.media
 	}
 	close(c.done)
+	c.leftBehind(cause)
 	c.dropErrands()
 	if c.late != nil {
 		c.late <- reply{err: ErrEnded}

@@ -240,7 +240,7 @@ func (c *Call) updateBeforeAnswer(f *early, ev event, refuse func(int, ...sip.He
 		f.stream, answer = s, c.local.answer(s)
 	}
 	f.dlg.retarget(ev.req)
-	res := c.ep.response(ev.req, sip.StatusOK, f.dlg.contact(), sip.NewHeader("Allow", allow))
+	res := c.ep.response(ev.req, sip.StatusOK, f.dlg.contact(), sip.NewHeader("Allow", allowed(c.transfers != nil)))
 	if answer != nil {
 		describes(res, answer)
 	}

@@ -190,8 +190,18 @@ func (c *Call) glare() time.Duration {
 func (c *Call) dropErrands() {
 	c.errands.retry.Stop()
 	line := c.errands.line
-	c.errands.line = nil
+	if c.errands.underWay != nil && line[0].spares { // news of a transfer, which goes on its way
+		line = line[1:]
+		c.errands.line = c.errands.line[:1:1]
+	} else {
+		c.errands.line, c.errands.underWay = nil, nil
+	}
+	c.errands.waiting = false
 	for _, e := range line {
+		if e.spares {
+			c.errands.line = append(c.errands.line, e)
+			continue
+		}
 		e.done(nil, ErrEnded)
 	}
 }

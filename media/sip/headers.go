@@ -119,10 +119,10 @@ func splitList(s string) []string {
 }
 
 // unsupported lists the option tags that a request requires and this side lacks.
-func unsupported(req *sip.Request) string {
+func (e *endpoint) unsupported(req *sip.Request) string {
 	var out []string
 	for _, v := range values(req, "Require") {
-		if !slices.Contains(strings.Split(supported, ", "), strings.ToLower(v)) {
+		if !slices.Contains(strings.Split(e.supported(), ", "), strings.ToLower(v)) {
 			out = append(out, v)
 		}
 	}
@@ -224,7 +224,23 @@ func source(m sip.Message) netip.AddrPort {
 }
 
 // supported is what this side can do if asked.
-const supported = "timer, 100rel"
+const supported = "timer, 100rel, norefersub"
+
+// supported is that, and what the handler can do besides.
+func (e *endpoint) supported() string {
+	if e.transfers {
+		return supported + ", replaces"
+	}
+	return supported
+}
+
+// allowed is what Allow says to one who may, or may not, have us make calls.
+func allowed(transfers bool) string {
+	if transfers {
+		return allow + ", REFER"
+	}
+	return allow
+}
 
 // reason is the phrase of a status (RFC 3261 section 21).
 func reason(status int) string {
@@ -251,6 +267,8 @@ func reason(status int) string {
 		return "Request Terminated"
 	case 488:
 		return "Not Acceptable Here"
+	case 489:
+		return "Bad Event"
 	case 491:
 		return "Request Pending"
 	case 500:

@@ -42,7 +42,7 @@ func (c *Call) alert() error {
 	c.reliable = r
 	res.AppendHeader(sip.NewHeader("Require", "100rel"))
 	res.AppendHeader(sip.NewHeader("RSeq", strconv.FormatUint(uint64(r.rseq), 10)))
-	res.AppendHeader(sip.NewHeader("Allow", allow))
+	res.AppendHeader(sip.NewHeader("Allow", allowed(c.transfers != nil)))
 	return c.tx.Respond(res)
 }
 

@@ -183,7 +183,7 @@ func TestEarlyMediaIsHeardBeforeTheAnswer(t *testing.T) {
 		early := make(chan media.Leg, 4)
 		out := dial(within(t), client, sip.Outgoing{Target: far.target(), EarlyMedia: func(l media.Leg) { early <- l }})
 		invite := far.expectRequest("INVITE")
-		mustContain(t, invite, "Supported: timer, 100rel\r\n")
+		mustContain(t, invite, "Supported: timer, 100rel")
 		far.reply(invite, "183 Session Progress", "a", far.offer("8"), reliably, "RSeq: 7")
 		var leg media.Leg
 		select {

@@ -112,6 +112,7 @@ func TestKeepAlivesAndUnknownRequests(t *testing.T) {
 		m := p.expect("SIP/2.0 200")
 		mustContain(t, m, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS", "Accept: application/sdp")
 		for method, want := range map[string]string{"REGISTER": "405", "REFER": "405", "PUBLISH": "405", "DANCE": "501"} {
+			p.toTag = ""
 			p.send(method, "")
 			mustContain(t, p.expect("SIP/2.0 "+want), "Allow: INVITE")
 		}

@@ -113,7 +113,7 @@ func (c *Call) takeReanswer(res *sip.Response) string {
 // complete adds to an INVITE or UPDATE within the dialog what both have.
 func (c *Call) complete(req *sip.Request) {
 	req.AppendHeader(c.dlg.contact())
-	req.AppendHeader(sip.NewHeader("Allow", allow))
+	req.AppendHeader(sip.NewHeader("Allow", allowed(c.transfers != nil)))
 	req.AppendHeader(sip.NewHeader("User-Agent", c.ep.cfg.UserAgent))
 	for _, h := range c.session.propose() {
 		req.AppendHeader(h)

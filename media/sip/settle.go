@@ -18,7 +18,11 @@ func (c *Call) settle() {
 		}
 		defer c.out.tx.Terminate()
 	}
-	if !c.answered() || c.cause == CauseRemoteBye {
+	if !c.answered() {
+		return
+	}
+	c.finishTransfer()
+	if c.cause == CauseRemoteBye || c.cause == CauseTransferred {
 		return
 	}
 	if c.unacked != nil && c.cause != CauseAckTimeout && c.cause != CauseTransport {

@@ -3,6 +3,7 @@ package sip
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -41,6 +43,10 @@ type Outgoing struct {
 	// EarlyMedia, if set, is told the leg as soon as the callee may be heard before it has
 	// answered, and again for each other phone of a forked call. It must not block either.
 	LateOffer bool // leave the offer to the callee, and answer it in PRACK or ACK
+
+	Transfer   func(*Transfer) // as TransferHandler has it; nil: refused
+	Replaces   *Replaces       // the callee's dialog that this call is to take over (RFC 3891)
+	ReferredBy string          // on whose behalf (RFC 3892): Transfer.ReferredBy
 }
 
 // RejectedError is a callee's refusal.
@@ -58,6 +64,8 @@ type outgoing struct {
 	progress    func(int)
 	earlyMedia  func(media.Leg)
 	lateOffer   bool
+	replaces    *Replaces
+	referredBy  string
 	early       map[string]*early // by To tag
 	ptime       time.Duration
 	patience    time.Duration
@@ -161,8 +169,11 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
 		return nil, err
 	}
-	c.auth.login, c.offers = to.Login, c.codecs
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4)}
+	c.auth.login, c.offers, c.transfers = to.Login, c.codecs, to.Transfer
+	if strings.ContainsFunc(to.ReferredBy, unicode.IsControl) || to.Replaces != nil && strings.ContainsFunc(to.Replaces.String(), unicode.IsControl) {
+		return nil, errors.New("sip: dial: a control character in a header")
+	}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, replaces: to.Replaces, referredBy: to.ReferredBy, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4)}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
 	}
@@ -267,6 +278,10 @@ func (c *Call) dial() string {
 		case o := <-c.errands.results:
 			c.pracked(o)
 		case cmd := <-c.commands:
+			if cmd.op == opReplaced {
+				cmd.reply <- reply{}
+				return CauseReplaced
+			}
 			cmd.reply <- reply{err: errState} // nobody has the call yet
 		}
 	}
@@ -276,6 +291,13 @@ func (c *Call) dial() string {
 func (c *Call) sendInvite() error {
 	req := c.dlg.request(sip.INVITE, c.dlg.next())
 	c.complete(req)
+	if c.out.replaces != nil {
+		req.AppendHeader(sip.NewHeader("Replaces", c.out.replaces.String()))
+		req.AppendHeader(sip.NewHeader("Require", "replaces"))
+	}
+	if c.out.referredBy != "" {
+		req.AppendHeader(sip.NewHeader("Referred-By", c.out.referredBy))
+	}
 	c.auth.prove(req)
 	if !c.out.lateOffer {
 		describes(req, c.local.offer(c.codecs, c.out.ptime))

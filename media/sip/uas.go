@@ -161,6 +161,7 @@ func (c *Call) answer(to chan reply) (cause string) {
 		}
 		return fail(CauseTransport, err)
 	}
+	c.takeOver()
 	if c.lateOffer {
 		c.late = to
 		return ""
@@ -187,7 +188,7 @@ func (c *Call) accept(req *sip.Request, tx *sip.ServerTx, body []byte) error {
 
 // ok is a 200 to INVITE or UPDATE.
 func (c *Call) ok(req *sip.Request, body []byte) *sip.Response {
-	res := c.ep.response(req, sip.StatusOK, c.dlg.contact(), sip.NewHeader("Allow", allow))
+	res := c.ep.response(req, sip.StatusOK, c.dlg.contact(), sip.NewHeader("Allow", allowed(c.transfers != nil)))
 	for _, h := range c.session.accept(req) {
 		res.AppendHeader(h)
 	}

@@ -67,9 +67,9 @@ type Call struct {
 
 	// The rest belongs to the owner, run.
 	auth        credentials
-	session     session
+	session     sessionTimer
 	errands     errands
-	peer        peer          // what the other side can do
+	takesUpdate bool          // the other side says that it does
 	offers      []media.Codec // what re-INVITEs of ours offer
 	transfer    *Transfer     // the last REFER of the other side
 	refers      int           // of its
@@ -104,7 +104,7 @@ func newCall(ep *endpoint) *Call {
 		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
 		cancelled: make(chan struct{}, 1),
 		timeout:   stoppedTimer(),
-		session:   newSession(&ep.cfg), errands: newErrands(),
+		session:   newSessionTimer(&ep.cfg), errands: newErrands(),
 	}
 }
 
@@ -232,7 +232,11 @@ func (c *Call) talk() string {
 		case <-c.ep.stopping:
 			cause = CauseShutdown
 		case ev := <-c.inbox:
-			cause = c.request(ev)
+			if c.out != nil && tagOf(ev.req.From()) != tagOf(&c.dlg.to) { // another phone's that rang, too
+				c.strange(ev)
+				break
+			}
+			cause = c.request(c.state(), &c.dlg, ev)
 		case res := <-c.out.repeated():
 			c.acceptedAgain(res)
 		case <-c.session.timer.C:
@@ -256,49 +260,14 @@ func (c *Call) talk() string {
 	}
 }
 
-// request answers one request within the established dialog.
-func (c *Call) request(ev event) string {
-	if ev.tx == nil {
-		return c.acknowledged(ev.req)
-	}
-	if c.out != nil && tagOf(ev.req.From()) != tagOf(&c.dlg.to) { // another phone's that rang, too
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusCallTransactionDoesNotExists))
-		return ""
-	}
-	if ev.req.Method == sip.BYE {
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		return c.leaving()
-	}
-	if !c.dlg.inOrder(ev.req) {
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
-		return ""
-	}
-	c.learn(ev.req)
-	switch ev.req.Method {
-	case sip.INVITE, sip.UPDATE:
-		return c.renegotiate(ev)
-	case sip.PRACK:
-		c.prack(ev)
-		return ""
-	case sip.REFER:
-		c.referred(ev)
-		return ""
-	case sip.NOTIFY:
-		c.notified(ev)
-		return ""
-	default:
-		c.answerInfo(ev)
-		return ""
-	}
-}
-
 // answerInfo accepts an INFO with nothing in it, which some send as a keep-alive.
-func (c *Call) answerInfo(ev event) {
+func (c *Call) answerInfo(ev event) string {
 	status := sip.StatusOK
 	if len(ev.req.Body()) > 0 {
 		status = sip.StatusUnsupportedMediaType
 	}
 	_ = ev.tx.Respond(c.ep.response(ev.req, status))
+	return ""
 }
 
 // over is the call's end for everybody but the signalling.

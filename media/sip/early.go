@@ -190,52 +190,36 @@ func (c *Call) settleMedia(f *early, res *sip.Response) (answer []byte, err erro
 
 // requestBeforeAnswer answers a request of a callee that has not answered yet.
 func (c *Call) requestBeforeAnswer(ev event) {
-	if ev.tx == nil {
-		return
-	}
 	f := c.out.early[tagOf(ev.req.From())]
-	refuse := func(status int, headers ...sip.Header) {
-		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
-	}
-	if f == nil {
-		refuse(sip.StatusCallTransactionDoesNotExists)
-		return
-	}
-	if !f.dlg.inOrder(ev.req) {
-		refuse(sip.StatusInternalServerError)
-		return
-	}
-	switch ev.req.Method {
-	case sip.INFO:
-		c.answerInfo(ev)
-	case sip.INVITE: // ours is open (RFC 3261 section 14.2)
-		refuse(sip.StatusRequestPending)
-	case sip.UPDATE:
-		c.updateBeforeAnswer(f, ev, refuse)
+	switch {
+	case f == nil:
+		c.strange(ev)
+	case f.answered:
+		c.request(stateAgreed, &f.dlg, ev)
 	default:
-		refuse(sip.StatusCallTransactionDoesNotExists)
+		c.request(stateDialled, &f.dlg, ev)
 	}
 }
 
 // updateBeforeAnswer takes an UPDATE, which may change what a reliable 18x agreed on.
-func (c *Call) updateBeforeAnswer(f *early, ev event, refuse func(int, ...sip.Header)) {
+func (c *Call) updateBeforeAnswer(ev event) string {
+	f := c.out.early[tagOf(ev.req.From())]
+	refuse := func(status int, headers ...sip.Header) string {
+		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
+		return ""
+	}
 	body, isSDP := sdpBody(ev.req)
+	if !isSDP {
+		return refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+	}
 	var answer []byte
-	switch {
-	case !isSDP:
-		refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
-		return
-	case body != nil && !f.answered: // our offer is open (RFC 3311 section 5.2)
-		refuse(sip.StatusRequestPending)
-		return
-	case body != nil:
+	if body != nil {
 		s, err := parseStream(body, c.codecs)
 		if err == nil {
 			err = c.configure(s, false)
 		}
 		if err != nil {
-			refuse(sip.StatusNotAcceptableHere)
-			return
+			return refuse(sip.StatusNotAcceptableHere)
 		}
 		f.stream, answer = s, c.local.answer(s)
 	}
@@ -245,6 +229,7 @@ func (c *Call) updateBeforeAnswer(f *early, ev event, refuse func(int, ...sip.He
 		describes(res, answer)
 	}
 	_ = ev.tx.Respond(res)
+	return ""
 }
 
 // inOrder notes a request's sequence number; false if it is older than one that was seen

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -315,21 +316,12 @@ func (e *endpoint) send(req *sip.Request, again func()) (*sip.ClientTx, error) {
 	return tx, nil
 }
 
-// peer is what the other side says that it can do.
-type peer struct {
-	update, timer, reliable bool
-}
-
-// learn notes what a message of the other side's says of it; what it does not mention stays.
+// learn notes what a message of the other side's says of it; one that does not say changes
+// nothing.
 func (c *Call) learn(m sip.Message) {
 	if methods := values(m, "Allow"); len(methods) > 0 {
-		c.peer.update = false
-		for _, method := range methods {
-			c.peer.update = c.peer.update || strings.EqualFold(method, string(sip.UPDATE))
-		}
+		c.takesUpdate = slices.ContainsFunc(methods, func(m string) bool { return strings.EqualFold(m, string(sip.UPDATE)) })
 	}
-	c.peer.timer = c.peer.timer || supports(m, "timer")
-	c.peer.reliable = c.peer.reliable || supports(m, "100rel")
 }
 
 // seconds reads the number that a header's value begins with.

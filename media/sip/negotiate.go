@@ -52,9 +52,6 @@ func (c *Call) renegotiate(ev event) string {
 	}
 	invite := ev.req.Method == sip.INVITE
 	body, isSDP := sdpBody(ev.req)
-	if (invite || body != nil) && (c.lateOffer || c.offering()) { // section 14.2, RFC 3311 section 5.2
-		return refuse(sip.StatusRequestPending)
-	}
 	if res := c.ep.tooShort(ev.req); res != nil {
 		_ = ev.tx.Respond(res)
 		return ""

@@ -76,7 +76,7 @@ func (r *reliable) stop() {
 
 // prack takes the acknowledgement of a reliable 18x. An offer in it comes while the one of
 // the INVITE is open, and is refused.
-func (c *Call) prack(ev event) {
+func (c *Call) prack(ev event) string {
 	status := sip.StatusOK
 	rack, ok := parseRAck(ev.req)
 	switch r := c.reliable; {
@@ -92,6 +92,7 @@ func (c *Call) prack(ev event) {
 		}
 	}
 	_ = ev.tx.Respond(c.ep.response(ev.req, status))
+	return ""
 }
 
 // rAck names the response that a PRACK is for (section 7.2).

@@ -118,9 +118,10 @@ func (r *referral) due() <-chan time.Time {
 }
 
 // notified takes the news of a transfer that we asked for (RFC 3515 section 2.4.5).
-func (c *Call) notified(ev event) {
-	refuse := func(status int, headers ...sip.Header) {
+func (c *Call) notified(ev event) string {
+	refuse := func(status int, headers ...sip.Header) string {
 		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
+		return ""
 	}
 	var event, state string
 	if v := values(ev.req, "Event", "o"); len(v) > 0 {
@@ -133,14 +134,11 @@ func (c *Call) notified(ev event) {
 	over := strings.EqualFold(strings.TrimSpace(state), "terminated")
 	switch {
 	case !strings.EqualFold(strings.TrimSpace(event), "refer"): // RFC 6665 section 4.1.3
-		refuse(489, sip.NewHeader("Allow-Events", "refer"))
-		return
+		return refuse(489, sip.NewHeader("Allow-Events", "refer"))
 	case c.referral == nil || c.referral.cseq == 0:
-		refuse(sip.StatusCallTransactionDoesNotExists)
-		return
+		return refuse(sip.StatusCallTransactionDoesNotExists)
 	case !ok && !over:
-		refuse(sip.StatusBadRequest)
-		return
+		return refuse(sip.StatusBadRequest)
 	}
 	refuse(sip.StatusOK)
 	r := c.referral
@@ -156,6 +154,7 @@ func (c *Call) notified(ev event) {
 	case over:
 		c.referredTo(errUntold)
 	}
+	return ""
 }
 
 // leftBehind ends a referral with its call. One who accepted and then hung up has gone where

@@ -43,7 +43,7 @@ func ParseReplaces(value string) (Replaces, error) {
 		return r, fmt.Errorf("%w: %d bytes", errReplaces, len(value))
 	}
 	id, params, _ := strings.Cut(value, ";")
-	if r.CallID = strings.TrimSpace(id); !word(r.CallID) {
+	if r.CallID = strings.TrimSpace(id); !isWord(r.CallID) {
 		return Replaces{}, fmt.Errorf("%w: Call-ID", errReplaces)
 	}
 	seen := make(map[string]bool)
@@ -62,7 +62,7 @@ func ParseReplaces(value string) (Replaces, error) {
 		default:
 			continue
 		}
-		if seen[k] || !word(v) {
+		if seen[k] || !isWord(v) {
 			return Replaces{}, fmt.Errorf("%w: %s", errReplaces, k)
 		}
 		seen[k], *tag = true, v
@@ -73,8 +73,8 @@ func ParseReplaces(value string) (Replaces, error) {
 	return r, nil
 }
 
-// word says that s may be a Call-ID or a tag: printable, and nothing that separates.
-func word(s string) bool {
+// isWord says that s may be a Call-ID or a tag: printable, and nothing that separates.
+func isWord(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f || c == ',' || c == ';' {
 			return false

@@ -127,12 +127,8 @@ func (c *Call) declineLate(ev event) bool {
 	if ev.tx == nil {
 		return false
 	}
-	if ev.req.Method == sip.BYE {
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		return true
-	}
-	_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusCallTransactionDoesNotExists))
-	return false
+	c.request(stateOver, &c.dlg, ev)
+	return ev.req.Method == sip.BYE
 }
 
 func (c *Call) step() *time.Timer { return time.NewTimer(64 * c.ep.cfg.T1) }

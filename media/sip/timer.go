@@ -15,8 +15,8 @@ const statusIntervalTooSmall = 422
 // shorter than this is taken to be this long.
 const minRefresh = 10 * time.Second
 
-// session is the session timer of a call (RFC 4028).
-type session struct {
+// sessionTimer is the session timer of a call (RFC 4028).
+type sessionTimer struct {
 	offered time.Duration // what we ask for: Config.SessionExpires, more once told so
 	floor   time.Duration // Config.MinSE
 	minSE   time.Duration // the largest Min-SE that the other side named
@@ -29,8 +29,8 @@ type session struct {
 	asked    bool // a refresh of ours is in line
 }
 
-func newSession(cfg *Config) session {
-	return session{offered: cfg.SessionExpires, floor: cfg.MinSE, timer: stoppedTimer()}
+func newSessionTimer(cfg *Config) sessionTimer {
+	return sessionTimer{offered: cfg.SessionExpires, floor: cfg.MinSE, timer: stoppedTimer()}
 }
 
 // tooShort gives the answer to a request whose interval is below ours (section 9), if it is
@@ -46,7 +46,7 @@ func (e *endpoint) tooShort(req *sip.Request) *sip.Response {
 // accept agrees on a timer in the 2xx to a session refresh request (section 9, table 2) and
 // gives the headers that say so. Who is asked to choose chooses this side: then it depends on
 // us whether the call lives.
-func (s *session) accept(req *sip.Request) []sip.Header {
+func (s *sessionTimer) accept(req *sip.Request) []sip.Header {
 	out := []sip.Header{sip.NewHeader("Supported", supported)}
 	s.heed(req)
 	interval, refresher, asked := sessionExpires(req)
@@ -72,7 +72,7 @@ func (s *session) accept(req *sip.Request) []sip.Header {
 
 // propose gives the headers of a session refresh request (sections 7.1 and 7.4): the first
 // leaves the choice of the refresher to the other side, later ones keep it.
-func (s *session) propose() []sip.Header {
+func (s *sessionTimer) propose() []sip.Header {
 	interval, role := max(s.offered, s.minSE), ""
 	if s.interval > 0 {
 		interval = max(s.interval, s.minSE)
@@ -90,7 +90,7 @@ func (s *session) propose() []sip.Header {
 
 // accepted starts what a 2xx to a session refresh request of ours agreed to (section 7.2). A
 // side that names no refresher leaves it to us; one that names no interval has no timer.
-func (s *session) accepted(res *sip.Response) {
+func (s *sessionTimer) accepted(res *sip.Response) {
 	interval, refresher, ok := sessionExpires(res)
 	if !ok {
 		interval = 0
@@ -99,7 +99,7 @@ func (s *session) accepted(res *sip.Response) {
 }
 
 // raise takes a 422: the interval to ask for from now on. False if it says nothing new.
-func (s *session) raise(res *sip.Response) bool {
+func (s *sessionTimer) raise(res *sip.Response) bool {
 	had := max(s.offered, s.interval, s.minSE)
 	s.heed(res)
 	s.refused++
@@ -107,7 +107,7 @@ func (s *session) raise(res *sip.Response) bool {
 }
 
 // heed notes the other side's Min-SE; every later request honours the largest (section 7.4).
-func (s *session) heed(m sip.Message) {
+func (s *sessionTimer) heed(m sip.Message) {
 	if v := values(m, "Min-SE"); len(v) > 0 {
 		if d, _, ok := seconds(v[0]); ok {
 			s.minSE = max(s.minSE, d)
@@ -117,7 +117,7 @@ func (s *session) heed(m sip.Message) {
 
 // start begins an interval: the refresher is up at its half, the other side gives up 32 s
 // or a third of it before its end, whichever is less (section 10).
-func (s *session) start(interval time.Duration, ours bool) {
+func (s *sessionTimer) start(interval time.Duration, ours bool) {
 	s.asked = false
 	s.timer.Stop()
 	if interval == 0 {
@@ -133,7 +133,7 @@ func (s *session) start(interval time.Duration, ours bool) {
 	}
 }
 
-func (s *session) expires(interval time.Duration, role string) sip.Header {
+func (s *sessionTimer) expires(interval time.Duration, role string) sip.Header {
 	value := fmt.Sprint(int64(interval / time.Second))
 	if role != "" {
 		value += ";refresher=" + role
@@ -183,7 +183,7 @@ func (c *Call) sessionDue() string {
 // refresh sends a session refresh request: UPDATE without an offer to whom understands it,
 // else an INVITE with the description that stands (section 7.4).
 func (c *Call) refresh() {
-	if err := c.want(c.refreshBy(c.peer.update)); err != nil {
+	if err := c.want(c.refreshBy(c.takesUpdate)); err != nil {
 		c.session.again()
 	}
 }
@@ -211,7 +211,7 @@ func (c *Call) refreshBy(update bool) *errand {
 			}
 			return ""
 		case update && (res.StatusCode == sip.StatusMethodNotAllowed || res.StatusCode == sip.StatusNotImplemented):
-			c.peer.update = false
+			c.takesUpdate = false
 			c.refresh()
 			return ""
 		}
@@ -226,7 +226,7 @@ func (c *Call) refreshBy(update bool) *errand {
 }
 
 // again has a refused refresh tried anew before the session is given up.
-func (s *session) again() {
+func (s *sessionTimer) again() {
 	s.asked = false
 	s.timer.Reset(max(0, min(s.interval/10, time.Until(s.deadline))))
 }

@@ -111,9 +111,10 @@ func (t *Transfer) put(cmd command) error {
 }
 
 // referred takes a REFER within the dialog.
-func (c *Call) referred(ev event) {
-	refuse := func(status int, headers ...sip.Header) {
+func (c *Call) referred(ev event) string {
+	refuse := func(status int, headers ...sip.Header) string {
 		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
+		return ""
 	}
 	to := ev.req.GetHeaders("Refer-To")
 	if len(to) == 0 {
@@ -121,26 +122,20 @@ func (c *Call) referred(ev event) {
 	}
 	switch {
 	case c.transfers == nil:
-		refuse(sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow))
-		return
+		return refuse(sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow))
 	case len(to) != 1: // RFC 3515 section 2.4.2
-		refuse(sip.StatusBadRequest)
-		return
+		return refuse(sip.StatusBadRequest)
 	case c.transfer != nil && c.transfer.state != told:
-		refuse(sip.StatusInternalServerError, soon())
-		return
+		return refuse(sip.StatusInternalServerError, soon())
 	}
 	ref, err := parseReferTo(to[0].Value())
 	switch {
 	case errors.Is(err, errScheme):
-		refuse(416)
-		return
+		return refuse(416)
 	case errors.Is(err, errMethod):
-		refuse(sip.StatusForbidden)
-		return
+		return refuse(sip.StatusForbidden)
 	case err != nil:
-		refuse(sip.StatusBadRequest)
-		return
+		return refuse(sip.StatusBadRequest)
 	}
 	t := &Transfer{call: c, ref: ref, ev: ev, expiry: time.NewTimer(32 * c.ep.cfg.T1)}
 	if by := values(ev.req, "Referred-By", "b"); len(by) > 0 {
@@ -159,6 +154,7 @@ func (c *Call) referred(ev event) {
 	c.transfer = t
 	handle := c.transfers
 	c.ep.wg.Go(func() { handle(t) })
+	return ""
 }
 
 // decide answers a REFER.

@@ -71,7 +71,7 @@ func (c *Call) ring() string {
 			c.refuse(sip.StatusServiceUnavailable, c.ep.cfg.RetryAfter)
 			return CauseShutdown
 		case ev := <-c.inbox:
-			if cause := c.earlyRequest(ev); cause != "" {
+			if cause := c.request(stateRinging, &c.dlg, ev); cause != "" {
 				return cause
 			}
 		case cmd := <-c.commands:
@@ -99,29 +99,6 @@ func (c *Call) earlyCommand(cmd command) (cause string, left bool) {
 		cmd.reply <- reply{}
 		return CauseLocal, true
 	}
-}
-
-// earlyRequest answers a request that comes before the answer.
-func (c *Call) earlyRequest(ev event) string {
-	switch {
-	case ev.tx == nil: // a stray ACK
-	case ev.req.Method == sip.BYE: // RFC 3261 section 15.1.2
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		c.refuse(sip.StatusRequestTerminated, 0)
-		return CauseRemoteBye
-	case !c.dlg.inOrder(ev.req):
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
-	case ev.req.Method == sip.PRACK:
-		c.prack(ev)
-	case ev.req.Method == sip.INFO:
-		c.answerInfo(ev)
-	case ev.req.Method == sip.UPDATE && len(ev.req.Body()) == 0:
-		c.dlg.retarget(ev.req)
-		_ = ev.tx.Respond(c.ok(ev.req, nil))
-	default: // an offer while one is open (section 14.2, RFC 3311 section 5.2)
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError, soon()))
-	}
-	return ""
 }
 
 // refuse gives the INVITE its final answer; sipgo repeats it until the ACK.

@@ -378,7 +378,7 @@ func TestTheCalleeChangesTheCallBeforeItAnswers(t *testing.T) {
 		{"INVITE", "a", far.offer("8"), "SIP/2.0 491"},
 		{"INFO", "a", "", "SIP/2.0 200"},
 		{"PRACK", "a", "", "SIP/2.0 400"}, // for nothing
-		{"BYE", "a", "", "SIP/2.0 481"}, // not the callee's to send yet (RFC 3261 section 15)
+		{"BYE", "a", "", "SIP/2.0 481"},   // not the callee's to send yet (RFC 3261 section 15)
 	} {
 		far.cseq++
 		far.raw(far.request(invite, step.method, step.tag, far.cseq, step.body))

@@ -10,8 +10,11 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// maxForks bounds the early dialogs of one INVITE of ours.
-const maxForks = 16
+// Bounds on the early dialogs of one INVITE of ours, and on the reliable 18x of each.
+const (
+	maxForks  = 16
+	maxPracks = 64
+)
 
 var errNoDescription = errors.New("no session description in it")
 
@@ -23,6 +26,7 @@ type early struct {
 	stream   *stream // what it described last
 	answered bool    // reliably, so that another offer may follow
 	proofs   int
+	pracks   int // sent
 }
 
 // progress takes a provisional response. A reliable one is acknowledged, once and in order
@@ -90,7 +94,7 @@ func (f *early) order(res *sip.Response) (rseq uint32, reliable, inOrder bool) {
 		return 0, true, false
 	}
 	n, err := strconv.ParseUint(v[0], 10, 32)
-	if err != nil || n == 0 || f.rseq != 0 && uint32(n) != f.rseq+1 {
+	if err != nil || n == 0 || f.rseq != 0 && uint32(n) != f.rseq+1 || f.pracks == maxPracks {
 		return 0, true, false
 	}
 	f.rseq = uint32(n)
@@ -123,6 +127,7 @@ func (c *Call) preview(f *early, res *sip.Response, reliable bool) (answer []byt
 
 // acknowledgeEarly sends the PRACK for a reliable 18x.
 func (c *Call) acknowledgeEarly(f *early, of rAck, answer []byte) {
+	f.pracks++
 	req := f.dlg.request(sip.PRACK, f.dlg.next())
 	req.AppendHeader(sip.NewHeader("RAck", fmt.Sprintf("%d %d INVITE", of.rseq, of.cseq)))
 	if answer != nil {

@@ -104,7 +104,7 @@ func newCall(ep *endpoint) *Call {
 		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
 		cancelled: make(chan struct{}, 1),
 		timeout:   stoppedTimer(),
-		session:   newSessionTimer(&ep.cfg), errands: newErrands(),
+		session:   newSessionTimer(ep), errands: newErrands(),
 	}
 }
 

@@ -30,7 +30,7 @@ func TestWeHoldAndResume(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, network string) {
 		d := make(desk, 1)
-		s := start(t, d, func(c *sip.Config) { c.MediaTimeout = 300 * time.Millisecond })
+		s := start(t, d, func(c *sip.Config) { c.MediaTimeout = 1500 * time.Millisecond })
 		p := newPhone(t, network, s.addr(network))
 		call, ok := taken(t, p, d, p.offer("8 0 96", "a=rtpmap:96 telephone-event/8000")+"m=image 9 udptl t38\r\n")
 		held := holding(t, call)
@@ -55,7 +55,7 @@ func TestWeHoldAndResume(t *testing.T) {
 		p.send("INVITE", "")
 		mustContain(t, p.expect("SIP/2.0 200"), "a=sendonly\r\n")
 		p.send("ACK", p.offer("8", "a=recvonly"))
-		<-time.After(400 * time.Millisecond) // and owes no packet
+		<-time.After(1700 * time.Millisecond) // and owes no packet
 		alive(t, call)
 		resumed := resuming(t, call)
 		m = p.expect("INVITE ")

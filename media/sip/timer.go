@@ -17,10 +17,11 @@ const minRefresh = 10 * time.Second
 
 // sessionTimer is the session timer of a call (RFC 4028).
 type sessionTimer struct {
-	offered time.Duration // what we ask for: Config.SessionExpires, more once told so
-	floor   time.Duration // Config.MinSE
-	minSE   time.Duration // the largest Min-SE that the other side named
-	refused int           // 422s
+	supported string        // what else we say that we can do
+	offered   time.Duration // what we ask for: Config.SessionExpires, more once told so
+	floor     time.Duration // Config.MinSE
+	minSE     time.Duration // the largest Min-SE that the other side named
+	refused   int           // 422s
 
 	interval time.Duration // as agreed; zero: the session does not expire
 	ours     bool          // this side refreshes
@@ -29,8 +30,8 @@ type sessionTimer struct {
 	asked    bool // a refresh of ours is in line
 }
 
-func newSessionTimer(cfg *Config) sessionTimer {
-	return sessionTimer{offered: cfg.SessionExpires, floor: cfg.MinSE, timer: stoppedTimer()}
+func newSessionTimer(e *endpoint) sessionTimer {
+	return sessionTimer{supported: e.supported(), offered: e.cfg.SessionExpires, floor: e.cfg.MinSE, timer: stoppedTimer()}
 }
 
 // tooShort gives the answer to a request whose interval is below ours (section 9), if it is
@@ -47,7 +48,7 @@ func (e *endpoint) tooShort(req *sip.Request) *sip.Response {
 // gives the headers that say so. Who is asked to choose chooses this side: then it depends on
 // us whether the call lives.
 func (s *sessionTimer) accept(req *sip.Request) []sip.Header {
-	out := []sip.Header{sip.NewHeader("Supported", supported)}
+	out := []sip.Header{sip.NewHeader("Supported", s.supported)}
 	s.heed(req)
 	interval, refresher, asked := sessionExpires(req)
 	understood := supports(req, "timer")
@@ -81,7 +82,7 @@ func (s *sessionTimer) propose() []sip.Header {
 			role = "uac"
 		}
 	}
-	out := []sip.Header{sip.NewHeader("Supported", supported), s.expires(interval, role)}
+	out := []sip.Header{sip.NewHeader("Supported", s.supported), s.expires(interval, role)}
 	if s.minSE > 0 {
 		out = append(out, minSE(s.minSE))
 	}

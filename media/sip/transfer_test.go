@@ -65,6 +65,7 @@ func TestTheOtherSideTransfersItsPartner(t *testing.T) {
 		p := newPhone(t, network, s.addr(network))
 		call, ok := taken(t, p, d.desk, p.offer("0"))
 		mustContain(t, header(ok, "Allow"), "REFER")
+		mustContain(t, header(ok, "Supported"), "replaces")
 		p.refer(`"Bob" <sip:200@example.com;x=y?Subject=hi>`, "Referred-By: <sip:ada@example.com>")
 		w := d.wish(t)
 		if w.Target() != "sip:200@example.com;x=y" || w.ReferredBy() != "<sip:ada@example.com>" || w.Call() != call || w.Replaces() != nil || w.Consulted() != nil {

@@ -260,7 +260,8 @@ func (c *Call) dial() string {
 			return CauseTransport
 		case <-silence.first.C:
 			if c.dlg.transport == "UDP" {
-				c.ep.wg.Go(func() { silence.sound(c.dlg.peer) })
+				this, peer := silence, c.dlg.peer // another INVITE has another silence
+				c.ep.wg.Go(func() { this.sound(peer) })
 			}
 		case c.out.err = <-silence.fate:
 			return CauseTransport

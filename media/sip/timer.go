@@ -27,7 +27,8 @@ type sessionTimer struct {
 	ours     bool          // this side refreshes
 	deadline time.Time     // when to give the session up
 	timer    *time.Timer
-	asked    bool // a refresh of ours is in line
+	asked    bool          // a refresh of ours is in line
+	tried    bool          // one was, in this interval
 }
 
 func newSessionTimer(e *endpoint) sessionTimer {
@@ -119,7 +120,7 @@ func (s *sessionTimer) heed(m sip.Message) {
 // start begins an interval: the refresher is up at its half, the other side gives up 32 s
 // or a third of it before its end, whichever is less (section 10).
 func (s *sessionTimer) start(interval time.Duration, ours bool) {
-	s.asked = false
+	s.asked, s.tried = false, false
 	s.timer.Stop()
 	if interval == 0 {
 		s.interval = 0
@@ -170,12 +171,15 @@ func (c *Call) sessionDue() string {
 	if s.interval == 0 {
 		return ""
 	}
-	if left <= 0 {
+	if left <= 0 && (!s.ours || s.tried) {
 		return CauseSessionExpired
+	}
+	if left <= 0 { // this machine slept: the other side's patience is not over yet
+		left = s.interval / 3
 	}
 	s.timer.Reset(left)
 	if s.ours && !s.asked {
-		s.asked = true
+		s.asked, s.tried = true, true
 		c.refresh()
 	}
 	return ""

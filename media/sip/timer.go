@@ -27,8 +27,8 @@ type sessionTimer struct {
 	ours     bool          // this side refreshes
 	deadline time.Time     // when to give the session up
 	timer    *time.Timer
-	asked    bool          // a refresh of ours is in line
-	tried    bool          // one was, in this interval
+	asked    bool // a refresh of ours is in line
+	tried    bool // one was, in this interval
 }
 
 func newSessionTimer(e *endpoint) sessionTimer {

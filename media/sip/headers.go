@@ -249,6 +249,12 @@ func reason(status int) string {
 		return "Trying"
 	case 180:
 		return "Ringing"
+	case 181:
+		return "Call Is Being Forwarded"
+	case 182:
+		return "Queued"
+	case 183:
+		return "Session Progress"
 	case 416:
 		return "Unsupported URI Scheme"
 	case 420:
@@ -261,6 +267,8 @@ func reason(status int) string {
 		return "Call/Transaction Does Not Exist"
 	case 482:
 		return "Loop Detected"
+	case 484:
+		return "Address Incomplete"
 	case 486:
 		return "Busy Here"
 	case 487:
@@ -275,6 +283,8 @@ func reason(status int) string {
 		return "Server Internal Error"
 	case 505:
 		return "Version Not Supported"
+	case 600:
+		return "Busy Everywhere"
 	case 603:
 		return "Decline"
 	}

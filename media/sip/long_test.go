@@ -47,7 +47,13 @@ func TestALongCallWithTheShortestSession(t *testing.T) {
 	peer := exec.CommandContext(ctx, "sipp", s.udp.String(), "-sf", file, "-t", "u1", "-i", "127.0.0.1", "-p", freePort(t), "-mi", "127.0.0.1",
 		"-mp", freePort(t), "-rtp_echo", "-s", "100", "-m", "1", "-nostdin", "-trace_msg", "-message_file", filepath.Join(dir, "ladder"))
 	peer.Dir = dir
-	ended := result(func() error { out, err := peer.CombinedOutput(); _ = out; return err })
+	ended := result(func() error {
+		out, err := peer.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out[max(0, len(out)-4000):])
+		}
+		return nil
+	})
 	call := d.next(t)
 	leg, err := call.Answer(within(t))
 	if err != nil {

@@ -3,6 +3,7 @@ package sip_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -195,6 +196,36 @@ func TestOneWhoIsBusyWithAnotherInviteIsAskedAgain(t *testing.T) {
 	if err := <-held; err != nil {
 		t.Error(err)
 	}
+	p.hangup(call)
+}
+
+func TestAnInviteBeforeTheFirstIsAnsweredIsToComeBack(t *testing.T) {
+	t.Parallel()
+	d := make(desk, 1)
+	s := start(t, d)
+	p := newPhone(t, "UDP", s.udp)
+	p.send("INVITE", p.offer("0"))
+	call := d.next(t)
+	must(t, call.Ring())
+	if call.Hold(within(t)) == nil || call.Refer(within(t), sip.Referral{Target: "sip:1@h"}) == nil {
+		t.Error("a call that only rings was held, or sent elsewhere")
+	}
+	_, p.toTag, _ = strings.Cut(header(p.expect("SIP/2.0 180"), "To"), "tag=")
+	p.cseq++
+	p.send("INVITE", p.offer("0"))
+	m := p.expect("SIP/2.0 500") // RFC 3261 section 14.2
+	after := 0
+	if _, err := fmt.Sscan(header(m, "Retry-After"), &after); err != nil || after < 1 || after > 10 {
+		t.Errorf("Retry-After: %s", header(m, "Retry-After"))
+	}
+	p.send("ACK", "")
+	if _, err := call.Answer(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	p.expect("SIP/2.0 200")
+	p.cseq--
+	p.send("ACK", "")
+	p.cseq++
 	p.hangup(call)
 }
 

@@ -94,10 +94,13 @@ func (c *Call) earlyCommand(cmd command) (cause string, left bool) {
 		return CauseRejected, true
 	case opAnswer:
 		return c.answer(cmd.reply), true
-	default:
+	case opHangup:
 		c.refuse(sip.StatusTemporarilyUnavailable, 0)
 		cmd.reply <- reply{}
 		return CauseLocal, true
+	default:
+		cmd.reply <- reply{err: errState}
+		return "", false
 	}
 }
 

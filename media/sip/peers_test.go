@@ -204,8 +204,8 @@ func share(pcm []float32, hz float64) float64 {
 	return 2 * (re*re + im*im) / float64(len(pcm)) / power
 }
 
-// dialWithBaresip has a baresip that plays 1000 Hz call the server; params are of its account.
-func dialWithBaresip(t *testing.T, s *site, d desk, network, params string) *sip.Call {
+// dialWithBaresip has a baresip that plays 1000 Hz call the server; params are of its account, config is for its own.
+func dialWithBaresip(t *testing.T, s *site, d desk, network, params, config string) *sip.Call {
 	t.Helper()
 	baresip := program(t, "baresip")
 	modules, err := filepath.Glob("/usr/lib*/baresip/modules")
@@ -224,7 +224,7 @@ func dialWithBaresip(t *testing.T, s *site, d desk, network, params string) *sip
 	}
 	for name, text := range map[string]string{
 		"config": "module_path " + modules[0] + "\nsip_listen 127.0.0.1:0\naudio_source aufile," + speech + "\nrtp_ports 18000-18999\n" +
-			"module g711.so\nmodule aufile.so\nmodule_app account.so\nmodule_app menu.so\n",
+			"module g711.so\nmodule aufile.so\nmodule_app account.so\nmodule_app menu.so\n" + config,
 		"accounts": "<sip:ada@127.0.0.1;transport=" + strings.ToLower(network) + ">;regint=0;audio_codecs=PCMU,PCMA" + params + "\n",
 		"contacts": "",
 	} {
@@ -256,7 +256,7 @@ func TestBaresipCallsAndIsHeard(t *testing.T) {
 	overBoth(t, func(t *testing.T, network string) {
 		d := make(desk, 1)
 		s := start(t, d)
-		call := dialWithBaresip(t, s, d, network, "")
+		call := dialWithBaresip(t, s, d, network, "", "")
 		leg, err := call.Answer(within(t))
 		if err != nil {
 			t.Fatal(err)
@@ -278,7 +278,7 @@ func TestBaresipIsHeldResumedAndSentElsewhere(t *testing.T) {
 	overBoth(t, func(t *testing.T, network string) {
 		d := make(desk, 2)
 		s := start(t, d)
-		call := dialWithBaresip(t, s, d, network, ";100rel=yes")
+		call := dialWithBaresip(t, s, d, network, ";100rel=yes", "")
 		if err := call.Ring(); err != nil {
 			t.Fatal(err)
 		}
@@ -310,5 +310,45 @@ func TestBaresipIsHeldResumedAndSentElsewhere(t *testing.T) {
 		_ = call.Hangup(within(t)) // it may have hung up already
 		wait(t, "the first call's end", call.Done())
 		must(t, second.Hangup(within(t)))
+	})
+}
+
+// TestBaresipHoldsAndTransfersUs has a real peer do to us what this side can do to it.
+func TestBaresipHoldsAndTransfersUs(t *testing.T) {
+	t.Parallel()
+	program(t, "baresip")
+	overBoth(t, func(t *testing.T, network string) {
+		d := newSwitchboard()
+		s := start(t, d)
+		control := freePort(t)
+		call := dialWithBaresip(t, s, d.desk, network, "", "module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:"+control+"\n")
+		leg, err := call.Answer(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", "127.0.0.1:"+control)
+		if err != nil {
+			t.Skipf("baresip has no remote control: %v", err)
+		}
+		defer func() { _ = conn.Close() }()
+		tell := func(command, params string) { // a netstring of JSON
+			text := fmt.Sprintf(`{"command":%q,"params":%q}`, command, params)
+			_, _ = fmt.Fprintf(conn, "%d:%s,", len(text), text)
+		}
+		eventually(t, "baresip's voice", func() bool { return leg.Stats().PacketsIn > 10 })
+		tell("hold", "")
+		eventually(t, "silence", func() bool { return time.Since(leg.Stats().LastIn) > 100*time.Millisecond })
+		tell("resume", "")
+		heard := leg.Stats().PacketsIn
+		eventually(t, "baresip again", func() bool { return leg.Stats().PacketsIn > heard+10 })
+		tell("transfer", "sip:200@example.com")
+		w := d.wish(t)
+		if w.Target() != "sip:200@example.com" {
+			t.Errorf("to %q", w.Target())
+		}
+		must(t, w.Accept())
+		must(t, w.Progress(180))
+		must(t, w.Progress(200)) // it hangs up now
+		ended(t, call, sip.CauseTransferred)
 	})
 }

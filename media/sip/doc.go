@@ -28,5 +28,5 @@
 // the transaction exists, so that even a 487 that sipgo makes for a CANCEL carries it;
 // an in-dialog request goes over the connection the INVITE came by; messages longer
 // than 1300 bytes are sent over UDP where the INVITE used it. The whole list, with a test of
-// each, is in sipgo_test.go.
+// each, is in faults_test.go.
 package sip

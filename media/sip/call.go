@@ -17,17 +17,21 @@ import (
 
 // What ended a call: the values of Call.Ended.
 const (
-	CauseRemoteBye    = "remote_bye"    // the other side hung up
-	CauseLocal        = "local"         // Hangup
-	CauseCancelled    = "cancelled"     // the caller gave up before the answer
-	CauseRejected     = "rejected"      // Reject, or the callee refused
-	CauseNoAnswer     = "no_answer"     // nobody decided within RingTimeout
-	CauseAckTimeout   = "ack_timeout"   // the answer was never acknowledged
-	CauseMediaTimeout = "media_timeout" // no sign of life for MediaTimeout while talking, or HoldTimeout
-	CauseBadAnswer    = "bad_answer"    // the other side's answer could not be used
-	CauseNoPorts      = "no_ports"      // no RTP port was free
-	CauseTransport    = "transport"     // the message could not be delivered
-	CauseShutdown     = "shutdown"      // this side stopped
+	CauseRemoteBye      = "remote_bye"      // the other side hung up
+	CauseLocal          = "local"           // Hangup
+	CauseCancelled      = "cancelled"       // the caller gave up before the answer
+	CauseRejected       = "rejected"        // Reject, or the callee refused
+	CauseNoAnswer       = "no_answer"       // nobody decided within RingTimeout
+	CauseAckTimeout     = "ack_timeout"     // the answer was never acknowledged
+	CauseMediaTimeout   = "media_timeout"   // no sign of life for MediaTimeout while talking, or HoldTimeout
+	CauseBadAnswer      = "bad_answer"      // the other side's answer could not be used
+	CauseNoPorts        = "no_ports"        // no RTP port was free
+	CauseSessionExpired = "session_expired" // the session timer ran out: the other side, or its refusals, did not refresh it
+	CauseTransferred    = "transferred"     // the other side hung up after, or in the middle of, a transfer
+	CauseReplaced       = "replaced"        // another call took its place (RFC 3891)
+	CauseDialogLost     = "dialog_lost"     // the other side did not answer a request within the call, or knew it no longer
+	CauseTransport      = "transport"       // the message could not be delivered
+	CauseShutdown       = "shutdown"        // this side stopped
 )
 
 // ErrEnded is returned by what needs a live call.
@@ -43,9 +47,11 @@ type Call struct {
 	trunk        string
 	number, name string // of the caller
 	to           string
-	codecs       []media.Codec // allowed, the preferred one first
-	handler      Handler       // inbound only
-	out          *outgoing     // outbound only
+	codecs       []media.Codec   // allowed, the preferred one first
+	handler      Handler         // inbound only
+	transfers    func(*Transfer) // nil: REFER is refused
+	replaces     *Call           // that this one takes over
+	out          *outgoing       // outbound only
 
 	commands chan command
 	inbox    chan event // unbuffered: what is taken is answered
@@ -60,46 +66,35 @@ type Call struct {
 	inviteID inviteID   // guarded by ep.mu
 
 	// The rest belongs to the owner, run.
-	dlg        dialog
-	invite     *sip.Request
-	tx         *sip.ServerTx
-	cancelled  chan struct{}
-	offered    *stream // what the other side described last; nil before a late offer's answer
-	local      local
-	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
-	late       chan reply    // an Answer that waits for the answer in an ACK
-	lateOffer  bool          // the unacked 200 carried our offer
-	media      chan struct{} // closed when the session has ended
-	stopMedia  context.CancelFunc
-	timeout    *time.Timer // of media
-	mediaSince time.Time   // when the media clock last started: answer, hold or unhold
+	auth        credentials
+	session     sessionTimer
+	errands     errands
+	takesUpdate bool          // the other side says that it does
+	offers      []media.Codec // what re-INVITEs of ours offer
+	transfer    *Transfer     // the last REFER of the other side
+	refers      int           // of its
+	referral    *referral     // ours, until its outcome is known
+	transferred bool          // a transfer has succeeded
+	dlg         dialog
+	invite      *sip.Request
+	tx          *sip.ServerTx
+	cancelled   chan struct{}
+	offered     *stream // what the other side described last; nil before a late offer's answer
+	local       local
+	reliable    *reliable     // our 18x that waits, or waited, for its PRACK
+	unacked     *unacked      // a 200 to an INVITE that waits for its ACK
+	late        chan reply    // an Answer that waits for the answer in an ACK
+	lateOffer   bool          // the unacked 200 carried our offer
+	media       chan struct{} // closed when the session has ended
+	stopMedia   context.CancelFunc
+	timeout     *time.Timer // of media
+	mediaSince  time.Time   // when the media clock last started: answer, hold or unhold
 }
 
 // event is a request within the dialog; tx is nil for an ACK.
 type event struct {
 	req *sip.Request
 	tx  *sip.ServerTx
-}
-
-type op uint8
-
-const (
-	opRing op = iota
-	opAnswer
-	opReject
-	opHangup
-)
-
-type command struct {
-	op         op
-	status     int
-	retryAfter time.Duration
-	reply      chan reply // takes one without waiting
-}
-
-type reply struct {
-	leg media.Leg
-	err error
 }
 
 func newCall(ep *endpoint) *Call {
@@ -109,6 +104,7 @@ func newCall(ep *endpoint) *Call {
 		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
 		cancelled: make(chan struct{}, 1),
 		timeout:   stoppedTimer(),
+		session:   newSessionTimer(ep), errands: newErrands(),
 	}
 }
 
@@ -158,7 +154,8 @@ func (c *Call) Ring() error {
 // Answer accepts the call. It returns when audio can flow: at once, or for a caller that
 // made no offer when its answer has come.
 func (c *Call) Answer(ctx context.Context) (media.Leg, error) {
-	return c.ask(ctx, command{op: opAnswer})
+	r, err := c.ask(ctx, command{op: opAnswer})
+	return r.leg, err
 }
 
 // Reject refuses a call that was not answered with a final status, 300 to 699; Retry-After
@@ -184,24 +181,6 @@ func (c *Call) Hangup(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	}
-}
-
-// ask puts a command to the owner, or returns because the owner has ended.
-func (c *Call) ask(ctx context.Context, cmd command) (media.Leg, error) {
-	cmd.reply = make(chan reply, 1)
-	select {
-	case c.commands <- cmd:
-	case <-c.done:
-		return nil, ErrEnded
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case r := <-cmd.reply:
-		return r.leg, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
 	}
 }
 
@@ -237,6 +216,7 @@ func (c *Call) run() {
 func (c *Call) talk() string {
 	c.startMediaClock()
 	for {
+		c.proceed()
 		var cause string
 		select {
 		case ack := <-c.unacked.acks():
@@ -252,16 +232,27 @@ func (c *Call) talk() string {
 		case <-c.ep.stopping:
 			cause = CauseShutdown
 		case ev := <-c.inbox:
-			cause = c.request(ev)
+			if c.out != nil && tagOf(ev.req.From()) != tagOf(&c.dlg.to) { // another phone's that rang, too
+				c.strange(ev)
+				break
+			}
+			cause = c.request(c.state(), &c.dlg, ev)
 		case res := <-c.out.repeated():
 			c.acceptedAgain(res)
+		case <-c.session.timer.C:
+			cause = c.sessionDue()
+		case o := <-c.errands.results:
+			cause = c.concluded(o)
+		case req := <-c.errands.repeats:
+			c.ackAgain(req)
+		case <-c.errands.retry.C:
+			c.errands.waiting = false
+		case <-c.transfer.due():
+			c.transferDue()
+		case <-c.referral.due():
+			c.referredTo(errUntold)
 		case cmd := <-c.commands:
-			if cmd.op == opHangup {
-				cause = CauseLocal
-				cmd.reply <- reply{}
-			} else {
-				cmd.reply <- reply{err: errState}
-			}
+			cause = c.command(cmd)
 		}
 		if cause != "" {
 			return cause
@@ -269,48 +260,28 @@ func (c *Call) talk() string {
 	}
 }
 
-// request answers one request within the established dialog.
-func (c *Call) request(ev event) string {
-	if ev.tx == nil {
-		return c.acknowledged(ev.req)
-	}
-	seq := ev.req.CSeq().SeqNo
-	if ev.req.Method == sip.BYE {
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		return CauseRemoteBye
-	}
-	if seq < c.dlg.remoteSeq { // out of order (RFC 3261 section 12.2.2)
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
-		return ""
-	}
-	c.dlg.remoteSeq = seq
-	switch ev.req.Method {
-	case sip.INVITE, sip.UPDATE:
-		return c.renegotiate(ev)
-	default:
-		c.answerInfo(ev)
-		return ""
-	}
-}
-
 // answerInfo accepts an INFO with nothing in it, which some send as a keep-alive.
-func (c *Call) answerInfo(ev event) {
+func (c *Call) answerInfo(ev event) string {
 	status := sip.StatusOK
 	if len(ev.req.Body()) > 0 {
 		status = sip.StatusUnsupportedMediaType
 	}
 	_ = ev.tx.Respond(c.ep.response(ev.req, status))
+	return ""
 }
 
 // over is the call's end for everybody but the signalling.
 func (c *Call) over(cause string) {
 	c.cause = cause
 	c.timeout.Stop()
+	c.session.timer.Stop()
 	if c.stopMedia != nil {
 		c.stopMedia()
 		<-c.media
 	}
 	close(c.done)
+	c.leftBehind(cause)
+	c.dropErrands()
 	if c.late != nil {
 		c.late <- reply{err: ErrEnded}
 		c.late = nil

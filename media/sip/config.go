@@ -50,6 +50,11 @@ type Config struct {
 	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
 	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
 	NonceLife    time.Duration // how long a challenge can be answered; 5 min
+
+	// The session timer (RFC 4028), in whole seconds: how long a session may go without a
+	// refresh, 30 min, and the least that a caller may ask for, 90 s. The RFC has no MinSE
+	// below 90 s (section 4); anything shorter is for tests.
+	SessionExpires, MinSE time.Duration
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100
@@ -76,6 +81,7 @@ func (c Config) withDefaults() (Config, error) {
 		{&c.HoldTimeout, time.Hour}, {&c.RingTimeout, 3 * time.Minute},
 		{&c.T1, 500 * time.Millisecond}, {&c.T2, 4 * time.Second},
 		{&c.NonceLife, 5 * time.Minute},
+		{&c.SessionExpires, 30 * time.Minute}, {&c.MinSE, 90 * time.Second},
 	} {
 		if *d.value < 0 {
 			return c, errors.New("sip: negative duration")
@@ -86,6 +92,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Refusals == 0 {
 		c.Refusals = 20
+	}
+	if c.MinSE < time.Second || c.SessionExpires < c.MinSE {
+		return c, fmt.Errorf("sip: sessions that expire after %v, at the least %v", c.SessionExpires, c.MinSE)
 	}
 	return c, validTrunks(c.Trunks)
 }

@@ -52,10 +52,11 @@ type endpoint struct {
 
 	// admit says whose a request is and whether it may be looked at; nil lets all in. A
 	// client, and who calls from where no trunk is, has no trunk.
-	admit    func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
-	newCall  func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
-	healthy  func() bool                                    // what OPTIONS answers
-	mayReach func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
+	admit     func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
+	newCall   func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
+	transfers bool                                           // the handler decides about them
+	healthy   func() bool                                    // what OPTIONS answers
+	mayReach  func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
 
 	stopping chan struct{} // closed when calls must end
 	wg       sync.WaitGroup

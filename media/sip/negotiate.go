@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -34,7 +33,7 @@ func (c *Call) acknowledged(ack *sip.Request) string {
 func (c *Call) takeAnswer(m sip.Message) error {
 	body, ok := sdpBody(m)
 	if !ok || body == nil {
-		return errors.New("no session description in it")
+		return errNoDescription
 	}
 	s, err := parseStream(body, c.codecs)
 	if err != nil {
@@ -51,11 +50,12 @@ func (c *Call) renegotiate(ev event) string {
 		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
 		return ""
 	}
-	if c.lateOffer { // our offer is still open
-		return refuse(sip.StatusRequestPending)
-	}
 	invite := ev.req.Method == sip.INVITE
 	body, isSDP := sdpBody(ev.req)
+	if res := c.ep.tooShort(ev.req); res != nil {
+		_ = ev.tx.Respond(res)
+		return ""
+	}
 	if !isSDP {
 		return refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
 	}
@@ -70,11 +70,11 @@ func (c *Call) renegotiate(ev event) string {
 			return refuse(sip.StatusBadRequest)
 		}
 		if err := c.configure(s, false); err != nil {
-			return refuse(sip.StatusInternalServerError, retryAfter(time.Second))
+			return refuse(sip.StatusInternalServerError, soon())
 		}
 		answer = c.local.answer(s)
 	case invite:
-		answer = c.local.offer(c.codecs, c.offered.packetTime)
+		answer = c.local.reoffer(c.offered, c.inUseFirst(c.codecs), c.local.dir)
 	}
 	c.dlg.retarget(ev.req)
 	if !invite {

@@ -289,7 +289,8 @@ type local struct {
 	version uint64
 	addr    netip.Addr
 	port    int
-	last    string // the description last sent, without its version
+	last    string    // the description last sent, without its version
+	dir     direction // what this side wants: sendRecv, or sendOnly while it holds the other
 }
 
 // answer describes this side's half of a stream the other party offered: one voice codec,
@@ -299,6 +300,7 @@ func (l *local) answer(s *stream) []byte {
 	if s.zeroAddress && dir == sendRecv {
 		dir = recvOnly
 	}
+	dir = dir.under(l.dir)
 	var b strings.Builder
 	for i, m := range s.mlines {
 		if i != s.index {

@@ -50,6 +50,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	s.gate.trunks = s.fw.trunks.Load
 	s.ep = newEndpoint(cfg, log, s.fw.filter)
 	s.ep.newCall = s.invited
+	_, s.ep.transfers = handler.(TransferHandler)
 	s.ep.admit = s.admit
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
@@ -109,6 +110,10 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		refuse(sip.StatusBadRequest)
 		return
 	}
+	if res := s.ep.tooShort(req); res != nil {
+		_ = tx.Respond(res)
+		return
+	}
 	body, isSDP := sdpBody(req)
 	if !isSDP {
 		refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
@@ -123,12 +128,20 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 			return
 		}
 	}
+	replaced, status := s.ep.replaced(req, trunk)
+	if status != 0 {
+		refuse(status)
+		return
+	}
 	c, status := s.ep.inbound(req, tx, trunk, offered)
 	if status != 0 {
 		refuse(status)
 		return
 	}
-	c.handler = s.handler
+	c.handler, c.replaces = s.handler, replaced
+	if h, ok := s.handler.(TransferHandler); ok {
+		c.transfers = h.Transfer
+	}
 	if !s.ep.begin(c) {
 		s.ep.forget(c)
 		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))

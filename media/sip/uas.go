@@ -15,7 +15,8 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	bound := e.listening(sip.NetworkToUpper(req.Transport()))
 	c.dlg = uasDialog(req, netip.AddrPortFrom(e.addrFacing(src.Addr(), bound.Addr()), bound.Port()))
 	c.invite, c.tx, c.offered = req, tx, offered
-	c.trunk, c.codecs = trunk.id, trunk.codecs
+	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
+	c.learn(req)
 	c.number, c.name = caller(req)
 	c.to = clip(userOf(&req.Recipient))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
@@ -46,6 +47,7 @@ func (c *Call) ring() string {
 
 	deadline := time.NewTimer(c.ep.cfg.RingTimeout)
 	defer deadline.Stop()
+	defer func() { c.reliable.stop() }()
 	for {
 		select {
 		case <-c.cancelled:
@@ -57,6 +59,11 @@ func (c *Call) ring() string {
 			default:
 				return CauseTransport
 			}
+		case <-c.reliable.due():
+			if !c.reliable.again(c.tx) {
+				c.refuse(sip.StatusGatewayTimeout, 0)
+				return CauseAckTimeout
+			}
 		case <-deadline.C:
 			c.refuse(sip.StatusTemporarilyUnavailable, 0)
 			return CauseNoAnswer
@@ -64,7 +71,7 @@ func (c *Call) ring() string {
 			c.refuse(sip.StatusServiceUnavailable, c.ep.cfg.RetryAfter)
 			return CauseShutdown
 		case ev := <-c.inbox:
-			if cause := c.earlyRequest(ev); cause != "" {
+			if cause := c.request(stateRinging, &c.dlg, ev); cause != "" {
 				return cause
 			}
 		case cmd := <-c.commands:
@@ -79,7 +86,7 @@ func (c *Call) ring() string {
 func (c *Call) earlyCommand(cmd command) (cause string, left bool) {
 	switch cmd.op {
 	case opRing:
-		cmd.reply <- reply{err: c.tx.Respond(c.ep.response(c.invite, sip.StatusRinging, c.dlg.contact()))}
+		cmd.reply <- reply{err: c.alert()}
 		return "", false
 	case opReject:
 		c.refuse(cmd.status, cmd.retryAfter)
@@ -87,30 +94,14 @@ func (c *Call) earlyCommand(cmd command) (cause string, left bool) {
 		return CauseRejected, true
 	case opAnswer:
 		return c.answer(cmd.reply), true
-	default:
+	case opHangup:
 		c.refuse(sip.StatusTemporarilyUnavailable, 0)
 		cmd.reply <- reply{}
 		return CauseLocal, true
+	default:
+		cmd.reply <- reply{err: errState}
+		return "", false
 	}
-}
-
-// earlyRequest answers a request that comes before the answer.
-func (c *Call) earlyRequest(ev event) string {
-	switch {
-	case ev.tx == nil: // a stray ACK
-	case ev.req.Method == sip.BYE: // RFC 3261 section 15.1.2
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		c.refuse(sip.StatusRequestTerminated, 0)
-		return CauseRemoteBye
-	case ev.req.Method == sip.INFO:
-		c.answerInfo(ev)
-	case ev.req.Method == sip.UPDATE && len(ev.req.Body()) == 0:
-		c.dlg.retarget(ev.req)
-		_ = ev.tx.Respond(c.ok(ev.req, nil))
-	default: // an offer while one is open (section 14.2, RFC 3311 section 5.2)
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError, retryAfter(time.Second)))
-	}
-	return ""
 }
 
 // refuse gives the INVITE its final answer; sipgo repeats it until the ACK.
@@ -150,6 +141,7 @@ func (c *Call) answer(to chan reply) (cause string) {
 		}
 		return fail(CauseTransport, err)
 	}
+	c.takeOver()
 	if c.lateOffer {
 		c.late = to
 		return ""
@@ -176,13 +168,12 @@ func (c *Call) accept(req *sip.Request, tx *sip.ServerTx, body []byte) error {
 
 // ok is a 200 to INVITE or UPDATE.
 func (c *Call) ok(req *sip.Request, body []byte) *sip.Response {
-	res := c.ep.response(req, sip.StatusOK, c.dlg.contact(), sip.NewHeader("Allow", allow))
-	for _, h := range sessionTimer(req) {
+	res := c.ep.response(req, sip.StatusOK, c.dlg.contact(), sip.NewHeader("Allow", allowed(c.transfers != nil)))
+	for _, h := range c.session.accept(req) {
 		res.AppendHeader(h)
 	}
 	if body != nil {
-		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		res.SetBody(body)
+		describes(res, body)
 	}
 	return res
 }

@@ -21,7 +21,8 @@
 //   - evidence.go: each band gives a log likelihood ratio of speech against noise, with the
 //     decision-directed estimate of its SNR (J. Sohn, N. S. Kim, W. Sung 1999; Y. Ephraim,
 //     D. Malah 1984); their mean is the evidence, about 0 in noise and up to 6 in speech;
-//   - tone.go: one tone or two are no speech, which a linear prediction finds;
+//   - tone.go: one tone or two are no speech, which a linear prediction finds; the pairs of a
+//     keypad are known by their frequencies even where a codec has roughened them;
 //   - loudness.go: what lies between near and far is found in the histogram of levels
 //     (N. Otsu 1979); where the lower sort is restless, as babble and music are, more
 //     evidence and more level are asked for;

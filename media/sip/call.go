@@ -61,6 +61,7 @@ type Call struct {
 	gone     chan struct{} // closed when nothing more is owed to the other side
 	cause    string
 	leg      atomic.Pointer[rtp.Session]
+	keyed    atomic.Bool // keys come in RTP
 
 	ids      []dialogID // guarded by ep.mu
 	inviteID inviteID   // guarded by ep.mu
@@ -120,7 +121,7 @@ func (c *Call) From() (number, name string) { return c.number, c.name }
 // To is the number called, from the request line.
 func (c *Call) To() string { return c.to }
 
-// Digits yields the keys pressed (RFC 4733). Keys nobody takes are lost beyond 32. It is
+// Digits yields the keys pressed (RFC 4733, or INFO). Keys nobody takes are lost beyond 32. It is
 // never closed; Done tells the end.
 func (c *Call) Digits() <-chan rune { return c.digits }
 
@@ -260,16 +261,6 @@ func (c *Call) talk() string {
 	}
 }
 
-// answerInfo accepts an INFO with nothing in it, which some send as a keep-alive.
-func (c *Call) answerInfo(ev event) string {
-	status := sip.StatusOK
-	if len(ev.req.Body()) > 0 {
-		status = sip.StatusUnsupportedMediaType
-	}
-	_ = ev.tx.Respond(c.ep.response(ev.req, status))
-	return ""
-}
-
 // over is the call's end for everybody but the signalling.
 func (c *Call) over(cause string) {
 	c.cause = cause
@@ -296,10 +287,8 @@ func (c *Call) openMedia() (*rtp.Session, error) {
 		return nil, err
 	}
 	s.OnDigit(func(digit rune) {
-		select {
-		case c.digits <- digit:
-		default:
-		}
+		c.keyed.Store(true)
+		c.press(digit)
 	})
 	c.local = local{
 		session: uint64(time.Now().UnixMilli()), version: 1, port: s.LocalPort(),

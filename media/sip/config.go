@@ -37,11 +37,15 @@ const maxRealms = 4
 
 // Config is what a Server needs to know. Zero durations take the defaults named.
 type Config struct {
-	UDP, TCP  string     // listen addresses, "" = off; at least one
+	UDP, TCP  string // listen addresses, "" = off; at least one of these and TLS.Listen
+	TLS       TLS
 	Advertise netip.Addr // put into Contact, Via and SDP; not valid = the listening address, or the one facing the peer
-	Ports     *rtp.Ports // where audio is received
-	UserAgent string     // Server header; default "headroom"
-	Trunks    []Trunk
+	// AdvertiseAlso is that of the other family (IPv4, IPv6) where Advertise is of one; peers
+	// of each are told theirs.
+	AdvertiseAlso netip.Addr
+	Ports         *rtp.Ports // where audio is received
+	UserAgent     string     // Server header; default "headroom"
+	Trunks        []Trunk
 
 	RetryAfter   time.Duration // told to callers while draining or out of ports; 10 s
 	MediaTimeout time.Duration // no packet from the caller, RTP or RTCP, while talking; 60 s
@@ -59,8 +63,14 @@ type Handler interface {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.UDP == "" && c.TCP == "" {
-		return c, errors.New("sip: neither a UDP nor a TCP address to listen on")
+	if c.UDP == "" && c.TCP == "" && c.TLS.Listen == "" {
+		return c, errors.New("sip: neither a UDP nor a TCP nor a TLS address to listen on")
+	}
+	if err := c.TLS.valid(); err != nil {
+		return c, err
+	}
+	if c.AdvertiseAlso.IsValid() && (!c.Advertise.IsValid() || c.Advertise.Is4() == c.AdvertiseAlso.Is4()) {
+		return c, errors.New("sip: two addresses to advertise must be one of IPv4 and one of IPv6")
 	}
 	if c.Ports == nil {
 		return c, errors.New("sip: no RTP ports")

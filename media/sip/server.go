@@ -26,6 +26,8 @@ type Stats struct {
 	StrangersDropped uint64
 	Unreadable       uint64 // datagrams from trunks that are no SIP messages
 
+	TLS TLSStats
+
 	Digest map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
 }
 
@@ -48,7 +50,9 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
 	s.gate.trunks = s.fw.trunks.Load
-	s.ep = newEndpoint(cfg, log, s.fw.filter)
+	if s.ep, err = newEndpoint(cfg, log, s.fw.filter); err != nil {
+		return nil, err
+	}
 	s.ep.newCall = s.invited
 	s.ep.admit = s.admit
 	s.ep.healthy = func() bool { return !s.draining.Load() }
@@ -76,6 +80,9 @@ func (s *Server) Addrs() (udp, tcp netip.AddrPort) {
 	return s.ep.listening("UDP"), s.ep.listening("TCP")
 }
 
+// TLSAddr gives the address listened on for TLS; not valid if that is off or not yet open.
+func (s *Server) TLSAddr() netip.AddrPort { return s.ep.listening("TLS") }
+
 // SetTrunks replaces all trunks at once. Calls in progress are left alone.
 func (s *Server) SetTrunks(trunks []Trunk) error {
 	if err := validTrunks(trunks); err != nil {
@@ -91,7 +98,9 @@ func (s *Server) Drain() { s.draining.Store(true) }
 
 // Stats is a snapshot of the counters.
 func (s *Server) Stats() Stats {
-	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts()}
+	secure := s.ep.streams.side.stats()
+	secure.Handshakes = s.ep.streams.failed.Load()
+	return Stats{TLS: secure, Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts()}
 }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
@@ -141,7 +150,7 @@ func (s *Server) sendRefusal(info sip.TransportReadProps, res *sip.Response) {
 		_, _ = s.ep.udp.WriteTo([]byte(res.String()), info.RemoteAddr)
 		return
 	}
-	if c := s.ep.tp.Pool("tcp").Get(info.RemoteAddr.String()); c != nil {
+	if c := s.ep.tp.Pool(info.Transport).Get(info.RemoteAddr.String()); c != nil {
 		_ = c.WriteMsg(res)
 		_, _ = c.TryClose()
 	}

@@ -129,6 +129,9 @@ func (c *Call) step() *time.Timer { return time.NewTimer(64 * c.ep.cfg.T1) }
 func (e *endpoint) send(req *sip.Request) (*sip.ClientTx, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
+	if err := e.reach(ctx, req); err != nil {
+		return nil, err
+	}
 	tx, err := e.txl.NewClientTransaction(ctx, req)
 	if err != nil {
 		return nil, err

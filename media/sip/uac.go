@@ -15,6 +15,7 @@ import (
 
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip/digest"
+	"github.com/headroom-voice/headroom/media/sip/locate"
 )
 
 // maxProofs is how often the INVITE of one call is sent with an answer to a challenge.
@@ -27,13 +28,17 @@ type Client struct {
 
 // Outgoing is a call to place.
 type Outgoing struct {
-	Target   string        // "sip:NUMBER@HOST:PORT", ";transport=tcp" for TCP
+	Target   string        // "sip:NUMBER@HOST:PORT", ";transport=tcp" for TCP, "sips:" or ";transport=tls" for TLS
+	Via      locate.Target // where to send it; the zero value finds the first address of Target's host
 	From     string        // the caller's number; default "headroom"
 	FromName string        // the caller's name
 	Codecs   []media.Codec // offered, the preferred one first; default PCMU, PCMA
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
 	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
+	Trunk    string        // whose call it is: counted against its limits, shown as Call.Trunk
+	Domain   string        // of the caller's address; default this side's address
+	Headers  []Header      // more of them, such as P-Asserted-Identity
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
 	// owns the call: it must not block.
@@ -57,6 +62,7 @@ type outgoing struct {
 	login       digest.Login
 	proof       sip.Header // the answer to the last challenge
 	proofs      int
+	headers     []Header
 	tx          *sip.ClientTx
 	again       chan *sip.Response
 	provisional bool
@@ -85,7 +91,11 @@ func NewClient(cfg Config, log *slog.Logger) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{ep: newEndpoint(cfg, log, nil)}
+	ep, err := newEndpoint(cfg, log, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{ep: ep}
 	c.ep.newCall = func(req *sip.Request, tx *sip.ServerTx, _ *knownTrunk) {
 		_ = tx.Respond(c.ep.response(req, sip.StatusTemporarilyUnavailable))
 	}
@@ -136,19 +146,19 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 // outbound makes a Call of a target; nothing is sent yet.
 func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	var uri sip.Uri
-	if err := sip.ParseUri(to.Target, &uri); err != nil || uri.Scheme != "sip" || uri.Host == "" {
+	if err := sip.ParseUri(to.Target, &uri); err != nil || uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Host == "" {
 		return nil, fmt.Errorf("sip: dial: %q is no SIP address", to.Target)
 	}
-	transport := strings.ToUpper(uri.UriParams.GetOr("transport", "udp"))
-	bound := e.listening(transport)
-	if !bound.IsValid() {
-		return nil, fmt.Errorf("sip: dial: not listening on %s", transport)
-	}
-	peer, err := resolve(ctx, &uri)
+	hop, err := e.hop(ctx, &uri, to.Via)
 	if err != nil {
 		return nil, err
 	}
+	via, err := e.sentBy(ctx, hop)
+	if err != nil {
+		return nil, fmt.Errorf("sip: dial: %w", err)
+	}
 	c := newCall(e)
+	c.trunk = to.Trunk
 	c.codecs = to.Codecs
 	if len(c.codecs) == 0 {
 		c.codecs = []media.Codec{media.PCMU, media.PCMA}
@@ -156,7 +166,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
 		return nil, err
 	}
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, login: to.Login, again: make(chan *sip.Response, 4)}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, login: to.Login, again: make(chan *sip.Response, 4), headers: to.Headers}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
 	}
@@ -167,10 +177,9 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		c.number = "headroom"
 	}
 	c.to = userOf(&uri)
-	via := netip.AddrPortFrom(e.addrFacing(peer.Addr(), bound.Addr()), bound.Port())
 	c.dlg = dialog{
-		callID: token(12), transport: transport, peer: peer, via: via, target: uri,
-		from: sip.FromHeader{DisplayName: c.name, Address: sip.Uri{Scheme: "sip", User: c.number, Host: via.Addr().String()}},
+		callID: token(12), transport: hop.Transport, peer: hop.Addr, via: via, target: uri, server: hop.Host,
+		from: sip.FromHeader{DisplayName: c.name, Address: sip.Uri{Scheme: "sip", User: c.number, Host: cmp.Or(to.Domain, via.Addr().String())}},
 		to:   sip.ToHeader{Address: sip.Uri{Scheme: "sip", User: uri.User, Host: uri.Host}},
 	}
 	c.dlg.from.Params.Add("tag", token(6))
@@ -178,9 +187,40 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	return c, nil
 }
 
+// hop is where to send a request to a target that the operator named: as located, or else to
+// the first address of its host.
+func (e *endpoint) hop(ctx context.Context, uri *sip.Uri, located locate.Target) (locate.Target, error) {
+	if located.Addr.IsValid() {
+		return located, nil
+	}
+	transport := strings.ToUpper(uri.UriParams.GetOr("transport", "udp"))
+	if uri.Scheme == "sips" {
+		transport = "TLS"
+	}
+	peer, err := resolve(ctx, uri, transport)
+	return locate.Target{Transport: transport, Addr: peer, Host: strings.Trim(uri.Host, "[]")}, err
+}
+
+// sentBy is this side's address towards a hop. For TLS the connection is made here, before
+// there is a goroutine that must not wait for it.
+func (e *endpoint) sentBy(ctx context.Context, hop locate.Target) (netip.AddrPort, error) {
+	switch {
+	case hop.Transport == "TLS":
+		if err := e.streams.connect(ctx, hop.Addr, hop.Host); err != nil {
+			return netip.AddrPort{}, err
+		}
+	case !e.listening(hop.Transport).IsValid():
+		return netip.AddrPort{}, fmt.Errorf("not listening on %s", hop.Transport)
+	}
+	return e.facing(hop.Transport, hop.Addr), nil
+}
+
 // resolve finds the address of a target that the operator named.
-func resolve(ctx context.Context, uri *sip.Uri) (netip.AddrPort, error) {
+func resolve(ctx context.Context, uri *sip.Uri, transport string) (netip.AddrPort, error) {
 	if ap, ok := literal(uri); ok {
+		if uri.Port == 0 {
+			ap = netip.AddrPortFrom(ap.Addr(), uint16(sip.DefaultPort(transport)))
+		}
 		return ap, nil
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", uri.Host)
@@ -195,7 +235,7 @@ func resolve(ctx context.Context, uri *sip.Uri) (netip.AddrPort, error) {
 	}
 	port := uri.Port
 	if port <= 0 || port > 65535 {
-		port = 5060
+		port = sip.DefaultPort(transport)
 	}
 	return netip.AddrPortFrom(addrs[0].Unmap(), uint16(port)), nil
 }
@@ -271,6 +311,9 @@ func (c *Call) sendInvite() error {
 	if c.out.proof != nil {
 		req.AppendHeader(c.out.proof)
 	}
+	for _, h := range c.out.headers {
+		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
 	req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
 	req.SetBody(c.local.offer(c.codecs, c.out.ptime))
 	c.ep.route(&c.dlg, req)
@@ -278,6 +321,9 @@ func (c *Call) sendInvite() error {
 	c.invite = req
 	ctx, cancel := context.WithTimeout(c.out.ctx, c.out.patience)
 	defer cancel()
+	if err := c.ep.reach(ctx, req); err != nil {
+		return err
+	}
 	tx, err := c.ep.txl.NewClientTransaction(ctx, req)
 	if err != nil {
 		return err
@@ -347,7 +393,7 @@ func (c *Call) accepted(res *sip.Response) string {
 func (c *Call) acknowledge(d *dialog) *sip.Request {
 	ack := d.request(sip.ACK, c.invite.CSeq().SeqNo)
 	c.ep.route(d, ack)
-	_ = c.ep.tp.WriteMsg(ack)
+	c.ep.post(ack)
 	return ack
 }
 
@@ -358,7 +404,7 @@ func (c *Call) acceptedAgain(res *sip.Response) {
 		return
 	}
 	if c.out.ack != nil && tagOf(res.To()) == tagOf(&c.dlg.to) {
-		_ = c.ep.tp.WriteMsg(c.out.ack)
+		c.ep.post(c.out.ack)
 		return
 	}
 	fork := c.dlg

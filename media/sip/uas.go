@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -12,8 +11,7 @@ import (
 func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk, offered *stream) (*Call, int) {
 	c := newCall(e)
 	src := source(req)
-	bound := e.listening(sip.NetworkToUpper(req.Transport()))
-	c.dlg = uasDialog(req, netip.AddrPortFrom(e.addrFacing(src.Addr(), bound.Addr()), bound.Port()))
+	c.dlg = uasDialog(req, e.facing(sip.NetworkToUpper(req.Transport()), src))
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs = trunk.id, trunk.codecs
 	c.number, c.name = caller(req)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
+	"github.com/headroom-voice/headroom/media/sip/e164"
 )
 
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
@@ -20,6 +22,14 @@ type Trunk struct {
 	Sources []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
 	Codecs  []media.Codec  // allowed, PCMU and PCMA; empty means both
 	Digest  Digest
+	Limits  Limits
+	Numbers e164.Plan // how it writes numbers; Call.From and Call.To give +E.164
+	// Doubted is a trunk whose word on who calls, or who passed a call on, does not count:
+	// P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info are not read.
+	Doubted bool
+	// Registered is the user part by which this side is registered at the trunk. Calls come
+	// to it, and the number called stands elsewhere.
+	Registered string
 }
 
 // Digest is the name and password that a trunk answers challenges with (RFC 3261 section
@@ -103,6 +113,9 @@ func (c Config) withDefaults() (Config, error) {
 func validTrunks(trunks []Trunk) error {
 	names, realms := map[string]bool{}, map[string]bool{}
 	for _, t := range trunks {
+		if t.Limits.Calls < 0 || t.Limits.PerSecond < 0 {
+			return fmt.Errorf("sip: trunk %q: a limit below zero", t.ID)
+		}
 		if name := t.Digest.Username; name != "" {
 			if t.Digest.Password == "" {
 				return fmt.Errorf("sip: trunk %q: no password", t.ID)
@@ -136,6 +149,7 @@ func validTrunks(trunks []Trunk) error {
 type trunkTable struct {
 	entries []trunkEntry // longest prefix first
 	named   map[string]*knownTrunk
+	all     map[string]*knownTrunk
 	realms  []string // that a stranger may answer for; none = no stranger may
 }
 
@@ -150,6 +164,10 @@ type knownTrunk struct {
 	codecs  []media.Codec
 	account digest.Account // without a username it is not asked
 	bound   bool           // to its sources
+	limits  Limits
+	numbers e164.Plan
+	doubted bool
+	contact string // Trunk.Registered
 
 	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
 	// about every realm at once, and many a phone answers the first, whatever it says.
@@ -165,9 +183,11 @@ func (k *knownTrunk) accountFor(realm string) digest.Account {
 }
 
 func newTrunkTable(trunks []Trunk) *trunkTable {
-	t := &trunkTable{named: make(map[string]*knownTrunk)}
+	t := &trunkTable{named: make(map[string]*knownTrunk), all: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
-		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0}
+		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0,
+			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, contact: trunk.Registered}
+		t.all[k.id] = k
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}
 		}
@@ -192,6 +212,19 @@ func newTrunkTable(trunks []Trunk) *trunkTable {
 	}
 	slices.SortStableFunc(t.entries, func(a, b trunkEntry) int { return b.prefix.Bits() - a.prefix.Bits() })
 	return t
+}
+
+// meet adds the addresses at which trunks were found to be, by their IDs: they count where no
+// trunk has them as its sources.
+func (t *trunkTable) meet(met map[string][]netip.Addr) {
+	for _, id := range slices.Sorted(maps.Keys(met)) {
+		for _, a := range met[id] {
+			if k := t.all[id]; k != nil && a.IsValid() && t.find(a) == nil {
+				a = a.Unmap()
+				t.entries = append(t.entries, trunkEntry{netip.PrefixFrom(a, a.BitLen()), k})
+			}
+		}
+	}
 }
 
 // find gives the trunk of an address, or nil.

@@ -56,6 +56,7 @@ type endpoint struct {
 	admit    func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
 	newCall  func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
 	healthy  func() bool                                    // what OPTIONS answers
+	limits   func(trunk string) Limits                      // of a call that is placed; nil = none
 	mayReach func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
 
 	stopping chan struct{} // closed when calls must end
@@ -65,7 +66,8 @@ type endpoint struct {
 	stopped bool
 	calls   map[dialogID]*Call
 	invites map[inviteID]struct{}
-	peers   map[netip.Addr]int // live calls per signalling address
+	peers   map[netip.Addr]int // live calls and open questions per signalling address
+	quotas  map[string]*quota  // by trunk
 }
 
 func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) (*endpoint, error) {
@@ -81,6 +83,7 @@ func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) (
 		calls:    make(map[dialogID]*Call),
 		invites:  make(map[inviteID]struct{}),
 		peers:    make(map[netip.Addr]int),
+		quotas:   make(map[string]*quota),
 	}
 	_, _ = rand.Read(e.secret[:])
 	var opts []sip.TransportLayerOption
@@ -275,12 +278,14 @@ func (e *endpoint) forget(c *Call) {
 	for _, id := range c.ids {
 		delete(e.calls, id)
 	}
-	if peer := c.dlg.peer.Addr(); len(c.ids) > 0 {
-		if e.peers[peer]--; e.peers[peer] <= 0 {
-			delete(e.peers, peer)
-		}
+	if len(c.ids) > 0 {
+		e.released(c.dlg.peer.Addr())
 	}
-	c.ids = nil
+	if c.expecting {
+		e.released(c.dlg.peer.Addr())
+	}
+	e.uncount(c)
+	c.ids, c.expecting = nil, false
 	if c.inviteID != (inviteID{}) {
 		delete(e.invites, c.inviteID)
 	}
@@ -348,6 +353,9 @@ func (e *endpoint) facing(transport string, peer netip.AddrPort) netip.AddrPort 
 	}
 	return netip.AddrPortFrom(e.addrFacing(peer.Addr(), bound.Addr()), bound.Port())
 }
+
+// listens says that a transport has a socket of this side's.
+func (e *endpoint) listens(transport string) bool { return e.listening(transport).IsValid() }
 
 // listening is the bound address of a transport, "UDP", "TCP" or "TLS".
 func (e *endpoint) listening(transport string) netip.AddrPort {

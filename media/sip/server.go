@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"github.com/emiago/sipgo/sip"
@@ -17,6 +18,10 @@ type Server struct {
 	gate     *gate
 	handler  Handler
 	draining atomic.Bool
+
+	mu     sync.Mutex
+	trunks []Trunk
+	met    map[string][]netip.Addr
 }
 
 // Stats counts what a Server did. Refused strangers got 403, dropped ones nothing.
@@ -48,6 +53,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
+	s.trunks = cfg.Trunks
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
 	s.gate.trunks = s.fw.trunks.Load
 	if s.ep, err = newEndpoint(cfg, log, s.fw.filter); err != nil {
@@ -57,6 +63,12 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	s.ep.admit = s.admit
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
+	s.ep.limits = func(trunk string) Limits {
+		if k := s.fw.trunks.Load().all[trunk]; k != nil {
+			return k.limits
+		}
+		return Limits{}
+	}
 	return s, nil
 }
 
@@ -88,9 +100,34 @@ func (s *Server) SetTrunks(trunks []Trunk) error {
 	if err := validTrunks(trunks); err != nil {
 		return err
 	}
-	s.fw.trunks.Store(newTrunkTable(trunks))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trunks = trunks
+	s.know()
 	return nil
 }
+
+// SetMet says at which addresses trunks were found to be, by their IDs, such as those of the
+// registrar that this side is registered at: calls from there are theirs, unless they are
+// another trunk's sources. It replaces what was said before.
+func (s *Server) SetMet(met map[string][]netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.met = met
+	s.know()
+}
+
+// know puts the trunks and where they were found into force; s.mu is held.
+func (s *Server) know() {
+	table := newTrunkTable(s.trunks)
+	table.meet(s.met)
+	s.fw.trunks.Store(table)
+}
+
+// Client places calls and asks questions from the server's own sockets, which is what gets
+// through a NAT and what carriers expect. It is listening and run as the server is; its own
+// Listen and Run are not for use.
+func (s *Server) Client() *Client { return &Client{ep: s.ep} }
 
 // Drain refuses new calls from now on (503, Retry-After) and tells keep-alives so; calls
 // in progress go on.
@@ -135,6 +172,13 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 	c, status := s.ep.inbound(req, tx, trunk, offered)
 	if status != 0 {
 		refuse(status)
+		return
+	}
+	if l, ok := s.ep.admitCall(c, trunk.limits); !ok {
+		s.ep.forget(c)
+		row := limitTable[l]
+		c.log.Warn("call refused: the trunk "+row.words, "limit", row.name)
+		refuse(row.status, retryAfter(row.after))
 		return
 	}
 	c.handler = s.handler

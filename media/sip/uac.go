@@ -123,8 +123,8 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.ep.begin(call) {
-		return nil, ErrEnded
+	if err := c.ep.launch(call); err != nil {
+		return nil, err
 	}
 	select {
 	case <-call.up:
@@ -166,6 +166,9 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
 		return nil, err
 	}
+	if err := to.sayable(); err != nil {
+		return nil, err
+	}
 	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, login: to.Login, again: make(chan *sip.Response, 4), headers: to.Headers}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
@@ -185,34 +188,6 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	c.dlg.from.Params.Add("tag", token(6))
 	c.log = e.log.With("sip_call_id", c.dlg.callID)
 	return c, nil
-}
-
-// hop is where to send a request to a target that the operator named: as located, or else to
-// the first address of its host.
-func (e *endpoint) hop(ctx context.Context, uri *sip.Uri, located locate.Target) (locate.Target, error) {
-	if located.Addr.IsValid() {
-		return located, nil
-	}
-	transport := strings.ToUpper(uri.UriParams.GetOr("transport", "udp"))
-	if uri.Scheme == "sips" {
-		transport = "TLS"
-	}
-	peer, err := resolve(ctx, uri, transport)
-	return locate.Target{Transport: transport, Addr: peer, Host: strings.Trim(uri.Host, "[]")}, err
-}
-
-// sentBy is this side's address towards a hop. For TLS the connection is made here, before
-// there is a goroutine that must not wait for it.
-func (e *endpoint) sentBy(ctx context.Context, hop locate.Target) (netip.AddrPort, error) {
-	switch {
-	case hop.Transport == "TLS":
-		if err := e.streams.connect(ctx, hop.Addr, hop.Host); err != nil {
-			return netip.AddrPort{}, err
-		}
-	case !e.listening(hop.Transport).IsValid():
-		return netip.AddrPort{}, fmt.Errorf("not listening on %s", hop.Transport)
-	}
-	return e.facing(hop.Transport, hop.Addr), nil
 }
 
 // resolve finds the address of a target that the operator named.

@@ -14,8 +14,10 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	c.dlg = uasDialog(req, e.facing(sip.NetworkToUpper(req.Transport()), src))
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs = trunk.id, trunk.codecs
-	c.number, c.name = caller(req)
-	c.to = clip(userOf(&req.Recipient))
+	c.identity = identity(req, !trunk.doubted)
+	c.identity.normal(trunk.numbers)
+	c.number, c.name = c.identity.Number, c.identity.Name
+	c.to = trunk.numbers.Normal(calledNumber(req, trunk.contact))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
 	if e.merged(c, inviteID{c.dlg.callID, tagOf(req.From()), req.CSeq().SeqNo}) {
 		return nil, sip.StatusLoopDetected

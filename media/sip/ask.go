@@ -66,7 +66,7 @@ func (c *Client) Ask(ctx context.Context, r Request) (*Reply, error) {
 	}
 	defer c.ep.expect(d.peer.Addr())()
 	if err := c.ep.reach(ctx, req); err != nil {
-		return nil, err
+		return nil, unreachable(err)
 	}
 	start := time.Now()
 	tx, err := c.ep.txl.NewClientTransaction(ctx, req)

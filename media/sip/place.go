@@ -65,7 +65,7 @@ func (e *endpoint) sentBy(ctx context.Context, hop locate.Target) (netip.AddrPor
 	switch {
 	case hop.Transport == "TLS":
 		if err := e.streams.connect(ctx, hop.Addr, hop.Host); err != nil {
-			return netip.AddrPort{}, err
+			return netip.AddrPort{}, unreachable(err)
 		}
 	case !e.listens(hop.Transport):
 		return netip.AddrPort{}, fmt.Errorf("not listening on %s", hop.Transport)

@@ -153,7 +153,9 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	via, err := e.sentBy(ctx, hop)
+	made, cancel := context.WithTimeout(ctx, cmp.Or(to.Patience, 64*e.cfg.T1))
+	defer cancel()
+	via, err := e.sentBy(made, hop)
 	if err != nil {
 		return nil, fmt.Errorf("sip: dial: %w", err)
 	}

@@ -137,44 +137,54 @@ type srv struct {
 	target                 string
 }
 
-// order puts records in the order in which they are to be tried (RFC 2782): by priority, and
-// within one by lot, each with the chance that its weight is of the sum. draw(n) gives one of
-// 0 to n-1.
+// order puts records in the order in which they are to be tried (RFC 2782).
 func order(records []srv, draw func(n int) int) []srv {
-	records = slices.Clone(records)
-	slices.SortStableFunc(records, func(a, b srv) int { return cmp.Compare(a.priority, b.priority) })
-	for start := 0; start < len(records); {
-		end := start
-		for end < len(records) && records[end].priority == records[start].priority {
-			end++
-		}
-		shuffle(records[start:end], draw)
-		start = end
-	}
-	return records
+	return Order(records, func(r srv) (int, int) { return int(r.priority), int(r.weight) }, draw)
 }
 
-// shuffle draws the records of one priority. Those of weight 0 stand first, so that they are
+// Order puts things in the order in which they are to be tried (RFC 2782): by priority, the
+// lowest first, and within one by lot, each with the chance that its weight is of the sum.
+// draw(n) gives one of 0 to n-1; nil draws at random.
+func Order[T any](things []T, rank func(T) (priority, weight int), draw func(n int) int) []T {
+	if draw == nil {
+		draw = anyOf
+	}
+	things = slices.Clone(things)
+	priority := func(t T) int { p, _ := rank(t); return p }
+	weight := func(t T) int { _, w := rank(t); return max(0, w) }
+	slices.SortStableFunc(things, func(a, b T) int { return cmp.Compare(priority(a), priority(b)) })
+	for start := 0; start < len(things); {
+		end := start
+		for end < len(things) && priority(things[end]) == priority(things[start]) {
+			end++
+		}
+		shuffle(things[start:end], weight, draw)
+		start = end
+	}
+	return things
+}
+
+// shuffle draws the things of one priority. Those of weight 0 stand first, so that they are
 // drawn, seldom, as RFC 2782 has it.
-func shuffle(records []srv, draw func(n int) int) {
-	slices.SortStableFunc(records, func(a, b srv) int {
-		return cmp.Compare(min(a.weight, 1), min(b.weight, 1))
+func shuffle[T any](things []T, weight func(T) int, draw func(n int) int) {
+	slices.SortStableFunc(things, func(a, b T) int {
+		return cmp.Compare(min(weight(a), 1), min(weight(b), 1))
 	})
-	for len(records) > 1 {
+	for len(things) > 1 {
 		sum := 0
-		for _, r := range records {
-			sum += int(r.weight)
+		for _, t := range things {
+			sum += weight(t)
 		}
 		at, lot := 0, draw(sum+1)
-		for running := 0; at < len(records); at++ {
-			if running += int(records[at].weight); running >= lot {
+		for running := 0; at < len(things)-1; at++ {
+			if running += weight(things[at]); running >= lot {
 				break
 			}
 		}
-		chosen := records[at]
-		copy(records[1:at+1], records[:at])
-		records[0] = chosen
-		records = records[1:]
+		chosen := things[at]
+		copy(things[1:at+1], things[:at])
+		things[0] = chosen
+		things = things[1:]
 	}
 }
 

@@ -199,3 +199,14 @@ func (s *Server) sendRefusal(info sip.TransportReadProps, res *sip.Response) {
 		_, _ = c.TryClose()
 	}
 }
+
+// TrunkIDs lists the trunks in force, in their order.
+func (s *Server) TrunkIDs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]string, 0, len(s.trunks))
+	for _, t := range s.trunks {
+		out = append(out, t.ID)
+	}
+	return out
+}

@@ -114,6 +114,9 @@ func (c *Carrier) choose(o Order) []Trunk {
 				length = max(length, len(p))
 			}
 		}
+		if len(t.Prefixes) == 0 && o.Trunks != nil { // asked for by its name
+			length = 0
+		}
 		switch {
 		case length < 0 || length < best:
 		case length > best:

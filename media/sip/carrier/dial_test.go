@@ -243,6 +243,17 @@ func TestTheTrunkIsThatOfTheLongestPrefix(t *testing.T) {
 			t.Errorf("%s goes by %s, want %s", to, got, want)
 		}
 	}
+	only := everything("only", world.target())
+	only.Prefixes = nil
+	if err := cr.SetTrunks([]carrier.Trunk{only}); err != nil {
+		t.Fatal(err)
+	}
+	if p := <-place(within(t), cr, carrier.Order{To: "+4930123456"}); !errors.Is(p.err, carrier.ErrNoTrunk) {
+		t.Errorf("a trunk that nobody asked for: %v", p.err)
+	}
+	if p := <-place(within(t), cr, carrier.Order{To: "+4930123456", Trunks: []string{"only"}}); errors.Is(p.err, carrier.ErrNoTrunk) {
+		t.Errorf("a trunk that was asked for: %v", p.err)
+	}
 	if p := <-place(within(t), cr, carrier.Order{To: "+4930123456", Trunks: []string{"nobody"}}); !errors.Is(p.err, carrier.ErrNoTrunk) {
 		t.Errorf("%v", p.err)
 	}

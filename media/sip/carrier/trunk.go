@@ -26,7 +26,8 @@ type Trunk struct {
 
 	// Prefixes are the starts of the +E.164 numbers that go by this trunk; "" is every number.
 	// Of all trunks those with the longest fitting prefix count, the lowest Priority first,
-	// and among equals by lot, in share of Weight.
+	// and among equals by lot, in share of Weight. A trunk without prefixes carries calls that
+	// ask for it (Order.Trunks).
 	Prefixes         []string
 	Priority, Weight int
 

@@ -138,6 +138,9 @@ func diversions(req *sip.Request) []Diversion {
 			continue
 		}
 		d := Diversion{Number: clip(userOf(&uri))}
+		if uri.Headers.Has("Privacy") || isAnonymous(&uri) { // RFC 7044 section 10.1.1
+			d.Number = ""
+		}
 		if _, err := sip.ParseAddressValue(history[i+1], &next, nil); err == nil { // why the next one was chosen
 			d.Reason = causeWord(next.UriParams.GetOr("cause", ""))
 		}

@@ -42,6 +42,9 @@ func TestWhoCallsIsWhatATrunkThatIsBelievedSays(t *testing.T) {
 		"passed on, with its history": {[]string{`History-Info: <sip:030111111@x>;index=1, <sip:030222222@x;cause=302>;index=1.1`, `History-Info: <sip:030333333@x;cause=486>;index=1.2`},
 			sip.Identity{Number: "+4930123", Name: "Ada", Diverted: []sip.Diversion{{Number: "+4930222222", Reason: "user-busy"}, {Number: "+4930111111", Reason: "unconditional"}}},
 			sip.Identity{Number: "+4930123", Name: "Ada"}},
+		"passed on by one who stays unknown": {[]string{`History-Info: <sip:030111111@x?Privacy=history>;index=1, <sip:030222222@x;cause=408>;index=1.1`},
+			sip.Identity{Number: "+4930123", Name: "Ada", Diverted: []sip.Diversion{{Reason: "no-answer"}}},
+			sip.Identity{Number: "+4930123", Name: "Ada"}},
 	} {
 		for _, side := range []struct {
 			s    *site

@@ -68,7 +68,7 @@ func (e *endpoint) sentBy(ctx context.Context, hop locate.Target) (netip.AddrPor
 			return netip.AddrPort{}, unreachable(err)
 		}
 	case !e.listens(hop.Transport):
-		return netip.AddrPort{}, fmt.Errorf("not listening on %s", hop.Transport)
+		return netip.AddrPort{}, unreachable(fmt.Errorf("not listening on %s", hop.Transport))
 	}
 	return e.facing(hop.Transport, hop.Addr), nil
 }

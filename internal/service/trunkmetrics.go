@@ -33,18 +33,18 @@ func (c trunkCollector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	registered := desc("sip_trunk_registered", "Whether a trunk that wants it is registered.", "trunk")
-	up := desc("sip_trunk_server_up", "Whether a trunk's server is up, by the last that is known of it.", "trunk", "server")
-	trip := desc("sip_trunk_server_round_trip_seconds", "How long the last OPTIONS took that it answered.", "trunk", "server")
+	up := desc("sip_trunk_server_up", "Whether a trunk's server is up, by the last that is known of it.", "trunk", "target", "server")
+	trip := desc("sip_trunk_server_round_trip_seconds", "How long the last OPTIONS took that it answered.", "trunk", "target", "server")
 	for _, t := range c.carrier.States() {
 		if r := t.Registration; r != nil {
 			emit(registered, prometheus.GaugeValue, truth(r.State == carrier.Here), t.Trunk)
 		}
 		for _, s := range t.Servers {
 			if s.State != carrier.Unknown {
-				emit(up, prometheus.GaugeValue, truth(s.State == carrier.Up), t.Trunk, s.Address)
+				emit(up, prometheus.GaugeValue, truth(s.State == carrier.Up), t.Trunk, s.Target, s.Address)
 			}
 			if s.RoundTrip > 0 {
-				emit(trip, prometheus.GaugeValue, s.RoundTrip.Seconds(), t.Trunk, s.Address)
+				emit(trip, prometheus.GaugeValue, s.RoundTrip.Seconds(), t.Trunk, s.Target, s.Address)
 			}
 		}
 	}

@@ -259,6 +259,43 @@ func (c *cutter) cut() {
 	}
 }
 
+// What a carrier that we are registered at over TLS does: it knows no other way to us.
+func TestACallComesOverTheConnectionThatWeMade(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	ours, theirs := make(desk, 1), make(desk, 1)
+	us := start(t, ours, func(c *sip.Config) { c.TLS.Roots = a.file("ca.pem") })
+	them := start(t, theirs, a.secure("server", "127.0.0.1:0", "sip.example.net"))
+	via := locate.Target{Transport: "TLS", Addr: them.TLSAddr(), Host: "sip.example.net"}
+	reply, err := us.Client().Ask(within(t), sip.Request{Method: "OPTIONS", URI: "sip:sip.example.net", Via: via, Contact: "us"})
+	if err != nil || reply.Status != 200 || !us.Client().Connected(via) {
+		t.Fatalf("%+v, %v", reply, err)
+	}
+	contact, ok := strings.CutPrefix(reply.Contact, "sip:us@")
+	if contact, ok = strings.CutSuffix(contact, ";transport=tls"); !ok {
+		t.Fatalf("contact %q", reply.Contact)
+	}
+	for _, byThem := range []bool{true, false} {
+		out := dial(within(t), them.Client(), sip.Outgoing{Target: reply.Contact, Via: locate.Target{Transport: "TLS", Addr: netip.MustParseAddrPort(contact)}})
+		in := ours.next(t)
+		if _, err := in.Answer(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		placed := <-out
+		if placed.err != nil {
+			t.Fatal(placed.err)
+		}
+		first, other := in, placed.call
+		if byThem {
+			first, other = placed.call, in
+		}
+		if err := first.Hangup(within(t)); err != nil {
+			t.Error(err)
+		}
+		ended(t, other, sip.CauseRemoteBye)
+	}
+}
+
 // serial is that of the certificate which the server shows now.
 func (a *authority) serial(server netip.AddrPort) int64 {
 	a.t.Helper()

@@ -14,7 +14,14 @@ import (
 )
 
 func everything(id string, targets ...carrier.Target) carrier.Trunk {
-	return carrier.Trunk{ID: id, Targets: targets, Prefixes: []string{""}, FirstReply: 300 * time.Millisecond, Ringing: 300 * time.Millisecond}
+	return carrier.Trunk{ID: id, Targets: targets, Prefixes: []string{""}, FirstReply: patience / 2, Ringing: patience / 2}
+}
+
+// impatient is a trunk of which silence is expected; what answers has to do so in this time,
+// on however busy a machine.
+func impatient(t carrier.Trunk) carrier.Trunk {
+	t.FirstReply = 1500 * time.Millisecond
+	return t
 }
 
 type placed struct {
@@ -68,7 +75,10 @@ func TestACallGoesToTheNextServerWhenOneFailsForItsOwnSake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			second := newExchange(t)
-			trunk := everything("carrier", c.first, second.target())
+			trunk := impatient(everything("carrier", c.first, second.target()))
+			if name == "no ringing" {
+				trunk.Ringing = 100 * time.Millisecond
+			}
 			cr, _ := newCarrier(t, nil, trunk)
 			out := place(within(t), cr, carrier.Order{To: "+4930123456"})
 			call := second.next(t)
@@ -115,7 +125,6 @@ func TestACallIsNotTakenElsewhereWhenItWasJudgedOrRings(t *testing.T) {
 			}
 			first, second := newPeer(t, slow), newExchange(t)
 			trunk := everything("carrier", first.target(), second.target())
-			trunk.FirstReply, trunk.Ringing = patience, patience
 			cr, _ := newCarrier(t, nil, trunk)
 			rang := make(chan int, 8)
 			out := place(within(t), cr, carrier.Order{To: "+4930123456", Progress: func(status int) { rang <- status }})

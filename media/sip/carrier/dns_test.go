@@ -53,7 +53,7 @@ func TestACallFindsTheServerThatTakesItBehindOneName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cr, _ := newCarrier(t, func(c *carrier.Config) { c.Locator = resolver }, everything("carrier", carrier.Target{URI: "sip:carrier.example"}))
+	cr, _ := newCarrier(t, func(c *carrier.Config) { c.Locator = resolver }, impatient(everything("carrier", carrier.Target{URI: "sip:carrier.example"})))
 	out := place(within(t), cr, carrier.Order{To: "+4930123456"})
 	invite := silent.expect("INVITE")
 	if !strings.HasPrefix(invite, "INVITE sip:+4930123456@carrier.example SIP/2.0") || !strings.Contains(header(invite, "From"), "@carrier.example>") {

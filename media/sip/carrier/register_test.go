@@ -151,7 +151,7 @@ func TestTheNextRegistrarIsTakenWhenOneFailsAndWhenItGoesDown(t *testing.T) {
 	first.set(func() { first.status = "503 Service Unavailable" })
 	hosts := twoHops{first.addr(), second.addr()}
 	trunk := registered(carrier.Target{URI: "sip:carrier.example"})
-	trunk.KeepAlive, trunk.FirstReply = 20*time.Millisecond, 300*time.Millisecond
+	trunk.KeepAlive, trunk.FirstReply = 20*time.Millisecond, time.Second
 	cr, _ := newCarrier(t, func(c *carrier.Config) { c.Locator = hosts }, trunk)
 	eventually(t, "registered at the second", second.is)
 	first.set(func() { first.status = "" })
@@ -257,7 +257,7 @@ func TestATrunkThatIsChangedIsRegisteredAnewAndOneThatIsNotIsLeftAlone(t *testin
 func TestServersAreUpWhileTheyAnswer(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, always("404 Not Found")) // an answer all the same
-	trunk := carrier.Trunk{ID: "carrier", Targets: []carrier.Target{p.target()}, KeepAlive: 20 * time.Millisecond, FirstReply: 200 * time.Millisecond}
+	trunk := carrier.Trunk{ID: "carrier", Targets: []carrier.Target{p.target()}, KeepAlive: 20 * time.Millisecond, FirstReply: time.Second}
 	cr, _ := newCarrier(t, nil, trunk)
 	is := func(state carrier.Health, status int) func() bool {
 		return func() bool {
@@ -271,7 +271,7 @@ func TestServersAreUpWhileTheyAnswer(t *testing.T) {
 	}
 	p.be(always())
 	eventually(t, "down", is(carrier.Down, 0))
-	if s := server(cr, p.addr()); !strings.Contains(s.Words, "no reply to OPTIONS within 200ms") {
+	if s := server(cr, p.addr()); !strings.Contains(s.Words, "no reply to OPTIONS within 1s") {
 		t.Errorf("%+v", s)
 	}
 	p.be(always("200 OK"))

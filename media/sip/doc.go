@@ -20,5 +20,6 @@
 // the transaction exists, so that even a 487 that sipgo makes for a CANCEL carries it;
 // TLS connections are made and shaken hands on in streams.go, held to the server's name;
 // an in-dialog request goes over the connection the INVITE came by; messages longer
-// than 1300 bytes are sent over UDP where the INVITE used it.
+// than 1300 bytes are sent over UDP where the INVITE used it. Tests in sipgo_test.go fail
+// when the library needs some of that no more.
 package sip

@@ -332,22 +332,27 @@ func (r *registrar) failed(err error, failures int, wait time.Duration) {
 }
 
 // grantedBy is how long a registrar gave: to our address, or else to all (RFC 3261 section
-// 10.2.4).
+// 10.2.4). Where none of several is ours, because somebody rewrote it on the way, the shortest
+// counts.
 func grantedBy(reply *sip.Reply, asked time.Duration) time.Duration {
 	ours := parseURI(reply.Contact)
-	contacts := reply.Values("Contact")
+	contacts, shortest := reply.Values("Contact"), time.Duration(0)
 	for _, v := range contacts {
 		var uri sipgo.Uri
 		params := sipgo.NewParams()
 		if _, err := sipgo.ParseAddressValue(v, &uri, &params); err != nil {
 			continue
 		}
-		if len(contacts) > 1 && (uri.User != ours.User || uri.Host != ours.Host || uri.Port != ours.Port) {
-			continue
-		}
-		if d, ok := seconds([]string{params.GetOr("expires", "")}); ok {
+		d, ok := seconds([]string{params.GetOr("expires", "")})
+		if ok && (len(contacts) == 1 || uri.User == ours.User && uri.Host == ours.Host && uri.Port == ours.Port) {
 			return d
 		}
+		if ok && d > 0 && (shortest == 0 || d < shortest) {
+			shortest = d
+		}
+	}
+	if shortest > 0 {
+		return shortest
 	}
 	if d, ok := seconds(reply.Values("Expires")); ok {
 		return d

@@ -212,6 +212,16 @@ func TestWhatIsWrongWithARegistrationIsSaidInWords(t *testing.T) {
 	}
 }
 
+func TestWhenOurAddressWasRewrittenTheShortestTimeCounts(t *testing.T) {
+	t.Parallel()
+	r := newPeer(t, always("200 OK\nContact: <sip:4930123@192.0.2.1:1>;expires=3000, <sip:4930123@192.0.2.2:2>;expires=90\nExpires: 7777"))
+	cr, _ := newCarrier(t, nil, registered(r.target()))
+	eventually(t, "registered", func() bool { return registration(cr).State == carrier.Here })
+	if left := time.Until(registration(cr).Until); left > 90*time.Second || left < time.Minute {
+		t.Errorf("for %v", left)
+	}
+}
+
 func TestARegistrarThatAsksToBeLeftAloneIs(t *testing.T) {
 	t.Parallel()
 	r := newRegistrar(t)

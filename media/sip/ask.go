@@ -58,12 +58,17 @@ func (r *Reply) RetryAfter() time.Duration { return rejection(r.res).RetryAfter 
 var ErrRequest = errors.New("sip: not a request")
 
 // Ask sends a request and waits for its final response, for as long as ctx lets it. That
-// nobody listens at a UDP address is told as soon as the network says so (ErrNoReply).
+// nobody listens at a UDP address is told as soon as the network says so (ErrNoReply). It ends
+// with ErrEnded when Run does.
 func (c *Client) Ask(ctx context.Context, r Request) (*Reply, error) {
 	req, d, err := c.ep.compose(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	if !c.ep.enter() {
+		return nil, ErrEnded
+	}
+	defer c.ep.wg.Done()
 	defer c.ep.expect(d.peer.Addr())()
 	if err := c.ep.reach(ctx, req); err != nil {
 		return nil, unreachable(err)
@@ -98,6 +103,8 @@ func (c *Client) Ask(ctx context.Context, r Request) (*Reply, error) {
 			}
 		case err := <-quiet.fate:
 			return nil, err
+		case <-c.ep.stopping:
+			return nil, ErrEnded
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w from %s over %s: %w", ErrNoReply, d.peer, d.transport, context.Cause(ctx))
 		}
@@ -169,6 +176,18 @@ func (c *Client) Speaks() []string {
 		}
 	}
 	return append(out, "TLS")
+}
+
+// enter counts in something that the endpoint's end waits for; false if it is ending. It is
+// followed by wg.Done.
+func (e *endpoint) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		return false
+	}
+	e.wg.Add(1)
+	return true
 }
 
 // expect lets through what an address has to say while something is asked of it.

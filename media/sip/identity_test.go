@@ -1,6 +1,7 @@
 package sip_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -178,6 +179,22 @@ func TestAskingFromTheServersSocketLetsTheAnswerThroughAndNothingElse(t *testing
 	if a := <-got; !errors.Is(a.err, sip.ErrNoReply) {
 		t.Errorf("nobody listens: %v", a.err)
 	}
+	mute := newCallee(t)
+	go func() {
+		r, err := s.Client().Ask(context.Background(), sip.Request{Method: "OPTIONS", URI: mute.target(), Via: locate.Target{Transport: "UDP", Addr: netip.MustParseAddrPort(mute.socket.LocalAddr().String())}})
+		got <- answer{r, err}
+	}()
+	mute.expectRequest("OPTIONS")
+	defer func() {
+		s.stop() // does not wait for who never answers
+		if a := <-got; !errors.Is(a.err, sip.ErrEnded) {
+			t.Errorf("the server has stopped: %v", a.err)
+		}
+		go ask()
+		if a := <-got; a.err == nil {
+			t.Error("a server that has stopped asked")
+		}
+	}()
 	for _, bad := range []sip.Request{{Method: "OPTIONS", URI: "hello"}, {Method: "OPTIONS", URI: far.target()},
 		{Method: "OPTIONS", URI: far.target(), Via: via, Headers: []sip.Header{{Name: "X", Value: "a\r\nEvil: b"}}}} {
 		if _, err := s.Client().Ask(within(t), bad); !errors.Is(err, sip.ErrRequest) {

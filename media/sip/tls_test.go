@@ -373,6 +373,24 @@ func TestOldTLSAndStrangersAndTheSilentAreTurnedAway(t *testing.T) {
 	}
 }
 
+func TestWhoConnectsAndSaysNothingIsLetGo(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	s := start(t, make(desk, 1), a.secure("server", "127.0.0.1:0", "127.0.0.1"))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.TLSAddr().String()) // a trunk's address
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(4 * patience))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("still connected: %v", err)
+	}
+	if n := s.Stats().TLS.Handshakes; n != 1 {
+		t.Errorf("%d failed handshakes", n)
+	}
+}
+
 func TestBadTLSSettingsAreRefusedInWords(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)

@@ -73,9 +73,10 @@ func checkTrunks(trunks []model.Trunk, f *findings) {
 	for i, t := range trunks {
 		key := fmt.Sprintf("trunks[%d]", i)
 		checkName(f, names, key, string(t.ID))
-		if len(t.Sources) == 0 && t.Digest == (model.TrunkDigest{}) {
-			f.add(key+".sources", "at least one address or network is needed, like 192.0.2.10, or digest with a username and a password")
+		if len(t.Sources) == 0 && t.Digest == (model.TrunkDigest{}) && len(t.Outbound.Targets) == 0 {
+			f.add(key+".sources", "at least one address or network is needed, like 192.0.2.10, or digest with a username and a password, or outbound with targets")
 		}
+		checkTrunkSettings(f, key, t)
 		checkDigest(f, logins, key+".digest", t.Digest)
 		if len(t.Sources) == 0 && t.Digest.Username != "" {
 			if realms[cmp.Or(t.Digest.Realm, "headroom")] = true; len(realms) > maxRealms {

@@ -56,6 +56,9 @@ func ParseSite(name string, data []byte) (model.Site, error) {
 	if readable && len(f.lines) == 1 { // the file itself and not one key
 		f.add("", "says nothing; to empty the call centre, write trunks: [], queues: [] and users: []")
 	}
+	for i := range site.Trunks {
+		tidyTrunk(&site.Trunks[i])
+	}
 	for i := range site.Queues {
 		if site.Queues[i].Title == "" {
 			site.Queues[i].Title = string(site.Queues[i].ID)
@@ -86,7 +89,7 @@ func ValidateSite(site model.Site) error {
 func WithoutSecrets(site model.Site) model.Site {
 	site.Trunks = slices.Clone(site.Trunks)
 	for i := range site.Trunks {
-		site.Trunks[i].Digest.Password = ""
+		site.Trunks[i].Digest.Password, site.Trunks[i].Outbound.Password = "", ""
 	}
 	return site
 }
@@ -109,6 +112,7 @@ func Marshal(site model.Site) []byte {
 			fmt.Fprintf(&b, "    digest:\n      username: %s\n      password: %s\n      realm: %s\n",
 				quote(t.Digest.Username), quote(t.Digest.Password), quote(t.Digest.Realm))
 		}
+		writeTrunkSettings(&b, t)
 	}
 	section("queues", len(site.Queues))
 	for _, q := range site.Queues {

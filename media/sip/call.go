@@ -47,6 +47,7 @@ type Call struct {
 	trunk        string
 	number, name string // of the caller
 	to           string
+	identity     Identity        // inbound only
 	codecs       []media.Codec   // allowed, the preferred one first
 	handler      Handler         // inbound only
 	transfers    func(*Transfer) // nil: REFER is refused
@@ -65,6 +66,9 @@ type Call struct {
 
 	ids      []dialogID // guarded by ep.mu
 	inviteID inviteID   // guarded by ep.mu
+
+	counted   bool // against its trunk's limits; guarded by ep.mu
+	expecting bool // its peer is let through before there is a dialog; guarded by ep.mu
 
 	// The rest belongs to the owner, run.
 	auth        credentials
@@ -112,7 +116,7 @@ func newCall(ep *endpoint) *Call {
 // ID is the SIP Call-ID: the caller's word, not unique for ever.
 func (c *Call) ID() string { return c.dlg.callID }
 
-// Trunk is the ID of the trunk that the call came by; "" for an outbound call.
+// Trunk is the ID of the trunk that the call came by, or was placed through; "" if none.
 func (c *Call) Trunk() string { return c.trunk }
 
 // From is the caller's number and name as the trunk asserts them, else as the caller says.
@@ -120,6 +124,9 @@ func (c *Call) From() (number, name string) { return c.number, c.name }
 
 // To is the number called, from the request line.
 func (c *Call) To() string { return c.to }
+
+// Identity is who calls in full; of an outbound call it is empty.
+func (c *Call) Identity() Identity { return c.identity }
 
 // Digits yields the keys pressed (RFC 4733, or INFO). Keys nobody takes are lost beyond 32. It is
 // never closed; Done tells the end.
@@ -270,6 +277,9 @@ func (c *Call) over(cause string) {
 		c.stopMedia()
 		<-c.media
 	}
+	c.ep.mu.Lock()
+	c.ep.uncount(c)
+	c.ep.mu.Unlock()
 	close(c.done)
 	c.leftBehind(cause)
 	c.dropErrands()

@@ -26,6 +26,7 @@
 // Around sipgo 1.7: the 200 to an INVITE is repeated here, on T1..T2 until the ACK
 // or 64*T1 (RFC 3261 section 13.3.1.4), and ends in BYE; the To tag is chosen before
 // the transaction exists, so that even a 487 that sipgo makes for a CANCEL carries it;
+// TLS connections are made and shaken hands on in streams.go, held to the server's name;
 // an in-dialog request goes over the connection the INVITE came by; messages longer
 // than 1300 bytes are sent over UDP where the INVITE used it. The whole list, with a test of
 // each, is in faults_test.go.

@@ -217,7 +217,7 @@ func (c *Call) lateResult(o result) {
 // ackAgain acknowledges a 2xx to a re-INVITE of ours that came once more.
 func (c *Call) ackAgain(req *sip.Request) {
 	if req == c.errands.acked {
-		_ = c.ep.tp.WriteMsg(c.errands.ack)
+		c.ep.post(c.errands.ack)
 	}
 }
 
@@ -232,7 +232,7 @@ func (e *endpoint) acknowledge(d *dialog, invite *sip.Request, answer []byte) *s
 		describes(ack, answer)
 	}
 	e.route(d, ack)
-	_ = e.tp.WriteMsg(ack)
+	e.post(ack)
 	return ack
 }
 
@@ -302,6 +302,9 @@ func (e *endpoint) cancel(invite *sip.Request) {
 func (e *endpoint) send(req *sip.Request, again func()) (*sip.ClientTx, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
+	if err := e.reach(ctx, req); err != nil {
+		return nil, err
+	}
 	tx, err := e.txl.NewClientTransaction(ctx, req)
 	if err != nil {
 		return nil, err

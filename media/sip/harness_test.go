@@ -253,8 +253,8 @@ func (p *phone) request(method, body string, extra ...string) string {
 		branch += "ack"
 	}
 	transport := ""
-	if p.network == "TCP" {
-		transport = ";transport=tcp"
+	if p.network != "UDP" {
+		transport = ";transport=" + strings.ToLower(p.network)
 	}
 	lines := []string{
 		method + " sip:100@127.0.0.1 SIP/2.0",

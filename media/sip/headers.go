@@ -141,19 +141,6 @@ func supports(m sip.Message, option string) bool {
 // maxName bounds what is kept of a caller's name and number.
 const maxName = 128
 
-// caller is who calls: the trunk's assertion (RFC 3325) before the From header.
-func caller(req *sip.Request) (number, name string) {
-	for _, v := range values(req, "P-Asserted-Identity") {
-		var uri sip.Uri
-		display, err := sip.ParseAddressValue(v, &uri, nil)
-		if n := userOf(&uri); err == nil && n != "" {
-			return clip(n), clip(display)
-		}
-	}
-	from := req.From()
-	return clip(userOf(&from.Address)), clip(from.DisplayName)
-}
-
 // userOf is the number or name in a sip, sips or tel URI, without its parameters.
 func userOf(uri *sip.Uri) string {
 	user := uri.User

@@ -17,6 +17,7 @@ import (
 
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip/digest"
+	"github.com/headroom-voice/headroom/media/sip/locate"
 )
 
 // maxProofs is how often the INVITE of one call is sent with an answer to a challenge.
@@ -29,13 +30,17 @@ type Client struct {
 
 // Outgoing is a call to place.
 type Outgoing struct {
-	Target   string        // "sip:NUMBER@HOST:PORT", ";transport=tcp" for TCP
+	Target   string        // "sip:NUMBER@HOST:PORT", ";transport=tcp" for TCP, "sips:" or ";transport=tls" for TLS
+	Via      locate.Target // where to send it; the zero value finds the first address of Target's host
 	From     string        // the caller's number; default "headroom"
 	FromName string        // the caller's name
 	Codecs   []media.Codec // offered, the preferred one first; default PCMU, PCMA
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
 	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
+	Trunk    string        // whose call it is: counted against its limits, shown as Call.Trunk
+	Domain   string        // of the caller's address; default this side's address
+	Headers  []Header      // more of them, such as P-Asserted-Identity
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
 	// owns the call: it must not block.
@@ -70,6 +75,7 @@ type outgoing struct {
 	ptime       time.Duration
 	patience    time.Duration
 	proofs      int
+	headers     []Header
 	tx          *sip.ClientTx
 	again       chan *sip.Response
 	provisional bool
@@ -98,7 +104,11 @@ func NewClient(cfg Config, log *slog.Logger) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{ep: newEndpoint(cfg, log, nil)}
+	ep, err := newEndpoint(cfg, log, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{ep: ep}
 	c.ep.newCall = func(req *sip.Request, tx *sip.ServerTx, _ *knownTrunk) {
 		_ = tx.Respond(c.ep.response(req, sip.StatusTemporarilyUnavailable))
 	}
@@ -126,8 +136,8 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.ep.begin(call) {
-		return nil, ErrEnded
+	if err := c.ep.launch(call); err != nil {
+		return nil, err
 	}
 	select {
 	case <-call.up:
@@ -149,19 +159,21 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 // outbound makes a Call of a target; nothing is sent yet.
 func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	var uri sip.Uri
-	if err := sip.ParseUri(to.Target, &uri); err != nil || uri.Scheme != "sip" || uri.Host == "" {
+	if err := sip.ParseUri(to.Target, &uri); err != nil || uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Host == "" {
 		return nil, fmt.Errorf("sip: dial: %q is no SIP address", to.Target)
 	}
-	transport := strings.ToUpper(uri.UriParams.GetOr("transport", "udp"))
-	bound := e.listening(transport)
-	if !bound.IsValid() {
-		return nil, fmt.Errorf("sip: dial: not listening on %s", transport)
-	}
-	peer, err := resolve(ctx, &uri)
+	hop, err := e.hop(ctx, &uri, to.Via)
 	if err != nil {
 		return nil, err
 	}
+	made, cancel := context.WithTimeout(ctx, cmp.Or(to.Patience, 64*e.cfg.T1))
+	defer cancel()
+	via, err := e.sentBy(made, hop)
+	if err != nil {
+		return nil, fmt.Errorf("sip: dial: %w", err)
+	}
 	c := newCall(e)
+	c.trunk = to.Trunk
 	c.codecs = to.Codecs
 	if len(c.codecs) == 0 {
 		c.codecs = []media.Codec{media.PCMU, media.PCMA}
@@ -170,10 +182,13 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		return nil, err
 	}
 	c.auth.login, c.offers, c.transfers = to.Login, c.codecs, to.Transfer
+	if err := to.sayable(); err != nil {
+		return nil, err
+	}
 	if strings.ContainsFunc(to.ReferredBy, unicode.IsControl) || to.Replaces != nil && strings.ContainsFunc(to.Replaces.String(), unicode.IsControl) {
 		return nil, errors.New("sip: dial: a control character in a header")
 	}
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, replaces: to.Replaces, referredBy: to.ReferredBy, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4)}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, replaces: to.Replaces, referredBy: to.ReferredBy, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4), headers: to.Headers}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
 	}
@@ -184,10 +199,9 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		c.number = "headroom"
 	}
 	c.to = userOf(&uri)
-	via := netip.AddrPortFrom(e.addrFacing(peer.Addr(), bound.Addr()), bound.Port())
 	c.dlg = dialog{
-		callID: token(12), transport: transport, peer: peer, via: via, target: uri,
-		from: sip.FromHeader{DisplayName: c.name, Address: sip.Uri{Scheme: "sip", User: c.number, Host: via.Addr().String()}},
+		callID: token(12), transport: hop.Transport, peer: hop.Addr, via: via, target: uri, server: hop.Host,
+		from: sip.FromHeader{DisplayName: c.name, Address: sip.Uri{Scheme: "sip", User: c.number, Host: cmp.Or(to.Domain, via.Addr().String())}},
 		to:   sip.ToHeader{Address: sip.Uri{Scheme: "sip", User: uri.User, Host: uri.Host}},
 	}
 	c.dlg.from.Params.Add("tag", token(6))
@@ -196,8 +210,11 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 }
 
 // resolve finds the address of a target that the operator named.
-func resolve(ctx context.Context, uri *sip.Uri) (netip.AddrPort, error) {
+func resolve(ctx context.Context, uri *sip.Uri, transport string) (netip.AddrPort, error) {
 	if ap, ok := literal(uri); ok {
+		if uri.Port == 0 {
+			ap = netip.AddrPortFrom(ap.Addr(), uint16(sip.DefaultPort(transport)))
+		}
 		return ap, nil
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", uri.Host)
@@ -212,7 +229,7 @@ func resolve(ctx context.Context, uri *sip.Uri) (netip.AddrPort, error) {
 	}
 	port := uri.Port
 	if port <= 0 || port > 65535 {
-		port = 5060
+		port = sip.DefaultPort(transport)
 	}
 	return netip.AddrPortFrom(addrs[0].Unmap(), uint16(port)), nil
 }
@@ -300,6 +317,9 @@ func (c *Call) sendInvite() error {
 		req.AppendHeader(sip.NewHeader("Referred-By", c.out.referredBy))
 	}
 	c.auth.prove(req)
+	for _, h := range c.out.headers {
+		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
 	if !c.out.lateOffer {
 		describes(req, c.local.offer(c.codecs, c.out.ptime))
 	}
@@ -309,6 +329,9 @@ func (c *Call) sendInvite() error {
 	c.invite = req
 	ctx, cancel := context.WithTimeout(c.out.ctx, c.out.patience)
 	defer cancel()
+	if err := c.ep.reach(ctx, req); err != nil {
+		return err
+	}
 	tx, err := c.ep.txl.NewClientTransaction(ctx, req)
 	if err != nil {
 		return err
@@ -360,7 +383,7 @@ func (c *Call) acceptedAgain(res *sip.Response) {
 		return
 	}
 	if c.out.ack != nil && tagOf(res.To()) == tagOf(&c.dlg.to) {
-		_ = c.ep.tp.WriteMsg(c.out.ack)
+		c.ep.post(c.out.ack)
 		return
 	}
 	fork := c.dlg

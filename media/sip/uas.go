@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -12,13 +11,14 @@ import (
 func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk, offered *stream) (*Call, int) {
 	c := newCall(e)
 	src := source(req)
-	bound := e.listening(sip.NetworkToUpper(req.Transport()))
-	c.dlg = uasDialog(req, netip.AddrPortFrom(e.addrFacing(src.Addr(), bound.Addr()), bound.Port()))
+	c.dlg = uasDialog(req, e.facing(sip.NetworkToUpper(req.Transport()), src))
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
 	c.learn(req)
-	c.number, c.name = caller(req)
-	c.to = clip(userOf(&req.Recipient))
+	c.identity = identity(req, !trunk.doubted)
+	c.identity.normal(trunk.numbers)
+	c.number, c.name = c.identity.Number, c.identity.Name
+	c.to = trunk.numbers.Normal(calledNumber(req, trunk.contact))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
 	if e.merged(c, inviteID{c.dlg.callID, tagOf(req.From()), req.CSeq().SeqNo}) {
 		return nil, sip.StatusLoopDetected

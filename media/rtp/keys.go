@@ -37,14 +37,15 @@ var suites = [...]struct {
 	name      string
 	profile   srtp.ProtectionProfile
 	key, salt int // bytes
+	tag       int // bytes that authenticate an RTP packet
 }{
 	NoSuite:               {name: "none"},
-	AESCM128HMACSHA1Tag80: {"AES_CM_128_HMAC_SHA1_80", srtp.ProtectionProfileAes128CmHmacSha1_80, 16, 14},
-	AESCM128HMACSHA1Tag32: {"AES_CM_128_HMAC_SHA1_32", srtp.ProtectionProfileAes128CmHmacSha1_32, 16, 14},
-	AESCM256HMACSHA1Tag80: {"AES_256_CM_HMAC_SHA1_80", srtp.ProtectionProfileAes256CmHmacSha1_80, 32, 14},
-	AESCM256HMACSHA1Tag32: {"AES_256_CM_HMAC_SHA1_32", srtp.ProtectionProfileAes256CmHmacSha1_32, 32, 14},
-	AEADAES128GCM:         {"AEAD_AES_128_GCM", srtp.ProtectionProfileAeadAes128Gcm, 16, 12},
-	AEADAES256GCM:         {"AEAD_AES_256_GCM", srtp.ProtectionProfileAeadAes256Gcm, 32, 12},
+	AESCM128HMACSHA1Tag80: {"AES_CM_128_HMAC_SHA1_80", srtp.ProtectionProfileAes128CmHmacSha1_80, 16, 14, 10},
+	AESCM128HMACSHA1Tag32: {"AES_CM_128_HMAC_SHA1_32", srtp.ProtectionProfileAes128CmHmacSha1_32, 16, 14, 4},
+	AESCM256HMACSHA1Tag80: {"AES_256_CM_HMAC_SHA1_80", srtp.ProtectionProfileAes256CmHmacSha1_80, 32, 14, 10},
+	AESCM256HMACSHA1Tag32: {"AES_256_CM_HMAC_SHA1_32", srtp.ProtectionProfileAes256CmHmacSha1_32, 32, 14, 4},
+	AEADAES128GCM:         {"AEAD_AES_128_GCM", srtp.ProtectionProfileAeadAes128Gcm, 16, 12, 16},
+	AEADAES256GCM:         {"AEAD_AES_256_GCM", srtp.ProtectionProfileAeadAes256Gcm, 32, 12, 16},
 }
 
 // Suites lists every suite but NoSuite.
@@ -64,7 +65,7 @@ func (s Suite) String() string {
 	return suites[s].name
 }
 
-// KeyLen and SaltLen are the master key's and salt's lengths in bytes; 0 for NoSuite.
+// KeyLen is the length of the master key in bytes.
 func (s Suite) KeyLen() int { return suites[s].key }
 
 // SaltLen is the length of the master salt in bytes.

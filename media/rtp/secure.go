@@ -18,6 +18,9 @@ func (s *Session) Suite() Suite {
 	return NoSuite
 }
 
+// ByDTLS says that the keys are, or are to be, agreed on by DTLS.
+func (s *Session) ByDTLS() bool { return s.agreed.Load().dtls != nil }
+
 // secure completes a with its encryption, going on with what was agreed before where the
 // keys are the same. Called with sendMu held.
 func (s *Session) secure(a, was *agreed) (err error) {

@@ -26,6 +26,7 @@ const (
 	CauseMediaTimeout = "media_timeout" // no sign of life for MediaTimeout while talking, or HoldTimeout
 	CauseBadAnswer    = "bad_answer"    // the other side's answer could not be used
 	CauseNoPorts      = "no_ports"      // no RTP port was free
+	CauseKeys         = "media_keys"    // no keys for encrypted audio were agreed on (DTLS)
 	CauseTransport    = "transport"     // the message could not be delivered
 	CauseShutdown     = "shutdown"      // this side stopped
 )
@@ -66,10 +67,12 @@ type Call struct {
 	cancelled  chan struct{}
 	offered    *stream // what the other side described last; nil before a late offer's answer
 	local      local
+	keys       keyring
 	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
 	late       chan reply    // an Answer that waits for the answer in an ACK
 	lateOffer  bool          // the unacked 200 carried our offer
 	media      chan struct{} // closed when the session has ended
+	mediaCause string        // why media was closed
 	stopMedia  context.CancelFunc
 	timeout    *time.Timer // of media
 	mediaSince time.Time   // when the media clock last started: answer, hold or unhold
@@ -248,7 +251,7 @@ func (c *Call) talk() string {
 		case <-c.timeout.C:
 			cause = c.checkMedia()
 		case <-c.media:
-			cause = CauseTransport
+			cause = c.mediaCause
 		case <-c.ep.stopping:
 			cause = CauseShutdown
 		case ev := <-c.inbox:
@@ -315,7 +318,7 @@ func (c *Call) over(cause string) {
 		c.late <- reply{err: ErrEnded}
 		c.late = nil
 	}
-	c.log.Info("call over", "cause", cause)
+	c.log.Info("call over", "cause", cause, "encryption", c.Encryption())
 }
 
 // openMedia takes ports for the call. The session runs once configured.
@@ -330,7 +333,7 @@ func (c *Call) openMedia() (*rtp.Session, error) {
 		default:
 		}
 	})
-	c.local = local{
+	c.local = local{keys: &c.keys,
 		session: uint64(time.Now().UnixMilli()), version: 1, port: s.LocalPort(),
 		addr: c.ep.addrFacing(c.dlg.peer.Addr(), c.ep.cfg.Ports.Addr()),
 	}
@@ -345,7 +348,9 @@ func (c *Call) runMedia(s *rtp.Session) {
 	c.leg.Store(s)
 	c.ep.wg.Go(func() {
 		defer close(ended)
+		c.mediaCause = CauseTransport
 		if err := s.Run(ctx); err != nil && ctx.Err() == nil {
+			c.mediaCause = mediaCause(err)
 			c.log.Warn("media ended", "error", err)
 		}
 	})
@@ -362,7 +367,7 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	}
 	p := rtp.Params{
 		Remote: s.remote, PayloadTypes: make(map[media.Codec]uint8, len(formats)),
-		PTime: s.packetTime, Quiet: s.held(),
+		PTime: s.packetTime, Quiet: s.held(), RemoteRTCP: s.rtcp, Mux: s.mux,
 	}
 	for _, f := range formats {
 		p.Codecs = append(p.Codecs, f.codec)
@@ -377,6 +382,10 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	if s.event {
 		p.DTMFPayloadType = s.eventType
 	}
+	if err := c.keys.settle(s, isAnswer, &p); err != nil {
+		return fmt.Errorf("sip: configure media: %w", err)
+	}
+	c.local.mux = s.mux
 	if err := l.Configure(p); err != nil {
 		return fmt.Errorf("sip: configure media: %w", err)
 	}

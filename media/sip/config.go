@@ -16,10 +16,11 @@ import (
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
 // anywhere, or, where it has both, with its password from its sources.
 type Trunk struct {
-	ID      string
-	Sources []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
-	Codecs  []media.Codec  // allowed, PCMU and PCMA; empty means both
-	Digest  Digest
+	ID        string
+	Sources   []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
+	Codecs    []media.Codec  // allowed, PCMU and PCMA; empty means both
+	Digest    Digest
+	MediaKeys MediaKeys // whether its audio is encrypted
 }
 
 // Digest is the name and password that a trunk answers challenges with (RFC 3261 section
@@ -113,6 +114,9 @@ func validTrunks(trunks []Trunk) error {
 				return fmt.Errorf("sip: trunk %q: invalid source", t.ID)
 			}
 		}
+		if !t.MediaKeys.valid() {
+			return fmt.Errorf("sip: trunk %q: media keys %q", t.ID, t.MediaKeys)
+		}
 		for _, codec := range t.Codecs {
 			if codec != media.PCMU && codec != media.PCMA {
 				return fmt.Errorf("sip: trunk %q: codec %s is not for trunks", t.ID, codec)
@@ -140,6 +144,7 @@ type knownTrunk struct {
 	codecs  []media.Codec
 	account digest.Account // without a username it is not asked
 	bound   bool           // to its sources
+	keys    MediaKeys
 
 	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
 	// about every realm at once, and many a phone answers the first, whatever it says.
@@ -157,7 +162,7 @@ func (k *knownTrunk) accountFor(realm string) digest.Account {
 func newTrunkTable(trunks []Trunk) *trunkTable {
 	t := &trunkTable{named: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
-		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0}
+		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0, keys: trunk.MediaKeys}
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}
 		}

@@ -36,7 +36,7 @@ func (c *Call) takeAnswer(m sip.Message) error {
 	if !ok || body == nil {
 		return errors.New("no session description in it")
 	}
-	s, err := parseStream(body, c.codecs)
+	s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, answer: true})
 	if err != nil {
 		return err
 	}
@@ -62,12 +62,10 @@ func (c *Call) renegotiate(ev event) string {
 	var answer []byte
 	switch {
 	case body != nil:
-		s, err := parseStream(body, c.codecs)
-		switch {
-		case errors.Is(err, errNoCodec):
-			return refuse(sip.StatusNotAcceptableHere)
-		case err != nil:
-			return refuse(sip.StatusBadRequest)
+		s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys})
+		if err != nil {
+			status, warning := refusal(err)
+			return refuse(status, warning)
 		}
 		if err := c.configure(s, false); err != nil {
 			return refuse(sip.StatusInternalServerError, retryAfter(time.Second))

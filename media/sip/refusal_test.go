@@ -84,7 +84,7 @@ func TestOffersThatCannotBeMet(t *testing.T) {
 		"SRTP only":         {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/SAVP 0\r\n", "488", ""},
 		"video only":        {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9 RTP/AVP 0\r\n", "488", ""},
 		"a name to look up": {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 evil.example\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n", "488", ""},
-		"nonsense":          {"v=0\r\nhello\r\n", "488", ""},
+		"nonsense":          {"v=0\r\nhello\r\n", "400", ""},
 		"another body":      {"hello", "415", "text/plain"},
 	} {
 		p := newPhone(t, "UDP", s.udp)

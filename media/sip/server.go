@@ -117,9 +117,10 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 	var offered *stream
 	if body != nil {
 		var err error
-		if offered, err = parseStream(body, trunk.codecs); err != nil {
-			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "error", err)
-			refuse(sip.StatusNotAcceptableHere)
+		if offered, err = parseStream(body, terms{codecs: trunk.codecs, keys: &keyring{policy: trunk.keys}}); err != nil {
+			status, warning := refusal(err)
+			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "status", status, "error", err)
+			refuse(status, warning)
 			return
 		}
 	}

@@ -33,6 +33,7 @@ type Outgoing struct {
 	Codecs   []media.Codec // offered, the preferred one first; default PCMU, PCMA
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
+	Keys     MediaKeys     // whether the audio is encrypted
 	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
@@ -153,9 +154,10 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if len(c.codecs) == 0 {
 		c.codecs = []media.Codec{media.PCMU, media.PCMA}
 	}
-	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
+	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs, MediaKeys: to.Keys}}); err != nil {
 		return nil, err
 	}
+	c.keys = keyring{policy: to.Keys, private: transport == "TLS"}
 	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, login: to.Login, again: make(chan *sip.Response, 4)}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1

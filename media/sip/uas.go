@@ -16,6 +16,7 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	c.dlg = uasDialog(req, netip.AddrPortFrom(e.addrFacing(src.Addr(), bound.Addr()), bound.Port()))
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs = trunk.id, trunk.codecs
+	c.keys = keyring{policy: trunk.keys, private: c.dlg.transport == "TLS"}
 	c.number, c.name = caller(req)
 	c.to = clip(userOf(&req.Recipient))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)

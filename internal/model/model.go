@@ -55,7 +55,19 @@ type Trunk struct {
 	Sources []netip.Prefix `yaml:"sources" json:"sources"`        // source addresses that are this trunk
 	Digest  TrunkDigest    `yaml:"digest" json:"digest,omitzero"` // what it answers a challenge with; zero = it is not asked
 	Codecs  []string       `yaml:"codecs" json:"codecs"`          // PCMU, PCMA; preferred first; empty = both
+
+	MediaKeys MediaKeys `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
 }
+
+// MediaKeys is whether a trunk's audio is encrypted (SRTP).
+type MediaKeys string
+
+// The policies: never, where the other side can, and always.
+const (
+	MediaKeysOff      MediaKeys = "off"
+	MediaKeysOptional MediaKeys = "optional"
+	MediaKeysRequired MediaKeys = "required"
+)
 
 // TrunkDigest is the name and password of a trunk (RFC 3261 section 22).
 type TrunkDigest struct {

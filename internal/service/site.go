@@ -65,7 +65,7 @@ func (s *Service) keepClaim(ctx context.Context, claimed *bool) {
 func trunks(site model.Site) []sip.Trunk {
 	out := make([]sip.Trunk, 0, len(site.Trunks))
 	for _, t := range site.Trunks {
-		trunk := sip.Trunk{ID: string(t.ID), Sources: t.Sources}
+		trunk := sip.Trunk{ID: string(t.ID), Sources: t.Sources, MediaKeys: sip.MediaKeys(t.MediaKeys)}
 		trunk.Digest.Username, trunk.Digest.Password = t.Digest.Username, string(t.Digest.Password)
 		trunk.Digest.Realm = t.Digest.Realm
 		for _, name := range t.Codecs {

@@ -81,6 +81,9 @@ func newAssociation(s *Session, cfg *DTLS, announced netip.AddrPort) *associatio
 // isDTLS tells DTLS from RTP on one port (RFC 7983 section 7).
 func isDTLS(data []byte) bool { return len(data) > 0 && data[0] >= 20 && data[0] <= 63 }
 
+// isClientHello says that a datagram begins a handshake (RFC 6347 sections 4.1 and 4.2.2).
+func isClientHello(data []byte) bool { return len(data) > 13 && data[0] == 22 && data[13] == 1 }
+
 // deliver takes a datagram; on the reader goroutine. Who begins from elsewhere is heard as
 // well, as NAT would have it, and has to prove itself by its certificate; but the announced
 // host comes first.
@@ -99,10 +102,13 @@ func (d *association) deliver(data []byte, from netip.AddrPort) {
 			d.peer = from
 			break
 		}
+		if !isClientHello(data) {
+			return
+		}
 		d.cut() // a stranger was first; run goes on with from
 		d.open(from)
-	case d.cfg.Active:
-		return // ours is the first word
+	case d.cfg.Active || !isClientHello(data):
+		return // ours is the first word, or this is none
 	default:
 		d.open(from)
 	}

@@ -385,9 +385,13 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	if err := c.keys.settle(s, isAnswer, &p); err != nil {
 		return fmt.Errorf("sip: configure media: %w", err)
 	}
+	was := c.Encryption()
 	c.local.mux = s.mux
 	if err := l.Configure(p); err != nil {
 		return fmt.Errorf("sip: configure media: %w", err)
+	}
+	if now := c.Encryption(); now != was {
+		c.log.Info("encryption changed", "encryption", now)
 	}
 	s.remote = p.Remote
 	spoke := c.offered != nil && c.offered.speaks()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // What ended a call: the values of Call.Ended.
@@ -68,6 +69,7 @@ type Call struct {
 	offered    *stream // what the other side described last; nil before a late offer's answer
 	local      local
 	keys       keyring
+	ladder     *ladder.Ladder
 	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
 	late       chan reply    // an Answer that waits for the answer in an ACK
 	lateOffer  bool          // the unacked 200 carried our offer
@@ -233,6 +235,9 @@ func (c *Call) run() {
 	c.over(cause)
 	c.settle()
 	c.ep.forget(c)
+	if c.ep.cfg.Ladder != nil {
+		c.ep.cfg.Ladder(c, c.ladder.Record())
+	}
 	close(c.gone)
 }
 

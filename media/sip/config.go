@@ -11,6 +11,7 @@ import (
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
@@ -51,6 +52,10 @@ type Config struct {
 	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
 	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
 	NonceLife    time.Duration // how long a challenge can be answered; 5 min
+
+	// Ladder, if set, is given what was said in a call when its last message has gone, on the
+	// goroutine that owned the call: it must not block.
+	Ladder func(*Call, ladder.Record)
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100

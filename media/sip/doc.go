@@ -11,6 +11,11 @@
 //     waits for the network, and there is one way out with one cause.
 //   - A [Client] places calls; [Client.Dial] gives the same Call.
 //
+// Audio is encrypted as the trunk's [MediaKeys] say (keys.go): by SDES (package sdes) or by
+// DTLS, which media/rtp does. What was said in a call is in its [Call.Ladder], the secrets
+// left out (trace.go, package ladder). Why a description is refused is one table's to say
+// (refusal.go).
+//
 // When a call is over, Done closes at once and its ports go back; the goroutine
 // stays only for what the signalling still owes: a 200 that waits for its ACK, a
 // BYE that waits for its answer.

@@ -25,6 +25,8 @@ import (
 var tuneSipgo = sync.OnceFunc(func() {
 	sip.UDPMTUSize = 65535
 	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+	sip.SIPDebugTracer(&tap)
+	sip.SIPDebug = true // without it there is no tracer
 })
 
 // dialogID names a dialog as this side sees it (RFC 3261 section 12).
@@ -65,6 +67,8 @@ type endpoint struct {
 	calls   map[dialogID]*Call
 	invites map[inviteID]struct{}
 	peers   map[netip.Addr]int // live calls per signalling address
+
+	ladders ladders
 }
 
 func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) *endpoint {
@@ -117,11 +121,13 @@ func (e *endpoint) listen(ctx context.Context) error {
 		}
 		e.tcp = l
 	}
+	tap.listen(e)
 	return nil
 }
 
 // close gives the sockets back; whoever reads them notices.
 func (e *endpoint) close() {
+	tap.endpoints.Delete(e)
 	if e.udp != nil {
 		_ = e.udp.Close()
 	}
@@ -176,6 +182,7 @@ func (e *endpoint) stop() {
 // that outlives the reader: for a request still on its way to a transaction when the
 // socket is closed, sipgo would open another and never close it.
 func (e *endpoint) prepare(msg sip.Message) {
+	e.received(msg)
 	tidyParams(msg)
 	req, ok := msg.(*sip.Request)
 	if !ok {
@@ -245,6 +252,7 @@ func (e *endpoint) begin(c *Call) bool {
 
 // forget takes a call out of every table.
 func (e *endpoint) forget(c *Call) {
+	e.ladders.close(c.dlg.callID)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, id := range c.ids {

@@ -115,6 +115,7 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 		return nil, err
 	}
 	if !c.ep.begin(call) {
+		c.ep.forget(call)
 		return nil, ErrEnded
 	}
 	select {
@@ -177,6 +178,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	}
 	c.dlg.from.Params.Add("tag", token(6))
 	c.log = e.log.With("sip_call_id", c.dlg.callID)
+	e.record(c, nil)
 	return c, nil
 }
 

@@ -20,6 +20,7 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	c.number, c.name = caller(req)
 	c.to = clip(userOf(&req.Recipient))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
+	e.record(c, req)
 	if e.merged(c, inviteID{c.dlg.callID, tagOf(req.From()), req.CSeq().SeqNo}) {
 		return nil, sip.StatusLoopDetected
 	}

@@ -69,6 +69,7 @@ type endpoint struct {
 	peers   map[netip.Addr]int // live calls per signalling address
 
 	ladders ladders
+	refused refusalCounts
 }
 
 func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) *endpoint {

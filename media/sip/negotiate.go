@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -57,18 +56,20 @@ func (c *Call) renegotiate(ev event) string {
 	invite := ev.req.Method == sip.INVITE
 	body, isSDP := sdpBody(ev.req)
 	if !isSDP {
-		return refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+		_ = ev.tx.Respond(c.ep.refusal(ev.req, errNotSDP, sip.NewHeader("Accept", "application/sdp")))
+		return ""
 	}
 	var answer []byte
 	switch {
 	case body != nil:
 		s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys})
 		if err != nil {
-			status, warning := refusal(err)
-			return refuse(status, warning)
+			_ = ev.tx.Respond(c.ep.refusal(ev.req, err))
+			return ""
 		}
 		if err := c.configure(s, false); err != nil {
-			return refuse(sip.StatusInternalServerError, retryAfter(time.Second))
+			_ = ev.tx.Respond(c.ep.refusal(ev.req, err))
+			return ""
 		}
 		answer = c.local.answer(s)
 	case invite:

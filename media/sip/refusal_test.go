@@ -101,6 +101,20 @@ func TestOffersThatCannotBeMet(t *testing.T) {
 	if len(d) > 0 {
 		t.Error("the handler was bothered")
 	}
+	refused := s.Stats().Refused
+	for why, want := range map[string]uint64{"no_codec": 1, "no_key": 1, "no_audio": 1, "sdp_address": 1, "bad_sdp": 1, "not_sdp": 1, "draining": 0} {
+		if n, counted := refused[why]; n != want || !counted {
+			t.Errorf("%d refused for %s, want %d", n, why, want)
+		}
+	}
+	s.Drain()
+	p := newPhone(t, "UDP", s.udp)
+	p.send("INVITE", p.offer("0"))
+	mustContain(t, p.expect("SIP/2.0 503"), "Retry-After: ", `Warning: 399 headroom "no new calls: this side is about to stop"`)
+	p.send("ACK", "")
+	if n := s.Stats().Refused["draining"]; n != 1 {
+		t.Errorf("%d refused for draining", n)
+	}
 }
 
 func TestKeepAlivesAndUnknownRequests(t *testing.T) {

@@ -372,7 +372,7 @@ func (l *local) answer(s *stream) []byte {
 // offer describes this side to a party that has said nothing yet.
 func (l *local) offer(codecs []media.Codec, ptime time.Duration) []byte {
 	var b strings.Builder
-	proto, secret := l.keys.offerLines()
+	proto, more := l.secure()
 	fmt.Fprintf(&b, "m=audio %d %s", l.port, proto)
 	for _, c := range codecs {
 		fmt.Fprintf(&b, " %d", staticPayloadType(c))
@@ -383,11 +383,17 @@ func (l *local) offer(codecs []media.Codec, ptime time.Duration) []byte {
 	}
 	fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:%d\r\na=sendrecv\r\n",
 		eventPayloadType, eventPayloadType, ptime.Milliseconds())
-	if l.mux {
-		b.WriteString("a=rtcp-mux\r\n")
-	}
-	b.WriteString(secret)
+	b.WriteString(more)
 	return l.describe(b.String())
+}
+
+// secure gives the transport of an offer of ours, and the attributes that belong to it.
+func (l *local) secure() (proto, more string) {
+	proto, more = l.keys.offerLines()
+	if l.mux {
+		more = "a=rtcp-mux\r\n" + more
+	}
+	return proto, more
 }
 
 // describe puts the session part before the m-lines. The version in the o-line goes up

@@ -26,7 +26,8 @@ type Stats struct {
 	StrangersDropped uint64
 	Unreadable       uint64 // datagrams from trunks that are no SIP messages
 
-	Digest map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
+	Refused map[string]uint64 // INVITEs, and changes to calls, by why; every reason is there
+	Digest  map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
 }
 
 // New checks cfg and starts nothing; a nil logger discards.
@@ -91,48 +92,48 @@ func (s *Server) Drain() { s.draining.Store(true) }
 
 // Stats is a snapshot of the counters.
 func (s *Server) Stats() Stats {
-	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts()}
+	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts(),
+		Refused: s.ep.refused.byName()}
 }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
 func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) {
-	refuse := func(status int, headers ...sip.Header) { _ = tx.Respond(s.ep.response(req, status, headers...)) }
+	refuse := func(why error, headers ...sip.Header) { _ = tx.Respond(s.ep.refusal(req, why, headers...)) }
 	switch {
 	case trunk == nil: // its trunk has just been taken away
 		s.fw.refused.Add(1)
-		refuse(sip.StatusForbidden)
+		refuse(errUnknownTrunk)
 		return
 	case s.draining.Load():
-		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+		refuse(errDraining)
 		return
 	case len(values(req, "Contact")) == 0:
-		refuse(sip.StatusBadRequest)
+		refuse(errNoContact)
 		return
 	}
 	body, isSDP := sdpBody(req)
 	if !isSDP {
-		refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+		refuse(errNotSDP, sip.NewHeader("Accept", "application/sdp"))
 		return
 	}
 	var offered *stream
 	if body != nil {
 		var err error
 		if offered, err = parseStream(body, terms{codecs: trunk.codecs, keys: &keyring{policy: trunk.keys}}); err != nil {
-			status, warning := refusal(err)
-			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "status", status, "error", err)
-			refuse(status, warning)
+			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "error", err)
+			refuse(err)
 			return
 		}
 	}
-	c, status := s.ep.inbound(req, tx, trunk, offered)
-	if status != 0 {
-		refuse(status)
+	c, err := s.ep.inbound(req, tx, trunk, offered)
+	if err != nil {
+		refuse(err)
 		return
 	}
 	c.handler = s.handler
 	if !s.ep.begin(c) {
 		s.ep.forget(c)
-		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+		refuse(errUnavailable)
 	}
 }
 

@@ -42,6 +42,17 @@ func cryptoLine(tag int, suite string, bytes int, more string) string {
 
 func over(proto, sdp string) string { return strings.Replace(sdp, "RTP/AVP", proto, 1) }
 
+// answer skips to the answer to the latest request: a 200 that was repeated meanwhile is not.
+func (p *phone) answer(status string) string {
+	p.t.Helper()
+	for {
+		m := p.expect("SIP/2.0 " + status)
+		if strings.HasPrefix(header(m, "CSeq"), fmt.Sprint(p.cseq)+" ") {
+			return m
+		}
+	}
+}
+
 // line finds the line of a message that starts so.
 func line(msg, start string) string {
 	for l := range strings.SplitSeq(msg, "\r\n") {
@@ -207,7 +218,7 @@ func TestKeysStayWhileTheCallIsNegotiatedAnew(t *testing.T) {
 		t.Helper()
 		p.cseq++
 		p.send("INVITE", body)
-		m := p.expect("SIP/2.0 " + want)
+		m := p.answer(want)
 		p.send("ACK", "")
 		return line(m, "a=crypto")
 	}
@@ -234,7 +245,7 @@ func TestKeysStayWhileTheCallIsNegotiatedAnew(t *testing.T) {
 	// Asked for an offer, this side describes what is in effect.
 	p.cseq++
 	p.send("INVITE", "")
-	m := p.expect("SIP/2.0 200")
+	m := p.answer("200")
 	mustContain(t, m, " RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:")
 	p.send("ACK", over("RTP/SAVP", p.offer("0", aes80)))
 	p.cseq++
@@ -267,7 +278,7 @@ func TestAnAnswerWhoseKeysDoNotFitEndsTheCall(t *testing.T) {
 				_, err := call.Answer(context.Background())
 				failed <- err
 			}()
-			p.expect("SIP/2.0 200")
+			p.answer("200")
 			p.send("ACK", over(c.proto, p.offer("0", c.attrs...)))
 			p.answerBye()
 			ended(t, call, sip.CauseBadAnswer)
@@ -353,14 +364,14 @@ func TestKeysByDTLS(t *testing.T) {
 			for _, dir := range []string{"a=sendonly", "a=sendrecv"} {
 				p.cseq++
 				p.send("INVITE", body("actpass", dir))
-				m = p.expect("SIP/2.0 200")
+				m = p.answer("200")
 				p.send("ACK", "")
 				mustContain(t, m, "a=setup:"+answer, print)
 			}
 			bothWays(t, pacer, leg, p.leg)
 			p.cseq++
 			p.send("INVITE", "")
-			mustContain(t, p.expect("SIP/2.0 200"), " UDP/TLS/RTP/SAVPF 0", "a=setup:actpass", print)
+			mustContain(t, p.answer("200"), " UDP/TLS/RTP/SAVPF 0", "a=setup:actpass", print)
 			p.send("ACK", body(map[string]string{"active": "passive", "passive": "active"}[answer]))
 			bothWays(t, pacer, leg, p.leg)
 			p.cseq++
@@ -402,7 +413,7 @@ func TestAFaxLeavesTheAudioAlone(t *testing.T) {
 	} {
 		p.cseq++
 		p.send("INVITE", c.body)
-		m := p.expect("SIP/2.0 " + c.status)
+		m := p.answer(c.status)
 		p.send("ACK", "")
 		mustContain(t, m, c.has)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
-// firsts lists a record's messages in short: "<" came in, ">" went out.
+// firsts lists a record's messages in short: "<" came in, ">" went out. What may or may not be
+// there is left out: provisional responses, and PRACK.
 func firsts(r ladder.Record) string {
 	var out []string
 	for _, m := range r.Messages {
@@ -21,7 +22,9 @@ func firsts(r ladder.Record) string {
 		if strings.HasPrefix(what, "SIP/") {
 			what, _, _ = strings.Cut(rest, " ")
 		}
-		out = append(out, way+what)
+		if !strings.HasPrefix(what, "1") && !strings.HasSuffix(m.CSeq, " PRACK") {
+			out = append(out, way+what)
+		}
 	}
 	return strings.Join(out, " ")
 }
@@ -50,14 +53,14 @@ func TestTheLadderOfACall(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("no ladder came")
 		}
-		if got := firsts(r); got != "<INVITE >100 >180 >200 <ACK <INFO >415 <BYE >200" {
+		if got := firsts(r); got != "<INVITE >200 <ACK <INFO >415 <BYE >200" {
 			t.Errorf("the ladder is %s\n%s", got, r.Draw(true))
 		}
 		text := r.Draw(true)
 		if strings.Contains(text, "inline:A") || strings.Contains(text, "Signal=4") || strings.Count(text, "inline:***") != 2 {
 			t.Errorf("keys or digits in\n%s", text)
 		}
-		mustContain(t, text, p.conn.LocalAddr().String()+" over "+network, "m=audio")
+		mustContain(t, text, "100 Trying", "180 Ringing", p.conn.LocalAddr().String()+" over "+network, "m=audio")
 		if strings.Contains(r.Messages[0].Headers, "To: <sip:100@127.0.0.1>;tag") {
 			t.Error("the INVITE is shown with a tag that it did not have")
 		}
@@ -87,7 +90,7 @@ func TestTheLadderOfACallThatWePlace(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := out.Ladder()
-			if got := firsts(r); got != ">INVITE <100 <180 <200 >ACK >BYE <200" {
+			if got := firsts(r); got != ">INVITE <200 >ACK >BYE <200" {
 				t.Errorf("the caller's ladder is %s\n%s", got, r.Draw(false))
 			}
 			select {
@@ -95,7 +98,7 @@ func TestTheLadderOfACallThatWePlace(t *testing.T) {
 			case <-time.After(patience):
 				t.Fatal("no ladder came")
 			}
-			if got := firsts(r); got != "<INVITE >100 >180 >200 <ACK <BYE >200" {
+			if got := firsts(r); got != "<INVITE >200 <ACK <BYE >200" {
 				t.Errorf("the callee's ladder is %s\n%s", got, r.Draw(false))
 			}
 		})
@@ -116,7 +119,7 @@ func TestTheLadderOfACallThatIsRefused(t *testing.T) {
 	p.expect("SIP/2.0 486") // repeated until the ACK
 	p.send("ACK", "")
 	ended(t, call, sip.CauseRejected)
-	if got := firsts(call.Ladder()); !strings.HasPrefix(got, "<INVITE >100 >486") {
+	if got := firsts(call.Ladder()); !strings.HasPrefix(got, "<INVITE >486") {
 		t.Errorf("the ladder is %s", got)
 	}
 }

@@ -1,14 +1,19 @@
 package sip_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/wavfile"
 )
 
 // baresipModule is the folder of baresip's modules; without the module the test is skipped.
@@ -161,5 +166,96 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestALongHoldOnSRTP has baresip hold an encrypted call for as long as HEADROOM_LONG_HOLD
+// says, like "15m", in real time, and be heard after it.
+func TestALongHoldOnSRTP(t *testing.T) {
+	hold, err := time.ParseDuration(os.Getenv("HEADROOM_LONG_HOLD"))
+	if err != nil {
+		t.Skip("takes as long as HEADROOM_LONG_HOLD says, which says nothing")
+	}
+	baresip := program(t, "baresip")
+	modules := baresipModule(t, "srtp.so")
+	pacer := prompt.NewPacer()
+	running(t, pacer.Run)
+	dir := t.TempDir()
+	speech := filepath.Join(dir, "tone.wav") // aubridge would not go on after a hold
+	pcm := make([]float32, int((hold+time.Minute)/time.Second)*8000)
+	prompt.Tone(1000, -20).Render(pcm, 0, 8000)
+	if err := wavfile.Write(speech, 8000, pcm); err != nil {
+		t.Fatal(err)
+	}
+	writeFiles(t, dir, map[string]string{
+		"config": "module_path " + modules + "\nsip_listen 127.0.0.1:0\naudio_source aufile," + speech + "\naudio_player aubridge,nowhere\nrtp_ports 13000-13999\n" +
+			"module stdio.so\nmodule g711.so\nmodule aubridge.so\nmodule aufile.so\nmodule srtp.so\nmodule_app account.so\nmodule_app menu.so\n",
+		"accounts": "<sip:ada@127.0.0.1>;regint=0;audio_codecs=PCMU,PCMA;mediaenc=srtp-mand\n",
+		"contacts": "",
+	})
+	d := make(desk, 1)
+	s := start(t, d, withKeys(sip.KeysRequired))
+	cmd := exec.CommandContext(t.Context(), baresip, "-4", "-n", "127.0.0.1", "-f", dir, "-e", "/dial sip:100@"+s.udp.String())
+	keys, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.WaitDelay = time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if strings.Contains(out.String(), "failed to decrypt") {
+			t.Errorf("baresip could not decrypt us:\n%s", out.String())
+		}
+	}()
+	call := d.next(t)
+	leg, err := call.Answer(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pacer.Play(leg, prompt.Tone(440, -20))()
+	heard := func(what string) {
+		t.Helper()
+		var ear listener
+		leg.SetSink(&ear)
+		defer func() {
+			if t.Failed() {
+				t.Logf("%+v\n%s", leg.Stats(), call.Ladder().Draw(true))
+			}
+		}()
+		eventually(t, what, func() bool { return share(ear.latest(2400), 1000) > 0.95 })
+		t.Logf("%s  %s: heard; %+v", time.Now().UTC().Format(time.RFC3339), what, leg.Stats())
+	}
+	told := func(what string) {
+		t.Helper()
+		if _, err := keys.Write([]byte(what + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heard("before the hold")
+	told("/hold")
+	offers := func(dir string) func() bool {
+		return func() bool {
+			r := call.Ladder().Messages
+			for i := len(r) - 1; i >= 0; i-- {
+				if strings.HasPrefix(r[i].First, "INVITE ") {
+					return strings.Contains(r[i].Body, "a="+dir)
+				}
+			}
+			return false
+		}
+	}
+	eventually(t, "the hold", offers("sendonly"))
+	<-time.After(hold)
+	told("/resume")
+	eventually(t, "the end of the hold", offers("sendrecv"))
+	heard(fmt.Sprintf("after a hold of %v", hold))
+	if call.Encryption() != "SDES AES_CM_128_HMAC_SHA1_80" || call.Ended() != "" {
+		t.Errorf("encrypted by %q, ended by %q", call.Encryption(), call.Ended())
 	}
 }

@@ -27,7 +27,6 @@ const (
 	CauseMediaTimeout = "media_timeout" // no sign of life for MediaTimeout while talking, or HoldTimeout
 	CauseBadAnswer    = "bad_answer"    // the other side's answer could not be used
 	CauseNoPorts      = "no_ports"      // no RTP port was free
-	CauseKeys         = "media_keys"    // no keys for encrypted audio were agreed on (DTLS)
 	CauseTransport    = "transport"     // the message could not be delivered
 	CauseShutdown     = "shutdown"      // this side stopped
 )
@@ -68,16 +67,17 @@ type Call struct {
 	cancelled  chan struct{}
 	offered    *stream // what the other side described last; nil before a late offer's answer
 	local      local
-	keys       keyring
-	ladder     *ladder.Ladder
 	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
 	late       chan reply    // an Answer that waits for the answer in an ACK
 	lateOffer  bool          // the unacked 200 carried our offer
 	media      chan struct{} // closed when the session has ended
-	mediaCause string        // why media was closed
 	stopMedia  context.CancelFunc
 	timeout    *time.Timer // of media
 	mediaSince time.Time   // when the media clock last started: answer, hold or unhold
+
+	keys       keyring
+	mediaCause string         // why media was closed; valid then
+	ladder     *ladder.Ladder // set before the call begins
 }
 
 // event is a request within the dialog; tx is nil for an ACK.

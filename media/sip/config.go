@@ -17,10 +17,11 @@ import (
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
 // anywhere, or, where it has both, with its password from its sources.
 type Trunk struct {
-	ID        string
-	Sources   []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
-	Codecs    []media.Codec  // allowed, PCMU and PCMA; empty means both
-	Digest    Digest
+	ID      string
+	Sources []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
+	Codecs  []media.Codec  // allowed, PCMU and PCMA; empty means both
+	Digest  Digest
+
 	MediaKeys MediaKeys // whether its audio is encrypted
 }
 

@@ -25,7 +25,8 @@ import (
 // it, but it is what most offer who would rather encrypt than not (Asterisk's "optimistic",
 // Lync, baresip, phones); others send a line of RTP/SAVP and one of RTP/AVP (FreeSWITCH,
 // Polycom), of which the encrypted one is taken. Without TLS an optional key would be there
-// for everybody to read, so it is not offered; one that is offered to us is used.
+// for everybody to read, so it is not offered; one that is offered to us is used. A re-INVITE
+// may change a call from one to the other as far as the policy allows.
 type MediaKeys string
 
 // The policies.
@@ -336,6 +337,9 @@ func (c *Call) Encryption() string {
 	}
 	return "SDES " + l.Suite().String()
 }
+
+// CauseKeys is the end of a call whose audio was to be encrypted, and DTLS brought no keys.
+const CauseKeys = "media_keys"
 
 // mediaCause is the cause of a call whose media ended by itself.
 func mediaCause(err error) string {

@@ -158,7 +158,6 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs, MediaKeys: to.Keys}}); err != nil {
 		return nil, err
 	}
-	c.keys = keyring{policy: to.Keys, private: transport == "TLS"}
 	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, login: to.Login, again: make(chan *sip.Response, 4)}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
@@ -178,6 +177,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	}
 	c.dlg.from.Params.Add("tag", token(6))
 	c.log = e.log.With("sip_call_id", c.dlg.callID)
+	c.keys = keyring{policy: to.Keys, private: c.dlg.transport == "TLS"}
 	e.record(c, nil)
 	return c, nil
 }

@@ -86,7 +86,21 @@ func (e *endpoint) sent(callID, transport, local, remote string, data []byte) {
 	if l == nil || !tap.speaks(e, local, remote) {
 		return
 	}
+	if transport == "TCP" && overTLS(data) { // to sipgo one is the other
+		transport = "TLS"
+	}
 	l.Add(time.Now(), true, transport, remote, string(data))
+}
+
+// overTLS reads the transport in a message's first Via: ours, or that of who asked.
+func overTLS(data []byte) bool {
+	for line := range bytes.Lines(data) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if name = bytes.TrimSpace(name); bytes.EqualFold(name, []byte("Via")) || bytes.EqualFold(name, []byte("v")) {
+			return bytes.HasPrefix(bytes.ToUpper(bytes.TrimSpace(value)), []byte("SIP/2.0/TLS"))
+		}
+	}
+	return false
 }
 
 // speaks tells an endpoint's messages from those of another in the same process: by the port

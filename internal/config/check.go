@@ -97,6 +97,7 @@ func checkTrunks(trunks []model.Trunk, f *findings) {
 			}
 			sources = append(sources, source{at, p})
 		}
+		checkWord(f, key+".media_keys", t.MediaKeys, model.MediaKeysOff, model.MediaKeysOptional, model.MediaKeysRequired)
 		seen := map[string]bool{}
 		for j, c := range t.Codecs {
 			at := fmt.Sprintf("%s.codecs[%d]", key, j)

@@ -272,7 +272,8 @@ func drawSite(t *rapid.T) model.Site {
 		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), rapid.IntRange(16, 32).Draw(t, "bits"))
 		site.Trunks = append(site.Trunks, model.Trunk{
 			ID: model.TrunkID(id), Sources: []netip.Prefix{prefix},
-			Codecs: rapid.SampledFrom([][]string{{}, {"PCMA"}, {"PCMU", "PCMA"}}).Draw(t, "codecs"),
+			Codecs:    rapid.SampledFrom([][]string{{}, {"PCMA"}, {"PCMU", "PCMA"}}).Draw(t, "codecs"),
+			MediaKeys: rapid.SampledFrom([]model.MediaKeys{model.MediaKeysOff, model.MediaKeysOptional, model.MediaKeysRequired}).Draw(t, "media keys"),
 		})
 		if last := &site.Trunks[i]; rapid.Bool().Draw(t, "digest") {
 			last.Digest = model.TrunkDigest{

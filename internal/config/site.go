@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -26,7 +27,7 @@ func DefaultSite() model.Site {
 func setDefaults(v reflect.Value) {
 	switch to := v.Addr().Interface().(type) {
 	case *model.Trunk:
-		*to = model.Trunk{Sources: []netip.Prefix{}, Codecs: []string{}}
+		*to = model.Trunk{Sources: []netip.Prefix{}, Codecs: []string{}, MediaKeys: model.MediaKeysOptional}
 	case *model.Queue:
 		*to = model.Queue{
 			Numbers: []string{}, OfferTimeout: 20 * time.Second, WrapUp: 15 * time.Second,
@@ -107,7 +108,8 @@ func Marshal(site model.Site) []byte {
 	}
 	section("trunks", len(site.Trunks))
 	for _, t := range site.Trunks {
-		fmt.Fprintf(&b, "  - name: %s\n    sources: %s\n    codecs: %s\n", quote(t.ID), flow(t.Sources), flow(t.Codecs))
+		fmt.Fprintf(&b, "  - name: %s\n    sources: %s\n    codecs: %s\n    media_keys: %s\n",
+			quote(t.ID), flow(t.Sources), flow(t.Codecs), quote(cmp.Or(t.MediaKeys, model.MediaKeysOptional)))
 		if t.Digest != (model.TrunkDigest{}) {
 			fmt.Fprintf(&b, "    digest:\n      username: %s\n      password: %s\n      realm: %s\n",
 				quote(t.Digest.Username), quote(t.Digest.Password), quote(t.Digest.Realm))

@@ -61,7 +61,18 @@ type Trunk struct {
 	Limits           TrunkLimits   `yaml:"limits" json:"limits,omitzero"`
 	DistrustIdentity bool          `yaml:"distrust_identity" json:"distrust_identity,omitempty"` // only From says who calls
 	Outbound         TrunkOutbound `yaml:"outbound" json:"outbound,omitzero"`
+	MediaKeys        MediaKeys     `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
 }
+
+// MediaKeys is whether a trunk's audio is encrypted (SRTP).
+type MediaKeys string
+
+// The policies: never, where the other side can, and always.
+const (
+	MediaKeysOff      MediaKeys = "off"
+	MediaKeysOptional MediaKeys = "optional"
+	MediaKeysRequired MediaKeys = "required"
+)
 
 // TrunkDigest is the name and password of a trunk (RFC 3261 section 22).
 type TrunkDigest struct {

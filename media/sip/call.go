@@ -13,6 +13,7 @@ import (
 
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // What ended a call: the values of Call.Ended.
@@ -94,6 +95,9 @@ type Call struct {
 	stopMedia   context.CancelFunc
 	timeout     *time.Timer // of media
 	mediaSince  time.Time   // when the media clock last started: answer, hold or unhold
+	keys        keyring
+	mediaCause  string         // why media was closed; valid then
+	ladder      *ladder.Ladder // set before the call begins
 }
 
 // event is a request within the dialog; tx is nil for an ACK.
@@ -217,6 +221,9 @@ func (c *Call) run() {
 	c.over(cause)
 	c.settle()
 	c.ep.forget(c)
+	if c.ep.cfg.Ladder != nil {
+		c.ep.cfg.Ladder(c, c.ladder.Record())
+	}
 	close(c.gone)
 }
 
@@ -236,7 +243,7 @@ func (c *Call) talk() string {
 		case <-c.timeout.C:
 			cause = c.checkMedia()
 		case <-c.media:
-			cause = CauseTransport
+			cause = c.mediaCause
 		case <-c.ep.stopping:
 			cause = CauseShutdown
 		case ev := <-c.inbox:
@@ -287,7 +294,7 @@ func (c *Call) over(cause string) {
 		c.late <- reply{err: ErrEnded}
 		c.late = nil
 	}
-	c.log.Info("call over", "cause", cause)
+	c.log.Info("call over", "cause", cause, "encryption", c.Encryption())
 }
 
 // openMedia takes ports for the call. The session runs once configured.
@@ -300,7 +307,7 @@ func (c *Call) openMedia() (*rtp.Session, error) {
 		c.keyed.Store(true)
 		c.press(digit)
 	})
-	c.local = local{
+	c.local = local{keys: &c.keys,
 		session: uint64(time.Now().UnixMilli()), version: 1, port: s.LocalPort(),
 		addr: c.ep.addrFacing(c.dlg.peer.Addr(), c.ep.cfg.Ports.Addr()),
 	}
@@ -315,7 +322,9 @@ func (c *Call) runMedia(s *rtp.Session) {
 	c.leg.Store(s)
 	c.ep.wg.Go(func() {
 		defer close(ended)
+		c.mediaCause = CauseTransport
 		if err := s.Run(ctx); err != nil && ctx.Err() == nil {
+			c.mediaCause = mediaCause(err)
 			c.log.Warn("media ended", "error", err)
 		}
 	})
@@ -332,7 +341,7 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	}
 	p := rtp.Params{
 		Remote: s.remote, PayloadTypes: make(map[media.Codec]uint8, len(formats)),
-		PTime: s.packetTime, Quiet: s.held(),
+		PTime: s.packetTime, Quiet: s.held(), RemoteRTCP: s.rtcp, Mux: s.mux,
 	}
 	for _, f := range formats {
 		p.Codecs = append(p.Codecs, f.codec)
@@ -347,8 +356,16 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	if s.event {
 		p.DTMFPayloadType = s.eventType
 	}
+	if err := c.keys.settle(s, isAnswer, &p); err != nil {
+		return fmt.Errorf("sip: configure media: %w", err)
+	}
+	was := c.Encryption()
+	c.local.mux = s.mux
 	if err := l.Configure(p); err != nil {
 		return fmt.Errorf("sip: configure media: %w", err)
+	}
+	if now := c.Encryption(); now != was {
+		c.log.Info("encryption changed", "encryption", now)
 	}
 	s.remote = p.Remote
 	spoke := c.offered != nil && c.offered.speaks()

@@ -13,6 +13,7 @@ import (
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
 	"github.com/headroom-voice/headroom/media/sip/e164"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
@@ -30,6 +31,7 @@ type Trunk struct {
 	// Registered is the user part by which this side is registered at the trunk. Calls come
 	// to it, and the number called stands elsewhere.
 	Registered string
+	MediaKeys  MediaKeys // whether its audio is encrypted
 }
 
 // Digest is the name and password that a trunk answers challenges with (RFC 3261 section
@@ -69,6 +71,9 @@ type Config struct {
 	// refresh, 30 min, and the least that a caller may ask for, 90 s. The RFC has no MinSE
 	// below 90 s (section 4); anything shorter is for tests.
 	SessionExpires, MinSE time.Duration
+	// Ladder, if set, is given what was said in a call when its last message has gone, on the
+	// goroutine that owned the call: it must not block.
+	Ladder func(*Call, ladder.Record)
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100
@@ -145,6 +150,9 @@ func validTrunks(trunks []Trunk) error {
 				return fmt.Errorf("sip: trunk %q: invalid source", t.ID)
 			}
 		}
+		if !t.MediaKeys.valid() {
+			return fmt.Errorf("sip: trunk %q: media keys %q", t.ID, t.MediaKeys)
+		}
 		for _, codec := range t.Codecs {
 			if codec != media.PCMU && codec != media.PCMA {
 				return fmt.Errorf("sip: trunk %q: codec %s is not for trunks", t.ID, codec)
@@ -177,6 +185,7 @@ type knownTrunk struct {
 	numbers e164.Plan
 	doubted bool
 	contact string // Trunk.Registered
+	keys    MediaKeys
 
 	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
 	// about every realm at once, and many a phone answers the first, whatever it says.
@@ -195,7 +204,7 @@ func newTrunkTable(trunks []Trunk) *trunkTable {
 	t := &trunkTable{named: make(map[string]*knownTrunk), all: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
 		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0,
-			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, contact: trunk.Registered}
+			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, keys: trunk.MediaKeys, contact: trunk.Registered}
 		t.all[k.id] = k
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}

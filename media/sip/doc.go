@@ -19,6 +19,11 @@
 //   - A handler that implements [TransferHandler] decides about REFER and has calls taken
 //     over by INVITEs with Replaces (transfer.go).
 //
+// Audio is encrypted as the trunk's [MediaKeys] say (keys.go): by SDES (package sdes) or by
+// DTLS, which media/rtp does. What was said in a call is in its [Call.Ladder], the secrets
+// left out (trace.go, package ladder). Why a description is refused is one table's to say
+// (refusal.go).
+//
 // When a call is over, Done closes at once and its ports go back; the goroutine
 // stays only for what the signalling still owes: a 200 that waits for its ACK, a
 // BYE that waits for its answer.

@@ -25,6 +25,8 @@ import (
 var tuneSipgo = sync.OnceFunc(func() {
 	sip.UDPMTUSize = 65535
 	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+	sip.SIPDebugTracer(&tap)
+	sip.SIPDebug = true // without it there is no tracer
 })
 
 // dialogID names a dialog as this side sees it (RFC 3261 section 12).
@@ -69,6 +71,8 @@ type endpoint struct {
 	invites map[inviteID]struct{}
 	peers   map[netip.Addr]int // live calls and open questions per signalling address
 	quotas  map[string]*quota  // by trunk
+	ladders ladders
+	refused refusalCounts
 }
 
 func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) (*endpoint, error) {
@@ -137,11 +141,13 @@ func (e *endpoint) listen(ctx context.Context) error {
 		}
 		e.streams.listen = l
 	}
+	tap.listen(e)
 	return nil
 }
 
 // close gives the sockets back; whoever reads them notices.
 func (e *endpoint) close() {
+	tap.endpoints.Delete(e)
 	if e.udp != nil {
 		_ = e.udp.Close()
 	}
@@ -205,6 +211,7 @@ func (e *endpoint) stop() {
 // that outlives the reader: for a request still on its way to a transaction when the
 // socket is closed, sipgo would open another and never close it.
 func (e *endpoint) prepare(msg sip.Message) {
+	e.received(msg)
 	tidyParams(msg)
 	req, ok := msg.(*sip.Request)
 	if !ok {
@@ -274,6 +281,7 @@ func (e *endpoint) begin(c *Call) bool {
 
 // forget takes a call out of every table.
 func (e *endpoint) forget(c *Call) {
+	e.ladders.close(c.dlg.callID)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, id := range c.ids {

@@ -83,7 +83,7 @@ func TestOffersThatCannotBeMet(t *testing.T) {
 		"SRTP only":         {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/SAVP 0\r\n", "488", ""},
 		"video only":        {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9 RTP/AVP 0\r\n", "488", ""},
 		"a name to look up": {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 evil.example\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n", "488", ""},
-		"nonsense":          {"v=0\r\nhello\r\n", "488", ""},
+		"nonsense":          {"v=0\r\nhello\r\n", "400", ""},
 		"another body":      {"hello", "415", "text/plain"},
 	} {
 		p := newPhone(t, "UDP", s.udp)
@@ -99,6 +99,20 @@ func TestOffersThatCannotBeMet(t *testing.T) {
 	}
 	if len(d) > 0 {
 		t.Error("the handler was bothered")
+	}
+	refused := s.Stats().Refused
+	for why, want := range map[string]uint64{"no_codec": 1, "no_key": 1, "no_audio": 1, "sdp_address": 1, "bad_sdp": 1, "not_sdp": 1, "draining": 0} {
+		if n, counted := refused[why]; n != want || !counted {
+			t.Errorf("%d refused for %s, want %d", n, why, want)
+		}
+	}
+	s.Drain()
+	p := newPhone(t, "UDP", s.udp)
+	p.send("INVITE", p.offer("0"))
+	mustContain(t, p.expect("SIP/2.0 503"), "Retry-After: ", `Warning: 399 headroom "no new calls: this side is about to stop"`)
+	p.send("ACK", "")
+	if n := s.Stats().Refused["draining"]; n != 1 {
+		t.Errorf("%d refused for draining", n)
 	}
 }
 

@@ -170,6 +170,8 @@ func (l *local) audio(b *strings.Builder, proto string, codecs []media.Codec, s 
 	fmt.Fprintf(b, "m=audio %d %s%s %d\r\n%s", l.port, proto, types.String(), event, maps.String())
 	fmt.Fprintf(b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:%d\r\na=%s\r\n",
 		event, event, s.packetTime/time.Millisecond, dir)
+	_, more := l.secure()
+	b.WriteString(more)
 }
 
 // refused takes back an offer that was. Its version is used up, and so is that of what it

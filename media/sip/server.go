@@ -33,7 +33,8 @@ type Stats struct {
 
 	TLS TLSStats
 
-	Digest map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
+	Refused map[string]uint64 // INVITEs, and changes to calls, by why; every reason is there
+	Digest  map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
 }
 
 // New checks cfg and starts nothing; a nil logger discards.
@@ -138,22 +139,23 @@ func (s *Server) Drain() { s.draining.Store(true) }
 func (s *Server) Stats() Stats {
 	secure := s.ep.streams.side.stats()
 	secure.Handshakes = s.ep.streams.failed.Load()
-	return Stats{TLS: secure, Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts()}
+	return Stats{TLS: secure, Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts(),
+		Refused: s.ep.refused.byName()}
 }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
 func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) {
-	refuse := func(status int, headers ...sip.Header) { _ = tx.Respond(s.ep.response(req, status, headers...)) }
+	refuse := func(why error, headers ...sip.Header) { _ = tx.Respond(s.ep.refusal(req, why, headers...)) }
 	switch {
 	case trunk == nil: // its trunk has just been taken away
 		s.fw.refused.Add(1)
-		refuse(sip.StatusForbidden)
+		refuse(errUnknownTrunk)
 		return
 	case s.draining.Load():
-		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+		refuse(errDraining)
 		return
 	case len(values(req, "Contact")) == 0:
-		refuse(sip.StatusBadRequest)
+		refuse(errNoContact)
 		return
 	}
 	if res := s.ep.tooShort(req); res != nil {
@@ -162,33 +164,33 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 	}
 	body, isSDP := sdpBody(req)
 	if !isSDP {
-		refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+		refuse(errNotSDP, sip.NewHeader("Accept", "application/sdp"))
 		return
 	}
 	var offered *stream
 	if body != nil {
 		var err error
-		if offered, err = parseStream(body, trunk.codecs); err != nil {
+		if offered, err = parseStream(body, terms{codecs: trunk.codecs, keys: &keyring{policy: trunk.keys}}); err != nil {
 			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "error", err)
-			refuse(sip.StatusNotAcceptableHere)
+			refuse(err)
 			return
 		}
 	}
 	replaced, status := s.ep.replaced(req, trunk)
 	if status != 0 {
-		refuse(status)
+		_ = tx.Respond(s.ep.response(req, status))
 		return
 	}
-	c, status := s.ep.inbound(req, tx, trunk, offered)
-	if status != 0 {
-		refuse(status)
+	c, err := s.ep.inbound(req, tx, trunk, offered)
+	if err != nil {
+		refuse(err)
 		return
 	}
 	if l, ok := s.ep.admitCall(c, trunk.limits); !ok {
 		s.ep.forget(c)
 		row := limitTable[l]
 		c.log.Warn("call refused: the trunk "+row.words, "limit", row.name)
-		refuse(row.status, retryAfter(row.after))
+		_ = tx.Respond(s.ep.response(req, row.status, retryAfter(row.after)))
 		return
 	}
 	c.handler, c.replaces = s.handler, replaced
@@ -197,7 +199,7 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 	}
 	if !s.ep.begin(c) {
 		s.ep.forget(c)
-		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+		refuse(errUnavailable)
 	}
 }
 

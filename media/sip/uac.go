@@ -37,6 +37,7 @@ type Outgoing struct {
 	Codecs   []media.Codec // offered, the preferred one first; default PCMU, PCMA
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
+	Keys     MediaKeys     // whether the audio is encrypted
 	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
 	Trunk    string        // whose call it is: counted against its limits, shown as Call.Trunk
 	Domain   string        // of the caller's address; default this side's address
@@ -137,6 +138,7 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 		return nil, err
 	}
 	if err := c.ep.launch(call); err != nil {
+		c.ep.forget(call)
 		return nil, err
 	}
 	select {
@@ -178,7 +180,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if len(c.codecs) == 0 {
 		c.codecs = []media.Codec{media.PCMU, media.PCMA}
 	}
-	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
+	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs, MediaKeys: to.Keys}}); err != nil {
 		return nil, err
 	}
 	c.auth.login, c.offers, c.transfers = to.Login, c.codecs, to.Transfer
@@ -206,6 +208,8 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	}
 	c.dlg.from.Params.Add("tag", token(6))
 	c.log = e.log.With("sip_call_id", c.dlg.callID)
+	c.keys = keyring{policy: to.Keys, private: c.dlg.transport == "TLS"}
+	e.record(c, nil)
 	return c, nil
 }
 

@@ -7,27 +7,30 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// inbound makes a Call of an INVITE, or gives the status to refuse it with.
-func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk, offered *stream) (*Call, int) {
+// inbound makes a Call of an INVITE, or says why it is to be refused.
+func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk, offered *stream) (*Call, error) {
 	c := newCall(e)
 	src := source(req)
 	c.dlg = uasDialog(req, e.facing(sip.NetworkToUpper(req.Transport()), src))
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
+	c.keys = keyring{policy: trunk.keys, private: c.dlg.transport == "TLS"}
 	c.learn(req)
 	c.identity = identity(req, !trunk.doubted)
 	c.identity.normal(trunk.numbers)
 	c.number, c.name = c.identity.Number, c.identity.Name
 	c.to = trunk.numbers.Normal(calledNumber(req, trunk.contact))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
+	e.record(c, req)
 	if e.merged(c, inviteID{c.dlg.callID, tagOf(req.From()), req.CSeq().SeqNo}) {
-		return nil, sip.StatusLoopDetected
+		e.forget(c)
+		return nil, errMerged
 	}
 	if !e.register(c, c.dlg.id()) {
 		e.forget(c)
-		return nil, sip.StatusServiceUnavailable
+		return nil, errUnavailable
 	}
-	return c, 0
+	return c, nil
 }
 
 // ring is the inbound call before its answer. It returns "" once answered.

@@ -10,6 +10,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/headroom-voice/headroom/media"
+	headroom "github.com/headroom-voice/headroom/media/sip"
 	"github.com/headroom-voice/headroom/media/sip/digest"
 	"github.com/headroom-voice/headroom/media/sip/e164"
 	"github.com/headroom-voice/headroom/media/sip/locate"
@@ -23,6 +24,7 @@ type Trunk struct {
 	Login   digest.Login // what challenges are answered with
 	Domain  string       // of callers' addresses and of the registration; default the target's host
 	Codecs  []media.Codec
+	Keys    headroom.MediaKeys // whether the audio is encrypted
 
 	// Prefixes are the starts of the +E.164 numbers that go by this trunk; "" is every number.
 	// Of all trunks those with the longest fitting prefix count, the lowest Priority first,

@@ -16,7 +16,7 @@ import (
 )
 
 // TestALongCallWithTheShortestSession takes 36 minutes and is run by hand: HEADROOM_LONG_CALL
-// names the file that its log goes to (docs/long-call.log is one of these).
+// names the file that its log goes to.
 func TestALongCallWithTheShortestSession(t *testing.T) {
 	t.Parallel()
 	name := os.Getenv("HEADROOM_LONG_CALL")

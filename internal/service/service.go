@@ -235,7 +235,7 @@ func (s *Service) ready(ctx context.Context) error {
 func (s *Service) Run(ctx context.Context) error {
 	defer s.Close()
 	a := s.Addrs()
-	s.log.Info("service started", "version", s.cfg.Version, "http", a.HTTP, "sip_udp", a.SIPUDP, "sip_tcp", a.SIPTCP, "webrtc", a.WebRTC)
+	s.log.Info("service started", "version", s.cfg.Version, "http", a.HTTP, "sip_udp", a.SIPUDP, "sip_tcp", a.SIPTCP, "sip_tls", a.SIPTLS, "webrtc", a.WebRTC)
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	g, work := errgroup.WithContext(work)

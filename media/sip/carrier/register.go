@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	mathrand "math/rand/v2"
 	"net/netip"
 	"slices"
@@ -269,7 +270,11 @@ func (r *registrar) leave() {
 		ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 		defer cancel()
 		if _, err := r.registerAt(ctx, to, 0); err != nil {
-			r.c.log.Warn("trunk not unregistered", "trunk", r.t.ID, "error", err)
+			level := slog.LevelWarn
+			if !r.via.Addr.IsValid() { // it had never said that we are
+				level = slog.LevelInfo
+			}
+			r.c.log.Log(ctx, level, "trunk not unregistered", "trunk", r.t.ID, "error", err)
 		} else {
 			r.c.log.Info("trunk unregistered", "trunk", r.t.ID)
 		}

@@ -53,7 +53,7 @@ func TestTheLadderOfACall(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("no ladder came")
 		}
-		if got := firsts(r); got != "<INVITE >200 <ACK <INFO >415 <BYE >200" {
+		if got := firsts(r); got != "<INVITE >200 <ACK <INFO >200 <BYE >200" {
 			t.Errorf("the ladder is %s\n%s", got, r.Draw(true))
 		}
 		text := r.Draw(true)

@@ -96,6 +96,7 @@ type Stats struct {
 	Lost                  int64         // expected - received
 	Late, Duplicate       uint64        // arrived too late to be played, or twice
 	Stranger              uint64        // packets from an address that is not the party's
+	Forged                uint64        // packets that the agreed key did not encrypt (SRTP)
 	Refused               uint64        // packets handed to Send in a codec the party does not accept
 	Jitter                time.Duration // interarrival jitter
 	RoundTrip             time.Duration

@@ -92,6 +92,9 @@ func sipAddrs(a service.Addrs) string {
 	if a.SIPTCP.IsValid() {
 		words = append(words, a.SIPTCP.String()+" (TCP)")
 	}
+	if a.SIPTLS.IsValid() {
+		words = append(words, a.SIPTLS.String()+" (TLS)")
+	}
 	return strings.Join(words, ", ")
 }
 

@@ -23,6 +23,7 @@ const (
 	maySeeHeadsets  permission = "headsets" // verdicts and the reports behind them
 	mayWatch        permission = "events"   // the live stream, filtered by all of the above
 	mayBeAgent      permission = "agent"    // the agent's client
+	maySeeTrunks    permission = "trunks"   // whether carriers can be reached
 	maySeeMachinery permission = "metrics"  // the service's own counters
 )
 
@@ -44,6 +45,8 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
+	case maySeeTrunks:
+		return grant{full: []model.Role{supervisor, it, admin}}
 	case mayWatch:
 		return grant{full: []model.Role{agent, supervisor, it, admin}}
 	case mayBeAgent:

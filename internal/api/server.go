@@ -200,6 +200,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerFloor()
 	s.registerCalls()
 	s.registerHeadsets()
+	s.registerTrunks()
 	s.registerEvents()
 	s.registerAgentLink()
 	s.registerMachine(r)

@@ -73,9 +73,10 @@ func checkTrunks(trunks []model.Trunk, f *findings) {
 	for i, t := range trunks {
 		key := fmt.Sprintf("trunks[%d]", i)
 		checkName(f, names, key, string(t.ID))
-		if len(t.Sources) == 0 && t.Digest == (model.TrunkDigest{}) {
-			f.add(key+".sources", "at least one address or network is needed, like 192.0.2.10, or digest with a username and a password")
+		if len(t.Sources) == 0 && t.Digest == (model.TrunkDigest{}) && len(t.Outbound.Targets) == 0 {
+			f.add(key+".sources", "at least one address or network is needed, like 192.0.2.10, or digest with a username and a password, or outbound with targets")
 		}
+		checkTrunkSettings(f, key, t)
 		checkDigest(f, logins, key+".digest", t.Digest)
 		if len(t.Sources) == 0 && t.Digest.Username != "" {
 			if realms[cmp.Or(t.Digest.Realm, "headroom")] = true; len(realms) > maxRealms {
@@ -96,6 +97,7 @@ func checkTrunks(trunks []model.Trunk, f *findings) {
 			}
 			sources = append(sources, source{at, p})
 		}
+		checkWord(f, key+".media_keys", t.MediaKeys, model.MediaKeysOff, model.MediaKeysOptional, model.MediaKeysRequired)
 		seen := map[string]bool{}
 		for j, c := range t.Codecs {
 			at := fmt.Sprintf("%s.codecs[%d]", key, j)

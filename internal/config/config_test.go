@@ -170,7 +170,7 @@ func TestGoodFilesLoad(t *testing.T) {
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8:1::/48")},
 				TrustedOrigins: []string{"https://desk.example"},
 			}
-			p.SIP = config.SIP{UDP: "0.0.0.0:5060", Advertise: netip.MustParseAddr("192.0.2.10")}
+			p.SIP = config.SIP{UDP: "0.0.0.0:5060", Advertise: netip.MustParseAddr("192.0.2.10"), DNS: []string{}}
 			p.RTP = config.RTP{Address: netip.MustParseAddr("0.0.0.0"), Ports: config.PortRange{Low: 30000, High: 30999}}
 			p.WebRTC.Listen = "[::]:8190"
 			p.WebRTC.Advertise = []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8::10")}
@@ -272,7 +272,8 @@ func drawSite(t *rapid.T) model.Site {
 		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), rapid.IntRange(16, 32).Draw(t, "bits"))
 		site.Trunks = append(site.Trunks, model.Trunk{
 			ID: model.TrunkID(id), Sources: []netip.Prefix{prefix},
-			Codecs: rapid.SampledFrom([][]string{{}, {"PCMA"}, {"PCMU", "PCMA"}}).Draw(t, "codecs"),
+			Codecs:    rapid.SampledFrom([][]string{{}, {"PCMA"}, {"PCMU", "PCMA"}}).Draw(t, "codecs"),
+			MediaKeys: rapid.SampledFrom([]model.MediaKeys{model.MediaKeysOff, model.MediaKeysOptional, model.MediaKeysRequired}).Draw(t, "media keys"),
 		})
 		if last := &site.Trunks[i]; rapid.Bool().Draw(t, "digest") {
 			last.Digest = model.TrunkDigest{
@@ -283,6 +284,9 @@ func drawSite(t *rapid.T) model.Site {
 			if rapid.Bool().Draw(t, "from anywhere") {
 				last.Sources = []netip.Prefix{}
 			}
+		}
+		if rapid.Bool().Draw(t, "settings") {
+			drawTrunkSettings(t, &site.Trunks[i], title)
 		}
 	}
 	numbers := rapid.SliceOfNDistinct(rapid.StringMatching(`[+*#]?[0-9]{1,12}|[0-9]{1,3}[._-][0-9e]{1,3}`), 8, 8, model.Dialable).Draw(t, "numbers")

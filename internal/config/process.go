@@ -34,9 +34,22 @@ type HTTP struct {
 
 // SIP is where trunks call.
 type SIP struct {
-	UDP       string     `yaml:"udp"`       // IP:port; empty is off
-	TCP       string     `yaml:"tcp"`       // IP:port; empty is off
+	UDP       string     `yaml:"udp"` // IP:port; empty is off
+	TCP       string     `yaml:"tcp"` // IP:port; empty is off
+	TLS       SIPTLS     `yaml:"tls"`
 	Advertise netip.Addr `yaml:"advertise"` // address told to trunks, for signalling and audio; invalid is the listening one
+	// AdvertiseAlso is that of the other family, where trunks of both are called; invalid is none.
+	AdvertiseAlso netip.Addr `yaml:"advertise_also"`
+	DNS           []string   `yaml:"dns"` // IP:port of the servers asked where trunks are; empty is the system's
+}
+
+// SIPTLS is signalling over TLS.
+type SIPTLS struct {
+	Listen      string `yaml:"listen"`      // IP:port; empty is off
+	Certificate string `yaml:"certificate"` // PEM file
+	Key         string `yaml:"key"`         // PEM file
+	Roots       string `yaml:"roots"`       // PEM file of authorities; empty is the system's
+	AskClients  bool   `yaml:"ask_clients"` // who connects must show a certificate of Roots
 }
 
 // RTP is where the trunks' audio arrives.
@@ -87,7 +100,7 @@ func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.Low, r.High) 
 func Default() Process {
 	return Process{
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", TrustedProxies: []netip.Prefix{}, TrustedOrigins: []string{}},
-		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060"},
+		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060", DNS: []string{}},
 		RTP:      RTP{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Ports: PortRange{20000, 29999}},
 		WebRTC:   WebRTC{Listen: "127.0.0.1:8190", Advertise: []netip.Addr{}},
 		Data:     "./headroom-data",
@@ -141,6 +154,8 @@ func (p Process) check(f *findings) {
 	p.HTTP.check(f)
 	everywhere := checkListen(f, "sip.udp", p.SIP.UDP, true)
 	everywhere = checkListen(f, "sip.tcp", p.SIP.TCP, true) || everywhere
+	everywhere = checkListen(f, "sip.tls.listen", p.SIP.TLS.Listen, true) || everywhere
+	p.SIP.check(f)
 	checkListen(f, "webrtc.listen", p.WebRTC.Listen, false)
 	if !p.RTP.Address.IsValid() {
 		f.add("rtp.address", "an address is needed; write it like 192.0.2.10")
@@ -172,6 +187,26 @@ func (p Process) check(f *findings) {
 	}
 	checkWord(f, "log.format", p.Log.Format, LogText, LogJSON)
 	checkDuration(f, "shutdown.drain", p.Shutdown.Drain, 0, time.Hour)
+}
+
+// check finds what is wrong with TLS, the second address and the DNS servers.
+func (s SIP) check(f *findings) {
+	switch t := s.TLS; {
+	case t.Listen != "" && (t.Certificate == "" || t.Key == ""):
+		f.add("sip.tls.certificate", "to listen on TLS, the files of a certificate and its key are needed")
+	case (t.Certificate == "") != (t.Key == ""):
+		f.add("sip.tls.certificate", "a certificate and its key go together")
+	case t.AskClients && t.Roots == "":
+		f.add("sip.tls.roots", "to ask for certificates, the file of the authorities behind them is needed")
+	}
+	if a := s.AdvertiseAlso; a.IsValid() && (a.IsUnspecified() || !s.Advertise.IsValid() || a.Is4() == s.Advertise.Is4()) {
+		f.add("sip.advertise_also", "%q is not the other one; write an IPv6 address where sip.advertise is of IPv4, or the other way round", a)
+	}
+	for i, server := range s.DNS {
+		if a, err := netip.ParseAddrPort(server); err != nil || a.Port() == 0 {
+			f.add(fmt.Sprintf("sip.dns[%d]", i), "%q is not a DNS server; write it like 192.0.2.53:53", server)
+		}
+	}
 }
 
 // shortestToken is the length below which a token can be guessed.

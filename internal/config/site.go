@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -26,7 +27,7 @@ func DefaultSite() model.Site {
 func setDefaults(v reflect.Value) {
 	switch to := v.Addr().Interface().(type) {
 	case *model.Trunk:
-		*to = model.Trunk{Sources: []netip.Prefix{}, Codecs: []string{}}
+		*to = model.Trunk{Sources: []netip.Prefix{}, Codecs: []string{}, MediaKeys: model.MediaKeysOptional}
 	case *model.Queue:
 		*to = model.Queue{
 			Numbers: []string{}, OfferTimeout: 20 * time.Second, WrapUp: 15 * time.Second,
@@ -55,6 +56,9 @@ func ParseSite(name string, data []byte) (model.Site, error) {
 	readable := decode(data, &site, f)
 	if readable && len(f.lines) == 1 { // the file itself and not one key
 		f.add("", "says nothing; to empty the call centre, write trunks: [], queues: [] and users: []")
+	}
+	for i := range site.Trunks {
+		tidyTrunk(&site.Trunks[i])
 	}
 	for i := range site.Queues {
 		if site.Queues[i].Title == "" {
@@ -86,7 +90,7 @@ func ValidateSite(site model.Site) error {
 func WithoutSecrets(site model.Site) model.Site {
 	site.Trunks = slices.Clone(site.Trunks)
 	for i := range site.Trunks {
-		site.Trunks[i].Digest.Password = ""
+		site.Trunks[i].Digest.Password, site.Trunks[i].Outbound.Password = "", ""
 	}
 	return site
 }
@@ -104,11 +108,13 @@ func Marshal(site model.Site) []byte {
 	}
 	section("trunks", len(site.Trunks))
 	for _, t := range site.Trunks {
-		fmt.Fprintf(&b, "  - name: %s\n    sources: %s\n    codecs: %s\n", quote(t.ID), flow(t.Sources), flow(t.Codecs))
+		fmt.Fprintf(&b, "  - name: %s\n    sources: %s\n    codecs: %s\n    media_keys: %s\n",
+			quote(t.ID), flow(t.Sources), flow(t.Codecs), quote(cmp.Or(t.MediaKeys, model.MediaKeysOptional)))
 		if t.Digest != (model.TrunkDigest{}) {
 			fmt.Fprintf(&b, "    digest:\n      username: %s\n      password: %s\n      realm: %s\n",
 				quote(t.Digest.Username), quote(t.Digest.Password), quote(t.Digest.Realm))
 		}
+		writeTrunkSettings(&b, t)
 	}
 	section("queues", len(site.Queues))
 	for _, q := range site.Queues {

@@ -49,13 +49,30 @@ type Site struct {
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
-// anywhere, or, where it has both, with its password from its sources.
+// anywhere, or, where it has both, with its password from its sources. Calls go out by it, too,
+// where it has targets.
 type Trunk struct {
 	ID      TrunkID        `yaml:"name" json:"name"`
 	Sources []netip.Prefix `yaml:"sources" json:"sources"`        // source addresses that are this trunk
 	Digest  TrunkDigest    `yaml:"digest" json:"digest,omitzero"` // what it answers a challenge with; zero = it is not asked
 	Codecs  []string       `yaml:"codecs" json:"codecs"`          // PCMU, PCMA; preferred first; empty = both
+
+	Numbers          TrunkNumbers  `yaml:"numbers" json:"numbers,omitzero"`
+	Limits           TrunkLimits   `yaml:"limits" json:"limits,omitzero"`
+	DistrustIdentity bool          `yaml:"distrust_identity" json:"distrust_identity,omitempty"` // only From says who calls
+	Outbound         TrunkOutbound `yaml:"outbound" json:"outbound,omitzero"`
+	MediaKeys        MediaKeys     `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
 }
+
+// MediaKeys is whether a trunk's audio is encrypted (SRTP).
+type MediaKeys string
+
+// The policies: never, where the other side can, and always.
+const (
+	MediaKeysOff      MediaKeys = "off"
+	MediaKeysOptional MediaKeys = "optional"
+	MediaKeysRequired MediaKeys = "required"
+)
 
 // TrunkDigest is the name and password of a trunk (RFC 3261 section 22).
 type TrunkDigest struct {

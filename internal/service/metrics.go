@@ -11,7 +11,7 @@ import (
 // collectors are what /metrics shows besides HTTP and the Go runtime.
 func (s *Service) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		boardCollector{s.board}, sipCollector{s.sip},
+		boardCollector{s.board}, sipCollector{s.sip}, trunkCollector{s.sip, s.carrier},
 	}
 }
 
@@ -35,6 +35,10 @@ func (c sipCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value))
 	}
 	out <- prometheus.MustNewConstMetric(desc("sip_dialogs", "SIP dialogs that live, those of callers who wait too."), prometheus.GaugeValue, float64(stats.Dialogs))
+	refused := desc("sip_refused_total", "Calls, and changes to calls, that trunks were refused, by reason.", "reason")
+	for why, n := range stats.Refused {
+		out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(n), why)
+	}
 	digest := desc("sip_digest_total", "SIP requests that needed a trunk's password, by what came of it.", "outcome")
 	for outcome, n := range stats.Digest {
 		out <- prometheus.MustNewConstMetric(digest, prometheus.CounterValue, float64(n), outcome)

@@ -28,6 +28,7 @@ import (
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/carrier"
 	"github.com/headroom-voice/headroom/media/webrtc"
 )
 
@@ -55,11 +56,13 @@ type Service struct {
 	pacer    *prompt.Pacer
 	gateway  *webrtc.Gateway
 	sip      *sip.Server
+	carrier  *carrier.Carrier
 	board    *call.Switchboard
 	api      *api.Server
 
 	site     model.Site // as last applied to the parts; owned by Run's site watcher after New
 	draining atomic.Bool
+	leaving  chan struct{} // closed when a drain begins
 	hurry    chan struct{} // closed by Hurry
 	hurried  sync.Once
 }
@@ -70,7 +73,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	if err := cfg.Process.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer(), hurry: make(chan struct{})}
+	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer(), leaving: make(chan struct{}), hurry: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -87,6 +90,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 		return nil, err
 	}
 	if err := s.newSIP(); err != nil {
+		return nil, err
+	}
+	if err := s.newCarrier(); err != nil {
 		return nil, err
 	}
 	if err := s.newAPI(); err != nil {
@@ -169,7 +175,8 @@ func (s *Service) newSIP() error {
 		return fmt.Errorf("rtp: %w", err)
 	}
 	s.sip, err = sip.New(sip.Config{
-		UDP: p.SIP.UDP, TCP: p.SIP.TCP, Advertise: p.SIP.Advertise,
+		UDP: p.SIP.UDP, TCP: p.SIP.TCP, Advertise: p.SIP.Advertise, AdvertiseAlso: p.SIP.AdvertiseAlso,
+		TLS:   sip.TLS{Listen: p.SIP.TLS.Listen, Certificate: p.SIP.TLS.Certificate, Key: p.SIP.TLS.Key, Roots: p.SIP.TLS.Roots, Ask: p.SIP.TLS.AskClients},
 		Ports: ports, UserAgent: "headroom/" + s.cfg.Version, Trunks: trunks(s.site),
 	}, incoming{s.board}, s.log.With("component", "sip"))
 	if err != nil {
@@ -199,6 +206,7 @@ func (s *Service) newAPI() error {
 		Switchboard: api.FromSwitchboard(s.board),
 		Bus:         s.bus,
 		Metrics:     registry,
+		Trunks:      trunkStates{s},
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),
@@ -227,7 +235,7 @@ func (s *Service) ready(ctx context.Context) error {
 func (s *Service) Run(ctx context.Context) error {
 	defer s.Close()
 	a := s.Addrs()
-	s.log.Info("service started", "version", s.cfg.Version, "http", a.HTTP, "sip_udp", a.SIPUDP, "sip_tcp", a.SIPTCP, "webrtc", a.WebRTC)
+	s.log.Info("service started", "version", s.cfg.Version, "http", a.HTTP, "sip_udp", a.SIPUDP, "sip_tcp", a.SIPTCP, "sip_tls", a.SIPTLS, "webrtc", a.WebRTC)
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	g, work := errgroup.WithContext(work)
@@ -241,7 +249,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.board.Run(core)
 	})
 	g.Go(func() error { return s.pacer.Run(edge) })
-	g.Go(func() error { return s.sip.Run(edge) })
+	g.Go(func() error { return s.runEdge(edge) })
 	g.Go(func() error { return s.api.Run(edge) })
 	g.Go(func() error { return s.watchSite(core) })
 	g.Go(func() error {
@@ -268,6 +276,7 @@ func (s *Service) Hurry() { s.hurried.Do(func() { close(s.hurry) }) }
 func (s *Service) drain(ctx context.Context) {
 	s.draining.Store(true)
 	s.sip.Drain()
+	close(s.leaving)
 	live := len(s.board.Calls())
 	s.log.Info("stopping", "live_calls", live, "drain", s.cfg.Process.Shutdown.Drain)
 	ctx, cancel := context.WithCancel(ctx)
@@ -314,6 +323,7 @@ func (s *Service) Close() {
 type Addrs struct {
 	HTTP           string // host:port
 	SIPUDP, SIPTCP netip.AddrPort
+	SIPTLS         netip.AddrPort
 	WebRTC         netip.AddrPort
 }
 
@@ -321,6 +331,7 @@ type Addrs struct {
 func (s *Service) Addrs() Addrs {
 	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr()}
 	a.SIPUDP, a.SIPTCP = s.sip.Addrs()
+	a.SIPTLS = s.sip.TLSAddr()
 	return a
 }
 

@@ -6,10 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/store"
-	"github.com/headroom-voice/headroom/media"
-	"github.com/headroom-voice/headroom/media/sip"
 )
 
 // siteEvery is how often the stored site is compared with the one in force, so that
@@ -38,7 +35,7 @@ func (s *Service) watchSite(ctx context.Context) error {
 		if reflect.DeepEqual(site, s.site) {
 			continue
 		}
-		if err := s.sip.SetTrunks(trunks(site)); err != nil {
+		if err := s.takeUpTrunks(site); err != nil {
 			s.log.Error("take up the trunks; the site in force stays", "error", err)
 			continue
 		}
@@ -58,25 +55,4 @@ func (s *Service) keepClaim(ctx context.Context, claimed *bool) {
 		s.log.Error("two services run on one database; stop one of them", "err", err)
 	}
 	*claimed = !errors.Is(err, store.ErrClaimed) // a database that does not answer is told elsewhere
-}
-
-// trunks translates the site's trunks for the SIP server. Unknown codec names cannot
-// occur: internal/config refuses them.
-func trunks(site model.Site) []sip.Trunk {
-	out := make([]sip.Trunk, 0, len(site.Trunks))
-	for _, t := range site.Trunks {
-		trunk := sip.Trunk{ID: string(t.ID), Sources: t.Sources}
-		trunk.Digest.Username, trunk.Digest.Password = t.Digest.Username, string(t.Digest.Password)
-		trunk.Digest.Realm = t.Digest.Realm
-		for _, name := range t.Codecs {
-			switch name {
-			case media.PCMU.String():
-				trunk.Codecs = append(trunk.Codecs, media.PCMU)
-			case media.PCMA.String():
-				trunk.Codecs = append(trunk.Codecs, media.PCMA)
-			}
-		}
-		out = append(out, trunk)
-	}
-	return out
 }

@@ -19,7 +19,10 @@ func exampleSite() model.Site {
 		Trunks: []model.Trunk{
 			{ID: "carrier", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Codecs: []string{"PCMA"}},
 			{ID: "a-pbx", Sources: []netip.Prefix{netip.MustParsePrefix("2001:db8::1/128")}, Codecs: []string{},
-				Digest: model.TrunkDigest{Username: "pbx", Password: `p"1`, Realm: "pbx.example"}},
+				Digest:  model.TrunkDigest{Username: "pbx", Password: `p"1`, Realm: "pbx.example"},
+				Numbers: model.TrunkNumbers{Country: "49", National: "0"}, Limits: model.TrunkLimits{Calls: 30},
+				Outbound: model.TrunkOutbound{Targets: []model.TrunkTarget{{URI: "sip:pbx.example", Priority: 1}}, Username: "us", Password: `p"2`,
+					Prefixes: []string{""}, KeepAlive: 30 * time.Second, Register: model.TrunkRegister{Enabled: true}}},
 		},
 		Queues: []model.Queue{
 			{ID: "support", Title: "Käuferhilfe", Numbers: []string{"100"}, OfferTimeout: 20 * time.Second, WrapUp: 1500 * time.Millisecond, HeadsetPolicy: model.PolicyExclude, ServiceLevel: time.Minute},

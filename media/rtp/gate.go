@@ -90,6 +90,11 @@ func (g *gate) admit(from netip.AddrPort, h *pionrtp.Header, now time.Time) bool
 	return true
 }
 
+// strange says that nothing from there can be the party's, whatever is in it.
+func (g *gate) strange(from netip.AddrPort) bool {
+	return g.locked && from.Addr() != g.addr.Addr() && from != g.announced && from != g.former
+}
+
 func (g *gate) note(h *pionrtp.Header, now time.Time) {
 	g.ssrc, g.seq, g.heard = h.SSRC, h.SequenceNumber, now
 }

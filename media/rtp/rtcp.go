@@ -43,7 +43,12 @@ func (s *Session) runRTCP() error {
 	}
 }
 
-// incomingRTCP handles one datagram on the RTCP port. Only the party's host is heard.
+// isMuxedRTCP tells RTCP from RTP on one port (RFC 5761 section 4).
+func isMuxedRTCP(data []byte) bool {
+	return len(data) >= 8 && data[0]>>6 == 2 && data[1] >= 192 && data[1] <= 223
+}
+
+// incomingRTCP handles one datagram of RTCP. Only the party's host is heard.
 func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) {
 	s.sendMu.Lock()
 	known := s.dest.IsValid() && s.dest.Addr() == from.Addr()
@@ -51,6 +56,13 @@ func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) 
 	if !known {
 		s.stranger.Add(1)
 		return
+	}
+	if c := s.agreed.Load().crypt; c != nil {
+		var v verdict
+		if data, v = c.decryptReport(data, now); v != authentic {
+			s.count(v)
+			return
+		}
 	}
 	packets, err := rtcp.Unmarshal(data)
 	if err != nil {
@@ -81,8 +93,14 @@ func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) 
 // report sends a compound packet: SR or RR, then SDES with the CNAME (RFC 3550 section 6.1).
 func (s *Session) report(name string, now time.Time) {
 	s.sendMu.Lock()
-	dest := s.destRTCP
+	a, dest, conn := s.agreed.Load(), s.destRTCP, s.rtcpConn
+	if a.params.Mux {
+		dest, conn = s.dest, s.rtpConn
+	}
 	s.sendMu.Unlock()
+	if a.crypt != nil && a.crypt.seal == nil { // no keys yet
+		return
+	}
 	if !dest.IsValid() || dest.Addr().IsUnspecified() || dest.Port() == 0 {
 		return
 	}
@@ -104,5 +122,11 @@ func (s *Session) report(name string, now time.Time) {
 	if err != nil {
 		return
 	}
-	_, _ = s.rtcpConn.WriteToUDPAddrPort(data, dest)
+	if a.crypt != nil {
+		var ok bool
+		if data, ok = a.crypt.seal.report(data); !ok {
+			return
+		}
+	}
+	_, _ = conn.WriteToUDPAddrPort(data, dest)
 }

@@ -34,18 +34,36 @@ type Sender struct {
 	lastTicks uint64    // its duration
 	lastAt    time.Time // when it was sent
 
-	packets, octets uint64
+	packets, octets uint64 // of this SSRC
+	past, pastBytes uint64 // of those before it
 	reported        uint64 // packets at the last report
 	roundTrip       time.Duration
 }
 
 // NewSender starts at a random sequence number and timestamp (RFC 3550 section 5.1).
 func NewSender(ssrc uint32) *Sender {
-	return &Sender{ssrc: ssrc, highest: 1<<32 | uint64(rand.Uint32()&0x7fff), lastTS: 1<<40 | uint64(rand.Uint32())}
+	return &Sender{ssrc: ssrc, highest: firstSeq(), lastTS: 1<<40 | uint64(rand.Uint32())}
 }
 
+// firstSeq is well below a wrap, which an SRTP receiver that missed our first packets would
+// not know of.
+func firstSeq() uint64 { return 1<<32 | uint64(rand.Uint32()&0x7fff) }
+
 // SSRC is the stream's identity on the network.
-func (s *Sender) SSRC() uint32 { return s.ssrc }
+func (s *Sender) SSRC() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ssrc
+}
+
+// Rename goes on as another stream (RFC 3550 section 8), its sequence number far from a wrap.
+func (s *Sender) Rename(ssrc uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ssrc, s.highest, s.sent, s.resumed = ssrc, firstSeq(), 0, true
+	s.past, s.pastBytes = s.past+s.packets, s.pastBytes+s.octets
+	s.packets, s.octets, s.reported = 0, 0, 0
+}
 
 // Next numbers one packet about to be sent now. It is not ok for a packet whose place
 // has passed: sent before, or from before the first of its source.
@@ -117,7 +135,7 @@ func (s *Sender) Resume() {
 func (s *Sender) Counters() (packets, octets uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.packets, s.octets
+	return s.past + s.packets, s.pastBytes + s.octets
 }
 
 // RoundTrip is the latest measured by a reception report; zero before one came.
@@ -145,7 +163,7 @@ func (s *Sender) Report(now time.Time) (rtcp.SenderReport, bool) {
 
 // SawReceptionReport measures the round trip from what the far side says of our stream.
 func (s *Sender) SawReceptionReport(r *rtcp.ReceptionReport, arrival time.Time) {
-	if r.SSRC != s.ssrc || r.LastSenderReport == 0 {
+	if r.LastSenderReport == 0 {
 		return
 	}
 	// In units of 1/65536 s, modulo 2^32 (RFC 3550 section 6.4.1, figure 2).
@@ -155,6 +173,9 @@ func (s *Sender) SawReceptionReport(r *rtcp.ReceptionReport, arrival time.Time) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if r.SSRC != s.ssrc {
+		return
+	}
 	s.roundTrip = time.Duration(units) * time.Second / 65536
 }
 

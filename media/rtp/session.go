@@ -31,6 +31,13 @@ type Params struct {
 	PTime           time.Duration         // the party asked for, 10 to 60 ms; 20 ms by default
 	DTMFPayloadType uint8                 // of telephone-event (RFC 4733); 0: none
 	Quiet           bool                  // the party does not listen (hold): nothing is sent
+	Mux             bool                  // RTCP goes over the RTP port, both ways (RFC 5761)
+
+	// How the audio is encrypted; not at all if none is set. Send and Receive are keys that
+	// both sides know, DTLS agrees on them with the party. Until there are keys nothing is
+	// sent and nothing heard; afterwards nothing but SRTP.
+	Send, Receive Key
+	DTLS          *DTLS
 }
 
 // agreed is Params as the packet paths need them; never changed once published.
@@ -39,6 +46,17 @@ type agreed struct {
 	codecs [128]media.Codec // by payload type, incoming
 	types  [256]int16       // by codec, outgoing; -1: not accepted
 	dtmf   int              // payload type, or -1
+	crypt  *crypt           // nil: plain RTP
+	dtls   *association     // that gives crypt its keys; nil: none is needed
+	proven netip.AddrPort   // where dtls found the party
+}
+
+// source is where the party's packets are expected from.
+func (a *agreed) source() netip.AddrPort {
+	if a.proven.IsValid() {
+		return a.proven
+	}
+	return a.params.Remote
 }
 
 // Session is one party's RTP and RTCP over a pair of UDP ports: a media.Leg. The source
@@ -50,6 +68,7 @@ type Session struct {
 	rtcpConn  *net.UDPConn
 	closeOnce sync.Once
 	rtcpEvery time.Duration // rtcpInterval, but in tests
+	shakeTime time.Duration // handshakeTime, but in tests
 
 	agreed   atomic.Pointer[agreed]
 	sink     atomic.Pointer[media.Sink]
@@ -58,12 +77,19 @@ type Session struct {
 	sender   *Sender
 	stranger atomic.Uint64
 	refused  atomic.Uint64
+	forged   atomic.Uint64
+	replayed atomic.Uint64
 	reported atomic.Int64 // when the party's last RTCP report came, Unix nanoseconds; 0 before
 
 	sendMu   sync.Mutex
 	dest     netip.AddrPort // guarded by sendMu, as the buffer
 	destRTCP netip.AddrPort
-	buf      [headerSize + maxPayload]byte
+	buf      [headerSize + maxPayload + sealRoom]byte
+
+	life       context.Context // until Close
+	end        context.CancelFunc
+	handshakes sync.WaitGroup // associations that run; none starts after life has ended
+	failed     error          // why there are no keys; guarded by sendMu
 
 	in reader // owned by the reader goroutine
 }
@@ -77,6 +103,7 @@ type reader struct {
 	packet media.Packet
 	params *agreed // the gate was made for these
 	buf    [2048]byte
+	plain  [2048]byte // buf decrypted
 }
 
 var _ media.Leg = (*Session)(nil)
@@ -89,13 +116,14 @@ func Open(ports *Ports) (*Session, error) {
 	}
 	s := &Session{
 		ports: ports, port: port, rtpConn: rtpConn, rtcpConn: rtcpConn,
-		rtcpEvery: rtcpInterval, sender: NewSender(rand.Uint32()),
+		rtcpEvery: rtcpInterval, shakeTime: handshakeTime, sender: NewSender(rand.Uint32()),
 	}
 	a, err := agree(Params{})
 	if err != nil {
 		return nil, err
 	}
 	s.agreed.Store(a)
+	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
 }
 
@@ -115,9 +143,14 @@ func (s *Session) Configure(p Params) error {
 	}
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
+	if err := s.secure(a, s.agreed.Load()); err != nil {
+		return err
+	}
 	was := s.agreed.Swap(a).params
 	if was.Remote != a.params.Remote {
 		s.dest, s.destRTCP = a.params.Remote, a.params.RemoteRTCP
+	} else if was.RemoteRTCP != a.params.RemoteRTCP {
+		s.destRTCP = a.params.RemoteRTCP
 	}
 	if was.Quiet && !p.Quiet {
 		s.sender.Resume()
@@ -129,6 +162,9 @@ func agree(p Params) (*agreed, error) {
 	a := &agreed{params: p, dtmf: -1}
 	if a.params.PTime == 0 {
 		a.params.PTime = defaultPTime
+	}
+	if p.DTLS == nil && p.Send.suite != p.Receive.suite {
+		return nil, fmt.Errorf("rtp: configure: keys for %v and %v: one suite for both directions", p.Send.suite, p.Receive.suite)
 	}
 	if p.PTime < 0 || p.PTime > 120*time.Millisecond {
 		return nil, fmt.Errorf("rtp: configure: packet time %v", p.PTime)
@@ -175,20 +211,29 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 func (s *Session) OnDigit(digit func(rune)) { s.onDigit = digit }
 
 // Run receives until ctx ends or the session is closed, then closes the sockets and
-// gives the ports back.
+// gives the ports back. It ends with ErrHandshake or ErrFingerprint when DTLS brings no keys.
 func (s *Session) Run(ctx context.Context) error {
+	defer s.handshakes.Wait()
 	defer func() { _ = s.Close() }()
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	group.Go(s.readRTP)
 	group.Go(s.runRTCP)
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	return s.failed
 }
 
 // Close closes the sockets and gives the ports back. Closing again does nothing.
 func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
+		s.sendMu.Lock()
+		s.end() // under the lock: see handshakes
+		s.sendMu.Unlock()
 		_ = s.rtpConn.Close()
 		_ = s.rtcpConn.Close()
 		s.ports.release(s.port)
@@ -212,14 +257,27 @@ func (s *Session) readRTP() error {
 // incoming handles one datagram on the RTP port.
 func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	in := &s.in
+	a := s.agreed.Load()
+	if a != in.params {
+		in.gate.announce(a.source())
+		in.params = a
+	}
+	switch {
+	case a.dtls != nil && isDTLS(data):
+		a.dtls.deliver(data, from)
+		return
+	case a.params.Mux && isMuxedRTCP(data):
+		s.incomingRTCP(data, from, now)
+		return
+	case a.crypt != nil:
+		var ok bool
+		if data, ok = s.decrypt(a, data, from, now); !ok {
+			return
+		}
+	}
 	payload, ok := parse(&in.header, data)
 	if !ok {
 		return
-	}
-	a := s.agreed.Load()
-	if a != in.params {
-		in.gate.announce(a.params.Remote)
-		in.params = a
 	}
 	was := in.gate.addr
 	if !in.gate.admit(from, &in.header, now) {
@@ -261,14 +319,10 @@ func (s *Session) telephoneEvent(payload []byte) {
 	}
 }
 
-// parse reads an RTP packet (RFC 3550 section 5.1). RTCP that comes to the RTP port
-// uninvited (RFC 5761 section 4) is no RTP.
+// parse reads an RTP packet that is not, or no longer, encrypted.
 func parse(h *pionrtp.Header, data []byte) (payload []byte, ok bool) {
-	if len(data) < headerSize || data[0]>>6 != 2 || data[1]&0x7f >= 72 && data[1]&0x7f <= 76 {
-		return nil, false
-	}
-	n, err := h.Unmarshal(data)
-	if err != nil || n > len(data) {
+	n, ok := header(h, data)
+	if !ok {
 		return nil, false
 	}
 	payload = data[n:]
@@ -311,7 +365,9 @@ func (s *Session) PacketTime() time.Duration { return s.agreed.Load().params.PTi
 // Send is part of media.Leg. What cannot be sent yet, because the party's address is
 // not known, is dropped.
 func (s *Session) Send(p *media.Packet) {
-	a := s.agreed.Load()
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	a := s.agreed.Load() // under the lock: no packet may be sent as was agreed on before
 	if a.params.Quiet {
 		return
 	}
@@ -320,9 +376,10 @@ func (s *Session) Send(p *media.Packet) {
 		s.refused.Add(1)
 		return
 	}
-	s.sendMu.Lock()
-	defer s.sendMu.Unlock()
 	if !s.dest.IsValid() || s.dest.Addr().IsUnspecified() || s.dest.Port() == 0 {
+		return
+	}
+	if a.crypt != nil && a.crypt.seal == nil { // no keys yet
 		return
 	}
 	seq, ts, marker, ok := s.sender.Next(p)
@@ -338,6 +395,12 @@ func (s *Session) Send(p *media.Packet) {
 		return
 	}
 	n += copy(s.buf[n:], p.Payload)
+	if a.crypt != nil {
+		var ok bool
+		if n, ok = a.crypt.seal.packet(s.buf[:], n); !ok {
+			return
+		}
+	}
 	// An error is the network's (no route, no buffer): the packet is lost like any other.
 	_, _ = s.rtpConn.WriteToUDPAddrPort(s.buf[:n], s.dest)
 }
@@ -367,5 +430,6 @@ func (s *Session) Stats() media.Stats {
 	stats.PacketsOut, stats.BytesOut = s.sender.Counters()
 	stats.RoundTrip = s.sender.RoundTrip()
 	stats.Stranger, stats.Refused = s.stranger.Load(), s.refused.Load()
+	stats.Forged, stats.Duplicate = s.forged.Load(), stats.Duplicate+s.replayed.Load()
 	return stats
 }

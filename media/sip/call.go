@@ -13,21 +13,26 @@ import (
 
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // What ended a call: the values of Call.Ended.
 const (
-	CauseRemoteBye    = "remote_bye"    // the other side hung up
-	CauseLocal        = "local"         // Hangup
-	CauseCancelled    = "cancelled"     // the caller gave up before the answer
-	CauseRejected     = "rejected"      // Reject, or the callee refused
-	CauseNoAnswer     = "no_answer"     // nobody decided within RingTimeout
-	CauseAckTimeout   = "ack_timeout"   // the answer was never acknowledged
-	CauseMediaTimeout = "media_timeout" // no sign of life for MediaTimeout while talking, or HoldTimeout
-	CauseBadAnswer    = "bad_answer"    // the other side's answer could not be used
-	CauseNoPorts      = "no_ports"      // no RTP port was free
-	CauseTransport    = "transport"     // the message could not be delivered
-	CauseShutdown     = "shutdown"      // this side stopped
+	CauseRemoteBye      = "remote_bye"      // the other side hung up
+	CauseLocal          = "local"           // Hangup
+	CauseCancelled      = "cancelled"       // the caller gave up before the answer
+	CauseRejected       = "rejected"        // Reject, or the callee refused
+	CauseNoAnswer       = "no_answer"       // nobody decided within RingTimeout
+	CauseAckTimeout     = "ack_timeout"     // the answer was never acknowledged
+	CauseMediaTimeout   = "media_timeout"   // no sign of life for MediaTimeout while talking, or HoldTimeout
+	CauseBadAnswer      = "bad_answer"      // the other side's answer could not be used
+	CauseNoPorts        = "no_ports"        // no RTP port was free
+	CauseSessionExpired = "session_expired" // the session timer ran out: the other side, or its refusals, did not refresh it
+	CauseTransferred    = "transferred"     // the other side hung up after, or in the middle of, a transfer
+	CauseReplaced       = "replaced"        // another call took its place (RFC 3891)
+	CauseDialogLost     = "dialog_lost"     // the other side did not answer a request within the call, or knew it no longer
+	CauseTransport      = "transport"       // the message could not be delivered
+	CauseShutdown       = "shutdown"        // this side stopped
 )
 
 // ErrEnded is returned by what needs a live call.
@@ -43,9 +48,12 @@ type Call struct {
 	trunk        string
 	number, name string // of the caller
 	to           string
-	codecs       []media.Codec // allowed, the preferred one first
-	handler      Handler       // inbound only
-	out          *outgoing     // outbound only
+	identity     Identity        // inbound only
+	codecs       []media.Codec   // allowed, the preferred one first
+	handler      Handler         // inbound only
+	transfers    func(*Transfer) // nil: REFER is refused
+	replaces     *Call           // that this one takes over
+	out          *outgoing       // outbound only
 
 	commands chan command
 	inbox    chan event // unbuffered: what is taken is answered
@@ -55,51 +63,47 @@ type Call struct {
 	gone     chan struct{} // closed when nothing more is owed to the other side
 	cause    string
 	leg      atomic.Pointer[rtp.Session]
+	keyed    atomic.Bool // keys come in RTP
 
 	ids      []dialogID // guarded by ep.mu
 	inviteID inviteID   // guarded by ep.mu
 
+	counted   bool // against its trunk's limits; guarded by ep.mu
+	expecting bool // its peer is let through before there is a dialog; guarded by ep.mu
+
 	// The rest belongs to the owner, run.
-	dlg        dialog
-	invite     *sip.Request
-	tx         *sip.ServerTx
-	cancelled  chan struct{}
-	offered    *stream // what the other side described last; nil before a late offer's answer
-	local      local
-	unacked    *unacked      // a 200 to an INVITE that waits for its ACK
-	late       chan reply    // an Answer that waits for the answer in an ACK
-	lateOffer  bool          // the unacked 200 carried our offer
-	media      chan struct{} // closed when the session has ended
-	stopMedia  context.CancelFunc
-	timeout    *time.Timer // of media
-	mediaSince time.Time   // when the media clock last started: answer, hold or unhold
+	auth        credentials
+	session     sessionTimer
+	errands     errands
+	takesUpdate bool          // the other side says that it does
+	offers      []media.Codec // what re-INVITEs of ours offer
+	transfer    *Transfer     // the last REFER of the other side
+	refers      int           // of its
+	referral    *referral     // ours, until its outcome is known
+	transferred bool          // a transfer has succeeded
+	dlg         dialog
+	invite      *sip.Request
+	tx          *sip.ServerTx
+	cancelled   chan struct{}
+	offered     *stream // what the other side described last; nil before a late offer's answer
+	local       local
+	reliable    *reliable     // our 18x that waits, or waited, for its PRACK
+	unacked     *unacked      // a 200 to an INVITE that waits for its ACK
+	late        chan reply    // an Answer that waits for the answer in an ACK
+	lateOffer   bool          // the unacked 200 carried our offer
+	media       chan struct{} // closed when the session has ended
+	stopMedia   context.CancelFunc
+	timeout     *time.Timer // of media
+	mediaSince  time.Time   // when the media clock last started: answer, hold or unhold
+	keys        keyring
+	mediaCause  string         // why media was closed; valid then
+	ladder      *ladder.Ladder // set before the call begins
 }
 
 // event is a request within the dialog; tx is nil for an ACK.
 type event struct {
 	req *sip.Request
 	tx  *sip.ServerTx
-}
-
-type op uint8
-
-const (
-	opRing op = iota
-	opAnswer
-	opReject
-	opHangup
-)
-
-type command struct {
-	op         op
-	status     int
-	retryAfter time.Duration
-	reply      chan reply // takes one without waiting
-}
-
-type reply struct {
-	leg media.Leg
-	err error
 }
 
 func newCall(ep *endpoint) *Call {
@@ -109,13 +113,14 @@ func newCall(ep *endpoint) *Call {
 		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
 		cancelled: make(chan struct{}, 1),
 		timeout:   stoppedTimer(),
+		session:   newSessionTimer(ep), errands: newErrands(),
 	}
 }
 
 // ID is the SIP Call-ID: the caller's word, not unique for ever.
 func (c *Call) ID() string { return c.dlg.callID }
 
-// Trunk is the ID of the trunk that the call came by; "" for an outbound call.
+// Trunk is the ID of the trunk that the call came by, or was placed through; "" if none.
 func (c *Call) Trunk() string { return c.trunk }
 
 // From is the caller's number and name as the trunk asserts them, else as the caller says.
@@ -124,7 +129,10 @@ func (c *Call) From() (number, name string) { return c.number, c.name }
 // To is the number called, from the request line.
 func (c *Call) To() string { return c.to }
 
-// Digits yields the keys pressed (RFC 4733). Keys nobody takes are lost beyond 32. It is
+// Identity is who calls in full; of an outbound call it is empty.
+func (c *Call) Identity() Identity { return c.identity }
+
+// Digits yields the keys pressed (RFC 4733, or INFO). Keys nobody takes are lost beyond 32. It is
 // never closed; Done tells the end.
 func (c *Call) Digits() <-chan rune { return c.digits }
 
@@ -158,7 +166,8 @@ func (c *Call) Ring() error {
 // Answer accepts the call. It returns when audio can flow: at once, or for a caller that
 // made no offer when its answer has come.
 func (c *Call) Answer(ctx context.Context) (media.Leg, error) {
-	return c.ask(ctx, command{op: opAnswer})
+	r, err := c.ask(ctx, command{op: opAnswer})
+	return r.leg, err
 }
 
 // Reject refuses a call that was not answered with a final status, 300 to 699; Retry-After
@@ -187,24 +196,6 @@ func (c *Call) Hangup(ctx context.Context) error {
 	}
 }
 
-// ask puts a command to the owner, or returns because the owner has ended.
-func (c *Call) ask(ctx context.Context, cmd command) (media.Leg, error) {
-	cmd.reply = make(chan reply, 1)
-	select {
-	case c.commands <- cmd:
-	case <-c.done:
-		return nil, ErrEnded
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case r := <-cmd.reply:
-		return r.leg, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
 // deliver hands a request to the owner; false if the call is gone.
 func (c *Call) deliver(ev event) bool {
 	select {
@@ -230,6 +221,9 @@ func (c *Call) run() {
 	c.over(cause)
 	c.settle()
 	c.ep.forget(c)
+	if c.ep.cfg.Ladder != nil {
+		c.ep.cfg.Ladder(c, c.ladder.Record())
+	}
 	close(c.gone)
 }
 
@@ -237,6 +231,7 @@ func (c *Call) run() {
 func (c *Call) talk() string {
 	c.startMediaClock()
 	for {
+		c.proceed()
 		var cause string
 		select {
 		case ack := <-c.unacked.acks():
@@ -248,20 +243,31 @@ func (c *Call) talk() string {
 		case <-c.timeout.C:
 			cause = c.checkMedia()
 		case <-c.media:
-			cause = CauseTransport
+			cause = c.mediaCause
 		case <-c.ep.stopping:
 			cause = CauseShutdown
 		case ev := <-c.inbox:
-			cause = c.request(ev)
+			if c.out != nil && tagOf(ev.req.From()) != tagOf(&c.dlg.to) { // another phone's that rang, too
+				c.strange(ev)
+				break
+			}
+			cause = c.request(c.state(), &c.dlg, ev)
 		case res := <-c.out.repeated():
 			c.acceptedAgain(res)
+		case <-c.session.timer.C:
+			cause = c.sessionDue()
+		case o := <-c.errands.results:
+			cause = c.concluded(o)
+		case req := <-c.errands.repeats:
+			c.ackAgain(req)
+		case <-c.errands.retry.C:
+			c.errands.waiting = false
+		case <-c.transfer.due():
+			c.transferDue()
+		case <-c.referral.due():
+			c.referredTo(errUntold)
 		case cmd := <-c.commands:
-			if cmd.op == opHangup {
-				cause = CauseLocal
-				cmd.reply <- reply{}
-			} else {
-				cmd.reply <- reply{err: errState}
-			}
+			cause = c.command(cmd)
 		}
 		if cause != "" {
 			return cause
@@ -269,53 +275,26 @@ func (c *Call) talk() string {
 	}
 }
 
-// request answers one request within the established dialog.
-func (c *Call) request(ev event) string {
-	if ev.tx == nil {
-		return c.acknowledged(ev.req)
-	}
-	seq := ev.req.CSeq().SeqNo
-	if ev.req.Method == sip.BYE {
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		return CauseRemoteBye
-	}
-	if seq < c.dlg.remoteSeq { // out of order (RFC 3261 section 12.2.2)
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError))
-		return ""
-	}
-	c.dlg.remoteSeq = seq
-	switch ev.req.Method {
-	case sip.INVITE, sip.UPDATE:
-		return c.renegotiate(ev)
-	default:
-		c.answerInfo(ev)
-		return ""
-	}
-}
-
-// answerInfo accepts an INFO with nothing in it, which some send as a keep-alive.
-func (c *Call) answerInfo(ev event) {
-	status := sip.StatusOK
-	if len(ev.req.Body()) > 0 {
-		status = sip.StatusUnsupportedMediaType
-	}
-	_ = ev.tx.Respond(c.ep.response(ev.req, status))
-}
-
 // over is the call's end for everybody but the signalling.
 func (c *Call) over(cause string) {
 	c.cause = cause
 	c.timeout.Stop()
+	c.session.timer.Stop()
 	if c.stopMedia != nil {
 		c.stopMedia()
 		<-c.media
 	}
+	c.ep.mu.Lock()
+	c.ep.uncount(c)
+	c.ep.mu.Unlock()
 	close(c.done)
+	c.leftBehind(cause)
+	c.dropErrands()
 	if c.late != nil {
 		c.late <- reply{err: ErrEnded}
 		c.late = nil
 	}
-	c.log.Info("call over", "cause", cause)
+	c.log.Info("call over", "cause", cause, "encryption", c.Encryption())
 }
 
 // openMedia takes ports for the call. The session runs once configured.
@@ -325,12 +304,10 @@ func (c *Call) openMedia() (*rtp.Session, error) {
 		return nil, err
 	}
 	s.OnDigit(func(digit rune) {
-		select {
-		case c.digits <- digit:
-		default:
-		}
+		c.keyed.Store(true)
+		c.press(digit)
 	})
-	c.local = local{
+	c.local = local{keys: &c.keys,
 		session: uint64(time.Now().UnixMilli()), version: 1, port: s.LocalPort(),
 		addr: c.ep.addrFacing(c.dlg.peer.Addr(), c.ep.cfg.Ports.Addr()),
 	}
@@ -345,7 +322,9 @@ func (c *Call) runMedia(s *rtp.Session) {
 	c.leg.Store(s)
 	c.ep.wg.Go(func() {
 		defer close(ended)
+		c.mediaCause = CauseTransport
 		if err := s.Run(ctx); err != nil && ctx.Err() == nil {
+			c.mediaCause = mediaCause(err)
 			c.log.Warn("media ended", "error", err)
 		}
 	})
@@ -362,7 +341,7 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	}
 	p := rtp.Params{
 		Remote: s.remote, PayloadTypes: make(map[media.Codec]uint8, len(formats)),
-		PTime: s.packetTime, Quiet: s.held(),
+		PTime: s.packetTime, Quiet: s.held(), RemoteRTCP: s.rtcp, Mux: s.mux,
 	}
 	for _, f := range formats {
 		p.Codecs = append(p.Codecs, f.codec)
@@ -377,8 +356,16 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	if s.event {
 		p.DTMFPayloadType = s.eventType
 	}
+	if err := c.keys.settle(s, isAnswer, &p); err != nil {
+		return fmt.Errorf("sip: configure media: %w", err)
+	}
+	was := c.Encryption()
+	c.local.mux = s.mux
 	if err := l.Configure(p); err != nil {
 		return fmt.Errorf("sip: configure media: %w", err)
+	}
+	if now := c.Encryption(); now != was {
+		c.log.Info("encryption changed", "encryption", now)
 	}
 	s.remote = p.Remote
 	spoke := c.offered != nil && c.offered.speaks()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
+	"github.com/headroom-voice/headroom/media/sip/e164"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
@@ -20,6 +23,15 @@ type Trunk struct {
 	Sources []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
 	Codecs  []media.Codec  // allowed, PCMU and PCMA; empty means both
 	Digest  Digest
+	Limits  Limits
+	Numbers e164.Plan // how it writes numbers; Call.From and Call.To give +E.164
+	// Doubted is a trunk whose word on who calls, or who passed a call on, does not count:
+	// P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info are not read.
+	Doubted bool
+	// Registered is the user part by which this side is registered at the trunk. Calls come
+	// to it, and the number called stands elsewhere.
+	Registered string
+	MediaKeys  MediaKeys // whether its audio is encrypted
 }
 
 // Digest is the name and password that a trunk answers challenges with (RFC 3261 section
@@ -37,11 +49,15 @@ const maxRealms = 4
 
 // Config is what a Server needs to know. Zero durations take the defaults named.
 type Config struct {
-	UDP, TCP  string     // listen addresses, "" = off; at least one
+	UDP, TCP  string // listen addresses, "" = off; at least one of these and TLS.Listen
+	TLS       TLS
 	Advertise netip.Addr // put into Contact, Via and SDP; not valid = the listening address, or the one facing the peer
-	Ports     *rtp.Ports // where audio is received
-	UserAgent string     // Server header; default "headroom"
-	Trunks    []Trunk
+	// AdvertiseAlso is that of the other family (IPv4, IPv6) where Advertise is of one; peers
+	// of each are told theirs.
+	AdvertiseAlso netip.Addr
+	Ports         *rtp.Ports // where audio is received
+	UserAgent     string     // Server header; default "headroom"
+	Trunks        []Trunk
 
 	RetryAfter   time.Duration // told to callers while draining or out of ports; 10 s
 	MediaTimeout time.Duration // no packet from the caller, RTP or RTCP, while talking; 60 s
@@ -50,6 +66,14 @@ type Config struct {
 	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
 	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
 	NonceLife    time.Duration // how long a challenge can be answered; 5 min
+
+	// The session timer (RFC 4028), in whole seconds: how long a session may go without a
+	// refresh, 30 min, and the least that a caller may ask for, 90 s. The RFC has no MinSE
+	// below 90 s (section 4); anything shorter is for tests.
+	SessionExpires, MinSE time.Duration
+	// Ladder, if set, is given what was said in a call when its last message has gone, on the
+	// goroutine that owned the call: it must not block.
+	Ladder func(*Call, ladder.Record)
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100
@@ -59,8 +83,14 @@ type Handler interface {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.UDP == "" && c.TCP == "" {
-		return c, errors.New("sip: neither a UDP nor a TCP address to listen on")
+	if c.UDP == "" && c.TCP == "" && c.TLS.Listen == "" {
+		return c, errors.New("sip: neither a UDP nor a TCP nor a TLS address to listen on")
+	}
+	if err := c.TLS.valid(); err != nil {
+		return c, err
+	}
+	if c.AdvertiseAlso.IsValid() && (!c.Advertise.IsValid() || c.Advertise.Is4() == c.AdvertiseAlso.Is4()) {
+		return c, errors.New("sip: two addresses to advertise must be one of IPv4 and one of IPv6")
 	}
 	if c.Ports == nil {
 		return c, errors.New("sip: no RTP ports")
@@ -76,6 +106,7 @@ func (c Config) withDefaults() (Config, error) {
 		{&c.HoldTimeout, time.Hour}, {&c.RingTimeout, 3 * time.Minute},
 		{&c.T1, 500 * time.Millisecond}, {&c.T2, 4 * time.Second},
 		{&c.NonceLife, 5 * time.Minute},
+		{&c.SessionExpires, 30 * time.Minute}, {&c.MinSE, 90 * time.Second},
 	} {
 		if *d.value < 0 {
 			return c, errors.New("sip: negative duration")
@@ -87,12 +118,18 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Refusals == 0 {
 		c.Refusals = 20
 	}
+	if c.MinSE < time.Second || c.SessionExpires < c.MinSE {
+		return c, fmt.Errorf("sip: sessions that expire after %v, at the least %v", c.SessionExpires, c.MinSE)
+	}
 	return c, validTrunks(c.Trunks)
 }
 
 func validTrunks(trunks []Trunk) error {
 	names, realms := map[string]bool{}, map[string]bool{}
 	for _, t := range trunks {
+		if t.Limits.Calls < 0 || t.Limits.PerSecond < 0 {
+			return fmt.Errorf("sip: trunk %q: a limit below zero", t.ID)
+		}
 		if name := t.Digest.Username; name != "" {
 			if t.Digest.Password == "" {
 				return fmt.Errorf("sip: trunk %q: no password", t.ID)
@@ -113,6 +150,9 @@ func validTrunks(trunks []Trunk) error {
 				return fmt.Errorf("sip: trunk %q: invalid source", t.ID)
 			}
 		}
+		if !t.MediaKeys.valid() {
+			return fmt.Errorf("sip: trunk %q: media keys %q", t.ID, t.MediaKeys)
+		}
 		for _, codec := range t.Codecs {
 			if codec != media.PCMU && codec != media.PCMA {
 				return fmt.Errorf("sip: trunk %q: codec %s is not for trunks", t.ID, codec)
@@ -126,6 +166,7 @@ func validTrunks(trunks []Trunk) error {
 type trunkTable struct {
 	entries []trunkEntry // longest prefix first
 	named   map[string]*knownTrunk
+	all     map[string]*knownTrunk
 	realms  []string // that a stranger may answer for; none = no stranger may
 }
 
@@ -140,6 +181,11 @@ type knownTrunk struct {
 	codecs  []media.Codec
 	account digest.Account // without a username it is not asked
 	bound   bool           // to its sources
+	limits  Limits
+	numbers e164.Plan
+	doubted bool
+	contact string // Trunk.Registered
+	keys    MediaKeys
 
 	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
 	// about every realm at once, and many a phone answers the first, whatever it says.
@@ -155,9 +201,11 @@ func (k *knownTrunk) accountFor(realm string) digest.Account {
 }
 
 func newTrunkTable(trunks []Trunk) *trunkTable {
-	t := &trunkTable{named: make(map[string]*knownTrunk)}
+	t := &trunkTable{named: make(map[string]*knownTrunk), all: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
-		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0}
+		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0,
+			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, keys: trunk.MediaKeys, contact: trunk.Registered}
+		t.all[k.id] = k
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}
 		}
@@ -182,6 +230,19 @@ func newTrunkTable(trunks []Trunk) *trunkTable {
 	}
 	slices.SortStableFunc(t.entries, func(a, b trunkEntry) int { return b.prefix.Bits() - a.prefix.Bits() })
 	return t
+}
+
+// meet adds the addresses at which trunks were found to be, by their IDs: they count where no
+// trunk has them as its sources.
+func (t *trunkTable) meet(met map[string][]netip.Addr) {
+	for _, id := range slices.Sorted(maps.Keys(met)) {
+		for _, a := range met[id] {
+			if k := t.all[id]; k != nil && a.IsValid() && t.find(a) == nil {
+				a = a.Unmap()
+				t.entries = append(t.entries, trunkEntry{netip.PrefixFrom(a, a.BitLen()), k})
+			}
+		}
+	}
 }
 
 // find gives the trunk of an address, or nil.

@@ -16,7 +16,8 @@ type dialog struct {
 	remoteSeq uint32
 	target    sip.Uri   // the other side's Contact
 	routes    []sip.Uri // nearest hop first
-	transport string    // "UDP" or "TCP"
+	transport string    // "UDP", "TCP" or "TLS"
+	server    string    // what the peer's certificate must be for, over TLS, if we found it by name
 	peer      netip.AddrPort
 	via       netip.AddrPort // this side's address for Via and Contact
 }
@@ -118,8 +119,8 @@ func (d *dialog) newVia() *sip.ViaHeader {
 // contact is where the other side reaches this one.
 func (d *dialog) contact() sip.Header {
 	host := d.via.String()
-	if d.transport == "TCP" {
-		host += ";transport=tcp"
+	if d.transport != "UDP" {
+		host += ";transport=" + sip.NetworkToLower(d.transport)
 	}
 	return sip.NewHeader("Contact", "<sip:headroom@"+host+">")
 }
@@ -135,7 +136,10 @@ func (e *endpoint) route(d *dialog, req *sip.Request) {
 		local := addrPort(e.udp.LocalAddr())
 		req.Laddr = sip.Addr{IP: e.udpIP(), Port: int(local.Port())}
 	}
-	if d.transport != "TCP" || !e.connected(d.peer) {
+	if d.transport == "TLS" {
+		req.Laddr = sip.Addr{Hostname: d.server} // see endpoint.reach
+	}
+	if d.transport == "UDP" || !e.connected(d.transport, d.peer) && d.server == "" {
 		hop := d.target
 		if len(d.routes) > 0 {
 			hop = d.routes[0]
@@ -153,9 +157,9 @@ func (e *endpoint) udpIP() []byte {
 	return ap.Addr().AsSlice()
 }
 
-// connected says that the TCP connection from or to peer still stands.
-func (e *endpoint) connected(peer netip.AddrPort) bool {
-	c := e.tp.Pool("tcp").Get(peer.String())
+// connected says that the TCP or TLS connection from or to peer still stands.
+func (e *endpoint) connected(transport string, peer netip.AddrPort) bool {
+	c := e.tp.Pool(transport).Get(peer.String())
 	if c == nil {
 		return false
 	}

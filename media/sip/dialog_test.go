@@ -2,11 +2,8 @@ package sip_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,23 +74,6 @@ func TestCallerRingsTalksAndHangsUp(t *testing.T) {
 	})
 }
 
-func TestWeHangUpOverTheConnectionTheCallCameBy(t *testing.T) {
-	t.Parallel()
-	overBoth(t, func(t *testing.T, network string) {
-		d := make(desk, 1)
-		s := start(t, d)
-		p := newPhone(t, network, s.addr(network))
-		call, _, _ := answered(t, p, d, p.offer("0"))
-		hung := make(chan error, 1)
-		go func() { hung <- call.Hangup(within(t)) }()
-		p.answerBye()
-		if err := <-hung; err != nil {
-			t.Errorf("Hangup: %v", err)
-		}
-		ended(t, call, sip.CauseLocal)
-	})
-}
-
 func TestByeFollowsTheRecordRoute(t *testing.T) {
 	t.Parallel()
 	d := make(desk, 1)
@@ -112,71 +92,6 @@ func TestByeFollowsTheRecordRoute(t *testing.T) {
 	mustContain(t, bye, fmt.Sprintf("Route: <sip:%s;lr>\r\nRoute: <sip:10.9.9.9;lr>\r\n", proxy.conn.LocalAddr()))
 	proxy.respond(bye, "200 OK")
 	ended(t, call, sip.CauseLocal)
-}
-
-func TestLostAckRepeatsTheAnswerThenHangsUp(t *testing.T) {
-	t.Parallel()
-	overBoth(t, func(t *testing.T, network string) {
-		d := make(desk, 1)
-		s := start(t, d, func(c *sip.Config) { c.T1, c.T2 = 10*time.Millisecond, 40*time.Millisecond })
-		p := newPhone(t, network, s.addr(network))
-		p.send("INVITE", p.offer("0"))
-		call := d.next(t)
-		begin := time.Now()
-		if _, err := call.Answer(within(t)); err != nil {
-			t.Fatal(err)
-		}
-		for range 5 {
-			p.expect("SIP/2.0 200")
-		}
-		p.answerBye()
-		if took := time.Since(begin); took < 600*time.Millisecond {
-			t.Errorf("BYE after %v, before 64*T1", took)
-		}
-		ended(t, call, sip.CauseAckTimeout)
-	})
-}
-
-func TestAckStopsTheRepeatedAnswer(t *testing.T) {
-	t.Parallel()
-	for _, branch := range []string{"own", "of the INVITE"} {
-		t.Run(branch, func(t *testing.T) {
-			t.Parallel()
-			d := make(desk, 1)
-			s := start(t, d, func(c *sip.Config) { c.T1, c.T2 = 20*time.Millisecond, 20*time.Millisecond })
-			p := newPhone(t, "UDP", s.udp)
-			p.send("INVITE", p.offer("0"))
-			call := d.next(t)
-			if _, err := call.Answer(within(t)); err != nil {
-				t.Fatal(err)
-			}
-			p.expect("SIP/2.0 200")
-			p.expect("SIP/2.0 200") // repeated: the ACK was slow
-			ack := p.request("ACK", "")
-			if branch != "own" {
-				ack = strings.Replace(ack, p.branch+"ack", p.branch, 1)
-			}
-			p.raw(ack)
-			// The OPTIONS that follows is answered after the ACK was seen; a 200 to INVITE
-			// that is still repeated would come in 64*T1 = 1.28 s at the latest.
-			quiet := time.NewTimer(150 * time.Millisecond)
-			late := 0
-			for done := false; !done; {
-				select {
-				case <-p.in:
-					late++
-				case <-quiet.C:
-					done = true
-				}
-			}
-			if late > 1 {
-				t.Errorf("%d messages after the ACK", late)
-			}
-			p.cseq++
-			p.send("BYE", "")
-			ended(t, call, sip.CauseRemoteBye)
-		})
-	}
 }
 
 func TestHangupBeforeTheAckWaitsForIt(t *testing.T) {
@@ -198,129 +113,6 @@ func TestHangupBeforeTheAckWaitsForIt(t *testing.T) {
 	p.answerBye()
 	if err := <-hung; err != nil {
 		t.Errorf("Hangup: %v", err)
-	}
-}
-
-func TestCallerGivesUpWhileRinging(t *testing.T) {
-	t.Parallel()
-	overBoth(t, func(t *testing.T, network string) {
-		d := make(desk, 1)
-		s := start(t, d)
-		p := newPhone(t, network, s.addr(network))
-		p.send("INVITE", p.offer("0"))
-		call := d.next(t)
-		if err := call.Ring(); err != nil {
-			t.Fatal(err)
-		}
-		_, tag, _ := strings.Cut(header(p.expect("SIP/2.0 180"), "To"), "tag=")
-		p.send("CANCEL", "")
-		final := p.expect("SIP/2.0 487")
-		if !strings.HasSuffix(header(final, "To"), "tag="+tag) {
-			t.Errorf("487 has another To tag than 180: %s", header(final, "To"))
-		}
-		p.send("ACK", "")
-		ended(t, call, sip.CauseCancelled)
-		if _, err := call.Answer(within(t)); !errors.Is(err, sip.ErrEnded) {
-			t.Errorf("answering a cancelled call: %v", err)
-		}
-	})
-}
-
-func TestCancelThatCrossesTheAnswer(t *testing.T) {
-	t.Parallel()
-	overBoth(t, func(t *testing.T, network string) {
-		d := make(desk, 1)
-		s := start(t, d)
-		p := newPhone(t, network, s.addr(network))
-		p.send("INVITE", p.offer("0"))
-		call := d.next(t)
-		if _, err := call.Answer(within(t)); err != nil {
-			t.Fatal(err)
-		}
-		p.send("CANCEL", "")
-		for seen := map[string]bool{}; !seen["1 CANCEL"] || !seen["1 INVITE"]; {
-			m := p.expect("SIP/2.0 ")
-			if strings.HasPrefix(m, "SIP/2.0 1") {
-				continue
-			}
-			if !strings.HasPrefix(m, "SIP/2.0 200") {
-				t.Fatalf("want 200 to both, got\n%s", m)
-			}
-			seen[header(m, "CSeq")] = true
-		}
-		p.send("ACK", "")
-		p.cseq++
-		p.send("BYE", "")
-		p.expect("SIP/2.0 200")
-		ended(t, call, sip.CauseRemoteBye)
-	})
-}
-
-// TestAnswerAndCancelAtOnce lets the two race; whoever wins, both sides must agree.
-func TestAnswerAndCancelAtOnce(t *testing.T) {
-	t.Parallel()
-	d := make(desk, 1)
-	s := start(t, d)
-	for range 30 {
-		p := newPhone(t, "UDP", s.udp)
-		p.send("INVITE", p.offer("0"))
-		call := d.next(t)
-		p.expect("SIP/2.0 100")
-		answered := make(chan error, 1)
-		go func() {
-			_, err := call.Answer(within(t))
-			answered <- err
-		}()
-		p.send("CANCEL", "")
-		err := <-answered
-		for {
-			m := p.expect("SIP/2.0 ")
-			if !strings.HasSuffix(header(m, "CSeq"), "INVITE") || strings.HasPrefix(m, "SIP/2.0 100") {
-				continue
-			}
-			p.send("ACK", "")
-			if took := strings.HasPrefix(m, "SIP/2.0 200"); took != (err == nil) {
-				t.Fatalf("Answer said %v, the caller got %s", err, m[:12])
-			}
-			break
-		}
-		if err == nil {
-			p.cseq++
-			p.send("BYE", "")
-			ended(t, call, sip.CauseRemoteBye)
-		} else {
-			ended(t, call, sip.CauseCancelled)
-		}
-		p.conn.Close()
-	}
-}
-
-func TestRepeatedInviteIsOneCall(t *testing.T) {
-	t.Parallel()
-	var calls atomic.Int32
-	d := make(desk, 4)
-	s := start(t, handlerFunc(func(c *sip.Call) { calls.Add(1); d <- c }))
-	p := newPhone(t, "UDP", s.udp)
-	invite := p.request("INVITE", p.offer("0"))
-	for range 3 {
-		p.raw(invite)
-	}
-	call := d.next(t)
-	if _, err := call.Answer(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	p.expect("SIP/2.0 200")
-	p.raw(invite) // after the answer: absorbed
-	p.send("ACK", "")
-	p.raw(invite) // after the ACK: its transaction is gone
-	// The same INVITE by another way is a merged request.
-	p.raw(strings.Replace(invite, p.branch, p.branch+"other", 1))
-	p.expect("SIP/2.0 482")
-	p.cseq++
-	p.send("BYE", "")
-	ended(t, call, sip.CauseRemoteBye)
-	if n := calls.Load(); n != 1 {
-		t.Errorf("%d calls", n)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // allow is what this side understands; known but refused methods get 405, others 501.
-const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO"
+const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, NOTIFY"
 
 // handle is called by sipgo, on a goroutine of its own, with every request that no
 // transaction absorbed. Each but ACK gets a final response, here or from a call's owner:
@@ -44,11 +44,15 @@ func (e *endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 		_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
 	case sip.OPTIONS:
 		e.handleOptions(req, tx, c)
-	case sip.BYE, sip.UPDATE, sip.INFO:
+	case sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK, sip.NOTIFY, sip.REFER:
+		if tagOf(req.To()) == "" && (req.Method == sip.NOTIFY || req.Method == sip.REFER) {
+			_ = tx.Respond(e.response(req, sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow)))
+			return
+		}
 		if c == nil || !c.deliver(event{req: req, tx: tx}) {
 			_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
 		}
-	case sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.MESSAGE, sip.PRACK, sip.PUBLISH:
+	case sip.REGISTER, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH:
 		_ = tx.Respond(e.response(req, sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow)))
 	default:
 		_ = tx.Respond(e.response(req, sip.StatusNotImplemented, sip.NewHeader("Allow", allow)))
@@ -82,8 +86,8 @@ func (e *endpoint) handleOptions(req *sip.Request, tx *sip.ServerTx, c *Call) {
 		_ = tx.Respond(e.response(req, sip.StatusServiceUnavailable, retryAfter(e.cfg.RetryAfter)))
 		return
 	}
-	_ = tx.Respond(e.response(req, sip.StatusOK, sip.NewHeader("Allow", allow),
-		sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", "timer")))
+	_ = tx.Respond(e.response(req, sip.StatusOK, sip.NewHeader("Allow", allowed(e.transfers)),
+		sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", e.supported())))
 }
 
 // wellFormed says that a request has what RFC 3261 section 8.1.1 asks for, once.
@@ -112,7 +116,7 @@ func (e *endpoint) faulty(req *sip.Request) *sip.Response {
 	if s := req.Recipient.Scheme; s != "sip" && s != "sips" && s != "tel" {
 		return e.response(req, 416)
 	}
-	if missing := unsupported(req); missing != "" {
+	if missing := e.unsupported(req); missing != "" {
 		return e.response(req, sip.StatusBadExtension, sip.NewHeader("Unsupported", missing))
 	}
 	return nil

@@ -25,6 +25,8 @@ import (
 var tuneSipgo = sync.OnceFunc(func() {
 	sip.UDPMTUSize = 65535
 	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+	sip.SIPDebugTracer(&tap)
+	sip.SIPDebug = true // without it there is no tracer
 })
 
 // dialogID names a dialog as this side sees it (RFC 3261 section 12).
@@ -41,21 +43,24 @@ type inviteID struct {
 // endpoint is the sockets, sipgo's two layers over them, and the table of dialogs:
 // what Server and Client have in common.
 type endpoint struct {
-	cfg    Config
-	log    *slog.Logger
-	secret [16]byte
-	tp     *sip.TransportLayer
-	txl    *sip.TransactionLayer
-	udp    net.PacketConn
-	tcp    net.Listener
-	pinned *sip.UDPConnection // udp, as an entry of our own in sipgo's table
+	cfg     Config
+	log     *slog.Logger
+	secret  [16]byte
+	tp      *sip.TransportLayer
+	txl     *sip.TransactionLayer
+	udp     net.PacketConn
+	tcp     net.Listener
+	streams *streams           // TLS
+	pinned  *sip.UDPConnection // udp, as an entry of our own in sipgo's table
 
 	// admit says whose a request is and whether it may be looked at; nil lets all in. A
 	// client, and who calls from where no trunk is, has no trunk.
-	admit    func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
-	newCall  func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
-	healthy  func() bool                                    // what OPTIONS answers
-	mayReach func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
+	admit     func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
+	newCall   func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
+	transfers bool                                           // the handler decides about them
+	healthy   func() bool                                    // what OPTIONS answers
+	limits    func(trunk string) Limits                      // of a call that is placed; nil = none
+	mayReach  func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
 
 	stopping chan struct{} // closed when calls must end
 	wg       sync.WaitGroup
@@ -64,34 +69,44 @@ type endpoint struct {
 	stopped bool
 	calls   map[dialogID]*Call
 	invites map[inviteID]struct{}
-	peers   map[netip.Addr]int // live calls per signalling address
+	peers   map[netip.Addr]int // live calls and open questions per signalling address
+	quotas  map[string]*quota  // by trunk
+	ladders ladders
+	refused refusalCounts
 }
 
-func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) *endpoint {
+func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) (*endpoint, error) {
 	tuneSipgo()
+	side, err := newTLSSide(cfg.TLS, log)
+	if err != nil {
+		return nil, err
+	}
 	e := &endpoint{
-		cfg: cfg, log: log,
+		streams: newStreams(side),
+		cfg:     cfg, log: log,
 		stopping: make(chan struct{}),
 		calls:    make(map[dialogID]*Call),
 		invites:  make(map[inviteID]struct{}),
 		peers:    make(map[netip.Addr]int),
+		quotas:   make(map[string]*quota),
 	}
 	_, _ = rand.Read(e.secret[:])
 	var opts []sip.TransportLayerOption
 	if filter != nil {
 		opts = append(opts, sip.WithTransportLayerReadFilter(filter))
 	}
+	opts = append(opts, sip.WithTransportLayerTransports(givenTLS()))
 	e.tp = sip.NewTransportLayer(net.DefaultResolver, sip.NewParser(), nil, opts...)
 	// Before the transaction layer: its goroutines must find the To tag in place.
 	e.tp.OnMessage(e.prepare)
 	e.txl = sip.NewTransactionLayer(e.tp, sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
 	e.txl.OnRequest(e.handle)
-	return e
+	return e, nil
 }
 
 // listen opens the sockets; Addrs is known from then on.
 func (e *endpoint) listen(ctx context.Context) error {
-	if e.udp != nil || e.tcp != nil {
+	if e.udp != nil || e.tcp != nil || e.streams.listen != nil {
 		return nil
 	}
 	var lc net.ListenConfig
@@ -117,24 +132,36 @@ func (e *endpoint) listen(ctx context.Context) error {
 		}
 		e.tcp = l
 	}
+	if e.cfg.TLS.Listen != "" {
+		l, err := lc.Listen(ctx, "tcp", e.cfg.TLS.Listen)
+		if err != nil {
+			e.close()
+			e.udp, e.tcp = nil, nil
+			return fmt.Errorf("sip: listen: %w", err)
+		}
+		e.streams.listen = l
+	}
+	tap.listen(e)
 	return nil
 }
 
 // close gives the sockets back; whoever reads them notices.
 func (e *endpoint) close() {
+	tap.endpoints.Delete(e)
 	if e.udp != nil {
 		_ = e.udp.Close()
 	}
 	if e.tcp != nil {
 		_ = e.tcp.Close()
 	}
+	_ = e.streams.Close()
 }
 
 // serve runs the sockets until ctx ends, then ends the calls that are left, and returns
-// when they are gone. wrap, if any, stands between the TCP listener and sipgo.
+// when they are gone. wrap, if any, stands between the TCP listeners and sipgo.
 func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listener) error {
 	var g errgroup.Group
-	died := make(chan error, 2)
+	died := make(chan error, 4)
 	if e.udp != nil {
 		g.Go(func() error { died <- e.tp.ServeUDP(e.udp); return nil })
 	}
@@ -144,6 +171,13 @@ func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listen
 			l = wrap(l)
 		}
 		g.Go(func() error { died <- e.tp.ServeTCP(l); return nil })
+	}
+	g.Go(func() error { died <- e.tp.ServeTLS(e.streams); return nil })
+	if l := e.streams.listen; l != nil {
+		if wrap != nil {
+			l = wrap(l)
+		}
+		g.Go(func() error { died <- e.streams.accept(l); return nil })
 	}
 	var err error
 	select {
@@ -156,6 +190,7 @@ func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listen
 	e.close()
 	_ = g.Wait()
 	e.txl.Close()
+	_ = e.tp.Pool("tls").Clear()
 	_ = e.tp.Pool("tcp").Clear() // the UDP socket is closed, its entries must stay: see prepare
 	return err
 }
@@ -176,6 +211,7 @@ func (e *endpoint) stop() {
 // that outlives the reader: for a request still on its way to a transaction when the
 // socket is closed, sipgo would open another and never close it.
 func (e *endpoint) prepare(msg sip.Message) {
+	e.received(msg)
 	tidyParams(msg)
 	req, ok := msg.(*sip.Request)
 	if !ok {
@@ -245,17 +281,20 @@ func (e *endpoint) begin(c *Call) bool {
 
 // forget takes a call out of every table.
 func (e *endpoint) forget(c *Call) {
+	e.ladders.close(c.dlg.callID)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, id := range c.ids {
 		delete(e.calls, id)
 	}
-	if peer := c.dlg.peer.Addr(); len(c.ids) > 0 {
-		if e.peers[peer]--; e.peers[peer] <= 0 {
-			delete(e.peers, peer)
-		}
+	if len(c.ids) > 0 {
+		e.released(c.dlg.peer.Addr())
 	}
-	c.ids = nil
+	if c.expecting {
+		e.released(c.dlg.peer.Addr())
+	}
+	e.uncount(c)
+	c.ids, c.expecting = nil, false
 	if c.inviteID != (inviteID{}) {
 		delete(e.invites, c.inviteID)
 	}
@@ -282,8 +321,8 @@ func (e *endpoint) count() int {
 
 // addrFacing is the address this side gives to a peer.
 func (e *endpoint) addrFacing(peer netip.Addr, bound netip.Addr) netip.Addr {
-	if e.cfg.Advertise.IsValid() {
-		return e.cfg.Advertise
+	if a := e.advertised(peer, bound); a.IsValid() {
+		return a
 	}
 	if bound.IsValid() && !bound.IsUnspecified() {
 		return bound.Unmap()
@@ -297,13 +336,45 @@ func (e *endpoint) addrFacing(peer netip.Addr, bound netip.Addr) netip.Addr {
 	return addrPort(conn.LocalAddr()).Addr().Unmap()
 }
 
-// listening is the bound address of a transport, "UDP" or "TCP".
+// advertised is the address that peers are told instead, if there is one: of the family that
+// is listened in, or of the peer's where both are.
+func (e *endpoint) advertised(peer, bound netip.Addr) netip.Addr {
+	like := peer.Unmap()
+	if bound.IsValid() && !bound.IsUnspecified() {
+		like = bound.Unmap()
+	}
+	for _, a := range []netip.Addr{e.cfg.Advertise, e.cfg.AdvertiseAlso} {
+		if a.IsValid() && a.Is4() == like.Is4() {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// facing is where a peer is told to reach this side: the listening port of the transport, or
+// where nobody listens on TLS this end of the connection that it is.
+func (e *endpoint) facing(transport string, peer netip.AddrPort) netip.AddrPort {
+	bound := e.listening(transport)
+	if !bound.IsValid() {
+		if c := e.streams.find(peer); transport == "TLS" && c != nil {
+			bound = addrPort(c.LocalAddr())
+		}
+	}
+	return netip.AddrPortFrom(e.addrFacing(peer.Addr(), bound.Addr()), bound.Port())
+}
+
+// listens says that a transport has a socket of this side's.
+func (e *endpoint) listens(transport string) bool { return e.listening(transport).IsValid() }
+
+// listening is the bound address of a transport, "UDP", "TCP" or "TLS".
 func (e *endpoint) listening(transport string) netip.AddrPort {
 	switch {
 	case transport == "TCP" && e.tcp != nil:
 		return addrPort(e.tcp.Addr())
 	case transport == "UDP" && e.udp != nil:
 		return addrPort(e.udp.LocalAddr())
+	case transport == "TLS" && e.streams.listen != nil:
+		return addrPort(e.streams.listen.Addr())
 	default:
 		return netip.AddrPort{}
 	}

@@ -67,7 +67,7 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 		return data, nil
 	}
 	if f.gate.open() {
-		if info.Transport == "TCP" {
+		if info.Transport != "UDP" {
 			return data, nil // a stream cannot be judged by its pieces; Server.admit does it
 		}
 		data = bytes.TrimLeft(data, "\r\n")
@@ -84,7 +84,7 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 	} else {
 		f.dropped.Add(1)
 	}
-	if info.Transport == "TCP" {
+	if info.Transport != "UDP" {
 		return nil, errStranger // sipgo closes the connection
 	}
 	return nil, nil
@@ -252,6 +252,17 @@ func (c *guardedConn) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// unwelcome says that it is not worth a handshake: a stranger's, where nobody may call from
+// anywhere.
+func (c *guardedConn) unwelcome() bool {
+	if !c.stranger.Load() || c.fw.gate.open() {
+		return false
+	}
+	c.fw.dropped.Add(1)
+	c.fw.tell("dropped: no trunk has this address", sip.TransportReadProps{Transport: "TLS", RemoteAddr: c.RemoteAddr()})
+	return true
 }
 
 // settle gives the stranger's place to another, and the connection no more limit.

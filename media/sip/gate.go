@@ -115,7 +115,7 @@ func (g *gate) open() bool { return len(g.trunks().realms) > 0 }
 // sent again with one (RFC 3261 section 22.1); others are refused anyway.
 func asks(method sip.RequestMethod) bool {
 	switch method {
-	case sip.INVITE, sip.OPTIONS, sip.BYE, sip.UPDATE, sip.INFO:
+	case sip.INVITE, sip.OPTIONS, sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK, sip.REFER, sip.NOTIFY:
 		return true
 	}
 	return false

@@ -319,7 +319,7 @@ func TestATrunkWithAddressAndPasswordNeedsBoth(t *testing.T) {
 	p.send("BYE", "")
 	p.expect("SIP/2.0 481")
 	p.send("REFER", "")
-	p.expect("SIP/2.0 405")
+	p.expect("SIP/2.0 481")
 
 	p = phoneAt(t, "127.0.0.4", s.udp) // the right password in the wrong place
 	p.options(answerTo(p.asked("OPTIONS")[0], carrier.Digest.Login, "OPTIONS", 1), "401")

@@ -113,10 +113,14 @@ func running(t *testing.T, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-func newClient(t *testing.T) *sip.Client {
+func newClient(t *testing.T, change ...func(*sip.Config)) *sip.Client {
 	t.Helper()
-	c, err := sip.NewClient(sip.Config{UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", Ports: newPorts(t, 220),
-		T1: 50 * time.Millisecond, T2: 200 * time.Millisecond}, nil)
+	cfg := sip.Config{UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", Ports: newPorts(t, 220),
+		T1: 50 * time.Millisecond, T2: 200 * time.Millisecond}
+	for _, f := range change {
+		f(&cfg)
+	}
+	c, err := sip.NewClient(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,8 +253,8 @@ func (p *phone) request(method, body string, extra ...string) string {
 		branch += "ack"
 	}
 	transport := ""
-	if p.network == "TCP" {
-		transport = ";transport=tcp"
+	if p.network != "UDP" {
+		transport = ";transport=" + strings.ToLower(p.network)
 	}
 	lines := []string{
 		method + " sip:100@127.0.0.1 SIP/2.0",

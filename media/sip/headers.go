@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -121,18 +119,18 @@ func splitList(s string) []string {
 }
 
 // unsupported lists the option tags that a request requires and this side lacks.
-func unsupported(req *sip.Request) string {
+func (e *endpoint) unsupported(req *sip.Request) string {
 	var out []string
 	for _, v := range values(req, "Require") {
-		if !strings.EqualFold(v, "timer") {
+		if !slices.Contains(strings.Split(e.supported(), ", "), strings.ToLower(v)) {
 			out = append(out, v)
 		}
 	}
 	return strings.Join(out, ", ")
 }
 
-func supports(req *sip.Request, option string) bool {
-	for _, v := range values(req, "Supported", "k", "Require") {
+func supports(m sip.Message, option string) bool {
+	for _, v := range values(m, "Supported", "k", "Require") {
 		if strings.EqualFold(v, option) {
 			return true
 		}
@@ -140,39 +138,8 @@ func supports(req *sip.Request, option string) bool {
 	return false
 }
 
-// sessionTimer answers a request's Session-Expires (RFC 4028 section 9): the peer, which
-// asked for the timer, is to do the refreshing. One that wants this side to do it gets no
-// timer at all, and the session then never expires.
-func sessionTimer(req *sip.Request) []sip.Header {
-	out := []sip.Header{sip.NewHeader("Supported", "timer")}
-	v := values(req, "Session-Expires", "x")
-	if len(v) == 0 || !supports(req, "timer") {
-		return out
-	}
-	interval, params, _ := strings.Cut(v[0], ";")
-	seconds, err := strconv.ParseUint(strings.TrimSpace(interval), 10, 31)
-	if err != nil || seconds == 0 || strings.Contains(strings.ToLower(params), "refresher=uas") {
-		return out
-	}
-	return append(out, sip.NewHeader("Require", "timer"),
-		sip.NewHeader("Session-Expires", fmt.Sprintf("%d;refresher=uac", seconds)))
-}
-
 // maxName bounds what is kept of a caller's name and number.
 const maxName = 128
-
-// caller is who calls: the trunk's assertion (RFC 3325) before the From header.
-func caller(req *sip.Request) (number, name string) {
-	for _, v := range values(req, "P-Asserted-Identity") {
-		var uri sip.Uri
-		display, err := sip.ParseAddressValue(v, &uri, nil)
-		if n := userOf(&uri); err == nil && n != "" {
-			return clip(n), clip(display)
-		}
-	}
-	from := req.From()
-	return clip(userOf(&from.Address)), clip(from.DisplayName)
-}
 
 // userOf is the number or name in a sip, sips or tel URI, without its parameters.
 func userOf(uri *sip.Uri) string {
@@ -243,6 +210,25 @@ func source(m sip.Message) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
+// supported is what this side can do if asked.
+const supported = "timer, 100rel, norefersub"
+
+// supported is that, and what the handler can do besides.
+func (e *endpoint) supported() string {
+	if e.transfers {
+		return supported + ", replaces"
+	}
+	return supported
+}
+
+// allowed is what Allow says to one who may, or may not, have us make calls.
+func allowed(transfers bool) string {
+	if transfers {
+		return allow + ", REFER"
+	}
+	return allow
+}
+
 // reason is the phrase of a status (RFC 3261 section 21).
 func reason(status int) string {
 	switch status {
@@ -250,28 +236,42 @@ func reason(status int) string {
 		return "Trying"
 	case 180:
 		return "Ringing"
+	case 181:
+		return "Call Is Being Forwarded"
+	case 182:
+		return "Queued"
+	case 183:
+		return "Session Progress"
 	case 416:
 		return "Unsupported URI Scheme"
 	case 420:
 		return "Bad Extension"
+	case 422:
+		return "Session Interval Too Small"
 	case 480:
 		return "Temporarily Unavailable"
 	case 481:
 		return "Call/Transaction Does Not Exist"
 	case 482:
 		return "Loop Detected"
+	case 484:
+		return "Address Incomplete"
 	case 486:
 		return "Busy Here"
 	case 487:
 		return "Request Terminated"
 	case 488:
 		return "Not Acceptable Here"
+	case 489:
+		return "Bad Event"
 	case 491:
 		return "Request Pending"
 	case 500:
 		return "Server Internal Error"
 	case 505:
 		return "Version Not Supported"
+	case 600:
+		return "Busy Everywhere"
 	case 603:
 		return "Decline"
 	}

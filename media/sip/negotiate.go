@@ -1,9 +1,6 @@
 package sip
 
 import (
-	"errors"
-	"time"
-
 	"github.com/emiago/sipgo/sip"
 )
 
@@ -34,9 +31,9 @@ func (c *Call) acknowledged(ack *sip.Request) string {
 func (c *Call) takeAnswer(m sip.Message) error {
 	body, ok := sdpBody(m)
 	if !ok || body == nil {
-		return errors.New("no session description in it")
+		return errNoDescription
 	}
-	s, err := parseStream(body, c.codecs)
+	s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, answer: true})
 	if err != nil {
 		return err
 	}
@@ -47,34 +44,31 @@ func (c *Call) takeAnswer(m sip.Message) error {
 // refresh. What cannot be met is refused and the call goes on as it was (RFC 3261
 // section 14.2).
 func (c *Call) renegotiate(ev event) string {
-	refuse := func(status int, headers ...sip.Header) string {
-		_ = ev.tx.Respond(c.ep.response(ev.req, status, headers...))
-		return ""
-	}
-	if c.lateOffer { // our offer is still open
-		return refuse(sip.StatusRequestPending)
-	}
 	invite := ev.req.Method == sip.INVITE
 	body, isSDP := sdpBody(ev.req)
+	if res := c.ep.tooShort(ev.req); res != nil {
+		_ = ev.tx.Respond(res)
+		return ""
+	}
 	if !isSDP {
-		return refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+		_ = ev.tx.Respond(c.ep.refusal(ev.req, errNotSDP, sip.NewHeader("Accept", "application/sdp")))
+		return ""
 	}
 	var answer []byte
 	switch {
 	case body != nil:
-		s, err := parseStream(body, c.codecs)
-		switch {
-		case errors.Is(err, errNoCodec):
-			return refuse(sip.StatusNotAcceptableHere)
-		case err != nil:
-			return refuse(sip.StatusBadRequest)
+		s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys})
+		if err != nil {
+			_ = ev.tx.Respond(c.ep.refusal(ev.req, err))
+			return ""
 		}
 		if err := c.configure(s, false); err != nil {
-			return refuse(sip.StatusInternalServerError, retryAfter(time.Second))
+			_ = ev.tx.Respond(c.ep.refusal(ev.req, err))
+			return ""
 		}
 		answer = c.local.answer(s)
 	case invite:
-		answer = c.local.offer(c.codecs, c.offered.packetTime)
+		answer = c.local.reoffer(c.offered, c.inUseFirst(c.codecs), c.local.dir)
 	}
 	c.dlg.retarget(ev.req)
 	if !invite {

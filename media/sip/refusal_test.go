@@ -1,7 +1,6 @@
 package sip_test
 
 import (
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -84,7 +83,7 @@ func TestOffersThatCannotBeMet(t *testing.T) {
 		"SRTP only":         {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/SAVP 0\r\n", "488", ""},
 		"video only":        {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9 RTP/AVP 0\r\n", "488", ""},
 		"a name to look up": {"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 evil.example\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n", "488", ""},
-		"nonsense":          {"v=0\r\nhello\r\n", "488", ""},
+		"nonsense":          {"v=0\r\nhello\r\n", "400", ""},
 		"another body":      {"hello", "415", "text/plain"},
 	} {
 		p := newPhone(t, "UDP", s.udp)
@@ -101,6 +100,20 @@ func TestOffersThatCannotBeMet(t *testing.T) {
 	if len(d) > 0 {
 		t.Error("the handler was bothered")
 	}
+	refused := s.Stats().Refused
+	for why, want := range map[string]uint64{"no_codec": 1, "no_key": 1, "no_audio": 1, "sdp_address": 1, "bad_sdp": 1, "not_sdp": 1, "draining": 0} {
+		if n, counted := refused[why]; n != want || !counted {
+			t.Errorf("%d refused for %s, want %d", n, why, want)
+		}
+	}
+	s.Drain()
+	p := newPhone(t, "UDP", s.udp)
+	p.send("INVITE", p.offer("0"))
+	mustContain(t, p.expect("SIP/2.0 503"), "Retry-After: ", `Warning: 399 headroom "no new calls: this side is about to stop"`)
+	p.send("ACK", "")
+	if n := s.Stats().Refused["draining"]; n != 1 {
+		t.Errorf("%d refused for draining", n)
+	}
 }
 
 func TestKeepAlivesAndUnknownRequests(t *testing.T) {
@@ -112,6 +125,7 @@ func TestKeepAlivesAndUnknownRequests(t *testing.T) {
 		m := p.expect("SIP/2.0 200")
 		mustContain(t, m, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS", "Accept: application/sdp")
 		for method, want := range map[string]string{"REGISTER": "405", "REFER": "405", "PUBLISH": "405", "DANCE": "501"} {
+			p.toTag = ""
 			p.send(method, "")
 			mustContain(t, p.expect("SIP/2.0 "+want), "Allow: INVITE")
 		}
@@ -126,8 +140,8 @@ func TestKeepAlivesAndUnknownRequests(t *testing.T) {
 			}
 		}
 		p.toTag = ""
-		p.send("INVITE", p.offer("0"), "Require: 100rel, timer, gruu")
-		mustContain(t, p.expect("SIP/2.0 420"), "Unsupported: 100rel, gruu")
+		p.send("INVITE", p.offer("0"), "Require: 100rel, timer, precondition, gruu")
+		mustContain(t, p.expect("SIP/2.0 420"), "Unsupported: precondition, gruu")
 	})
 }
 
@@ -224,25 +238,6 @@ func TestBadConfigIsRefused(t *testing.T) {
 	if err := s.Run(t.Context()); err == nil {
 		t.Error("two servers on one address")
 	}
-}
-
-func TestLongMessagesOverUDP(t *testing.T) {
-	t.Parallel()
-	d := make(desk, 1)
-	s := start(t, d)
-	p := newPhone(t, "UDP", s.udp)
-	p.send("INVITE", p.offer("0"), fmt.Sprintf("Record-Route: <sip:%s;lr;x=%s>", p.conn.LocalAddr(), strings.Repeat("y", 2000)))
-	call := d.next(t)
-	if _, err := call.Answer(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	if m := p.expect("SIP/2.0 200"); len(m) < 2000 {
-		t.Errorf("a 200 of %d bytes", len(m))
-	}
-	p.send("ACK", "")
-	go func() { _ = call.Hangup(within(t)) }()
-	p.answerBye()
-	ended(t, call, sip.CauseLocal)
 }
 
 func TestLogNamesAStrangerWithoutBeingFlooded(t *testing.T) {

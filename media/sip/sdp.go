@@ -29,13 +29,11 @@ const (
 	defaultPacketTime = 20 * time.Millisecond
 )
 
+// audioProtos are the transports of audio: RFC 3551, RFC 4585, RFC 3711, RFC 5124, RFC 5764.
+var audioProtos = []string{"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"}
+
 // eventPayloadType is the payload type that offers of ours give to telephone-event.
 const eventPayloadType = 101
-
-var (
-	errSDP     = errors.New("malformed session description")
-	errNoCodec = errors.New("no audio stream in a codec of this trunk")
-)
 
 // direction is who may speak, from the describing party's point of view
 // (RFC 3264 section 5.1).
@@ -69,6 +67,9 @@ type stream struct {
 	index       int     // of its m-line
 	mlines      []mline // every m-line of the description, to mirror in the answer
 	remote      netip.AddrPort
+	rtcp        netip.AddrPort // where it listens for RTCP (RFC 3605); not valid if not said
+	mux         bool           // RTCP may come to the RTP port (RFC 5761)
+	secrecy     secrecy
 	formats     []format // voice codecs in common, the describing party's order; at least one
 	event       bool     // telephone-event at 8 kHz was described
 	eventType   uint8
@@ -94,10 +95,17 @@ func (s *stream) held() bool {
 // speaks says that the party is expected to send: neither holding us nor only listening.
 func (s *stream) speaks() bool { return s.dir == sendRecv && !s.zeroAddress }
 
-// parseStream reads a description and picks its first audio stream that shares a codec
-// with allowed. The describing party's order of codecs decides. errSDP means that the
-// text is malformed, errNoCodec that there is nothing to agree on.
-func parseStream(body []byte, allowed []media.Codec) (*stream, error) {
+// terms are what a description is measured by.
+type terms struct {
+	codecs []media.Codec
+	keys   *keyring
+	answer bool // the description answers an offer of ours
+}
+
+// parseStream reads a description and picks its first audio stream that the terms allow, an
+// encrypted one before a plain one. The describing party's order of codecs decides. The
+// error is one of those in refusals.
+func parseStream(body []byte, t terms) (*stream, error) {
 	if len(body) == 0 || len(body) > maxSDPBytes {
 		return nil, fmt.Errorf("%w: %d bytes", errSDP, len(body))
 	}
@@ -107,27 +115,37 @@ func parseStream(body []byte, allowed []media.Codec) (*stream, error) {
 	}
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(audio); err != nil {
-		return nil, fmt.Errorf("%w: %w", errSDP, err)
+		return nil, errSDP // the parser's own error quotes the text
 	}
 	if len(d.MediaDescriptions) != len(indexes) {
 		return nil, errSDP
 	}
-	firstErr := errNoCodec
+	var first *stream
+	firstErr := errNoAudio
 	for i, m := range d.MediaDescriptions {
-		s, err := audioStream(&d, m, allowed)
-		if err == nil {
-			s.index, s.mlines = indexes[i], all
+		s, err := audioStream(&d, m, t, all[indexes[i]].proto)
+		if err != nil {
+			if errors.Is(firstErr, errNoAudio) || errors.Is(firstErr, errNoCodec) {
+				firstErr = err
+			}
+			continue
+		}
+		s.index, s.mlines = indexes[i], all
+		if s.secrecy.by != plain {
 			return s, nil
 		}
-		if errors.Is(firstErr, errNoCodec) {
-			firstErr = err
+		if first == nil {
+			first = s
 		}
 	}
-	return nil, firstErr
+	if first == nil {
+		return nil, firstErr
+	}
+	return first, nil
 }
 
-// splitMedia lists every media line and leaves only the session part and the plain RTP
-// audio in the text: the parser knows neither T.38 nor whatever comes next, and the answer
+// splitMedia lists every media line and leaves only the session part and the audio over RTP
+// in the text: the parser knows neither T.38 nor whatever comes next, and the answer
 // refuses it by its m-line alone. indexes are the places of the audio lines among all.
 func splitMedia(body string) (audio string, all []mline, indexes []int, err error) {
 	var b strings.Builder
@@ -140,7 +158,7 @@ func splitMedia(body string) (audio string, all []mline, indexes []int, err erro
 				return "", nil, nil, fmt.Errorf("%w: media line", errSDP)
 			}
 			m := mline{media: f[0], proto: f[2], format: f[3]}
-			if keep = m.media == "audio" && (m.proto == "RTP/AVP" || m.proto == "RTP/AVPF"); keep {
+			if keep = m.media == "audio" && slices.Contains(audioProtos, m.proto); keep {
 				indexes = append(indexes, len(all))
 			}
 			all = append(all, m)
@@ -159,11 +177,11 @@ func splitMedia(body string) (audio string, all []mline, indexes []int, err erro
 	return b.String(), all, indexes, nil
 }
 
-func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, allowed []media.Codec) (*stream, error) {
+func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, t terms, proto string) (*stream, error) {
 	if m.MediaName.Port.Value == 0 {
-		return nil, errNoCodec
+		return nil, errNoAudio
 	}
-	s := &stream{dir: streamDirection(d, m), packetTime: streamPacketTime(m)}
+	s := &stream{dir: streamDirection(d, m), packetTime: streamPacketTime(m), secrecy: parseSecrecy(d, m)}
 	addr, err := streamAddress(d, m)
 	if err != nil {
 		return nil, err
@@ -173,7 +191,37 @@ func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, allowed []m
 		return nil, fmt.Errorf("%w: port %d", errSDP, port)
 	}
 	s.remote, s.zeroAddress = netip.AddrPortFrom(addr, uint16(port)), addr.IsUnspecified()
+	_, s.mux = m.Attribute("rtcp-mux")
+	s.rtcp = rtcpAddress(m, addr)
+	s.addFormats(m, t.codecs)
+	if len(s.formats) == 0 {
+		return nil, errNoCodec
+	}
+	if t.answer {
+		return s, t.keys.judgeAnswer(proto, &s.secrecy)
+	}
+	return s, t.keys.judge(proto, &s.secrecy)
+}
 
+// rtcpAddress reads a=rtcp (RFC 3605): a port, and an address if it is another.
+func rtcpAddress(m *sdp.MediaDescription, addr netip.Addr) netip.AddrPort {
+	text, _ := m.Attribute("rtcp")
+	f := strings.Fields(text)
+	if len(f) != 1 && len(f) != 4 {
+		return netip.AddrPort{}
+	}
+	port, err := strconv.ParseUint(f[0], 10, 16)
+	if len(f) == 4 && err == nil {
+		addr, err = netip.ParseAddr(f[3])
+	}
+	if err != nil || port == 0 || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(port))
+}
+
+// addFormats takes the codecs in common, and telephone-event.
+func (s *stream) addFormats(m *sdp.MediaDescription, allowed []media.Codec) {
 	maps := make(map[uint8]string)
 	for _, a := range m.Attributes {
 		if a.Key != "rtpmap" {
@@ -200,10 +248,6 @@ func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, allowed []m
 			s.formats = append(s.formats, format{c, pt})
 		}
 	}
-	if len(s.formats) == 0 {
-		return nil, errNoCodec
-	}
-	return s, nil
 }
 
 // codecOf names what a payload type carries; 0 and 8 need no rtpmap (RFC 3551).
@@ -239,7 +283,7 @@ func streamAddress(d *sdp.SessionDescription, m *sdp.MediaDescription) (netip.Ad
 	// ever looked up on a stranger's word.
 	addr, err := netip.ParseAddr(c.Address.Address)
 	if err != nil || addr.IsMulticast() || addr.Zone() != "" {
-		return netip.Addr{}, fmt.Errorf("%w: connection address", errSDP)
+		return netip.Addr{}, errAddress
 	}
 	return addr.Unmap(), nil
 }
@@ -289,7 +333,10 @@ type local struct {
 	version uint64
 	addr    netip.Addr
 	port    int
-	last    string // the description last sent, without its version
+	last    string    // the description last sent, without its version
+	dir     direction // what this side wants: sendRecv, or sendOnly while it holds the other
+	keys    *keyring
+	mux     bool // RTCP shares the RTP port
 }
 
 // answer describes this side's half of a stream the other party offered: one voice codec,
@@ -299,6 +346,7 @@ func (l *local) answer(s *stream) []byte {
 	if s.zeroAddress && dir == sendRecv {
 		dir = recvOnly
 	}
+	dir = dir.under(l.dir)
 	var b strings.Builder
 	for i, m := range s.mlines {
 		if i != s.index {
@@ -315,6 +363,10 @@ func (l *local) answer(s *stream) []byte {
 			fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", s.eventType, s.eventType)
 		}
 		fmt.Fprintf(&b, "a=ptime:%d\r\na=%s\r\n", s.packetTime.Milliseconds(), dir)
+		if s.mux {
+			b.WriteString("a=rtcp-mux\r\n")
+		}
+		b.WriteString(l.keys.answerLines())
 	}
 	return l.describe(b.String())
 }
@@ -322,7 +374,8 @@ func (l *local) answer(s *stream) []byte {
 // offer describes this side to a party that has said nothing yet.
 func (l *local) offer(codecs []media.Codec, ptime time.Duration) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "m=audio %d RTP/AVP", l.port)
+	proto, more := l.secure()
+	fmt.Fprintf(&b, "m=audio %d %s", l.port, proto)
 	for _, c := range codecs {
 		fmt.Fprintf(&b, " %d", staticPayloadType(c))
 	}
@@ -332,7 +385,17 @@ func (l *local) offer(codecs []media.Codec, ptime time.Duration) []byte {
 	}
 	fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:%d\r\na=sendrecv\r\n",
 		eventPayloadType, eventPayloadType, ptime.Milliseconds())
+	b.WriteString(more)
 	return l.describe(b.String())
+}
+
+// secure gives the transport of an offer of ours, and the attributes that belong to it.
+func (l *local) secure() (proto, more string) {
+	proto, more = l.keys.offerLines()
+	if l.mux {
+		more = "a=rtcp-mux\r\n" + more
+	}
+	return proto, more
 }
 
 // describe puts the session part before the m-lines. The version in the o-line goes up

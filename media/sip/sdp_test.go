@@ -12,6 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
@@ -65,7 +66,7 @@ func TestWhatAnOfferSays(t *testing.T) {
 			if c.allowed == nil {
 				c.allowed = both
 			}
-			s, err := parseStream(describe(c.lines...), c.allowed)
+			s, err := parseStream(describe(c.lines...), terms{codecs: c.allowed, keys: new(keyring)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,18 +86,20 @@ func TestDescriptionsThatAreRefused(t *testing.T) {
 		"empty":            {nil, errSDP},
 		"huge":             {make([]byte, maxSDPBytes+1), errSDP},
 		"no media":         {describe(), errSDP},
+		"fax only":         {describe("m=image 4000 udptl t38", "a=T38FaxVersion:0"), errNoAudio},
+		"audio refused":    {describe("m=audio 0 RTP/AVP 0", "m=image 4000 udptl t38"), errNoAudio},
 		"no codec":         {describe("m=audio 4000 RTP/AVP 18 3"), errNoCodec},
 		"no format":        {describe("m=audio 4000 RTP/AVP"), errSDP},
 		"port":             {describe("m=audio 70000 RTP/AVP 0"), errSDP},
-		"multicast":        {describe("m=audio 4000 RTP/AVP 0", "c=IN IP4 224.0.0.1/127"), errSDP},
-		"name":             {describe("m=audio 4000 RTP/AVP 0", "c=IN IP4 example.com"), errSDP},
+		"multicast":        {describe("m=audio 4000 RTP/AVP 0", "c=IN IP4 224.0.0.1/127"), errAddress},
+		"name":             {describe("m=audio 4000 RTP/AVP 0", "c=IN IP4 example.com"), errAddress},
 		"too many streams": {describe(strings.Repeat("m=audio 4000 RTP/AVP 0\r\n", maxSDPStreams+1)), errSDP},
 		"too many formats": {describe("m=audio 4000 RTP/AVP" + strings.Repeat(" 0", maxSDPFormats+1)), errSDP},
 		"too many lines":   {describe("m=audio 4000 RTP/AVP 0", strings.Repeat("a=x\r\n", maxSDPLines)), errSDP},
-		"encrypted only":   {describe("m=audio 4000 RTP/SAVPF 0"), errNoCodec},
+		"encrypted only":   {describe("m=audio 4000 RTP/SAVPF 0"), errNoKey},
 		"no connection":    {[]byte("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"), errSDP},
 	} {
-		if _, err := parseStream(c.body, both); !errors.Is(err, c.want) {
+		if _, err := parseStream(c.body, terms{codecs: both, keys: new(keyring)}); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -108,11 +111,15 @@ func FuzzSDP(f *testing.F) {
 	f.Add(string(describe("m=audio 4000 RTP/AVP 8 0 101", "a=rtpmap:101 telephone-event/8000", "a=ptime:30", "a=sendonly")))
 	f.Add(string(describe("m=image 9 udptl t38", "m=audio 4000 RTP/AVPF 0", "a=maxptime:10", "c=IN IP6 2001:db8::1", "a=inactive")))
 	f.Add(string(describe("m=audio 4000 RTP/AVP 100", "a=rtpmap:100 PCMA/8000", "c=IN IP4 0.0.0.0")))
+	f.Add(string(describe("m=audio 4000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20|1:4", "a=rtcp-mux", "a=rtcp:4001",
+		"m=audio 4000 RTP/AVP 0")))
+	f.Add(string(describe("a=setup:actpass", "m=audio 4000 UDP/TLS/RTP/SAVPF 0", "a=fingerprint:sha-1 "+strings.Repeat("00:", 19)+"00", "a=tls-id:x")))
 	f.Add("m=")
 	f.Fuzz(func(t *testing.T, body string) {
-		s, err := parseStream([]byte(body), both)
+		keys := new(keyring)
+		s, err := parseStream([]byte(body), terms{codecs: both, keys: keys})
 		if err != nil {
-			if !errors.Is(err, errSDP) && !errors.Is(err, errNoCodec) {
+			if rowOf(err) == len(refusals)-1 {
 				t.Fatalf("error without a kind: %v", err)
 			}
 			return
@@ -122,14 +129,22 @@ func FuzzSDP(f *testing.F) {
 			!s.remote.IsValid() || s.remote.Port() == 0 || s.index >= len(s.mlines) || len(s.mlines) > maxSDPStreams {
 			t.Fatalf("out of range: %+v", s)
 		}
-		l := local{session: 1, version: 1, addr: s.remote.Addr(), port: 4000}
+		var p rtp.Params
+		if err := keys.settle(s, false, &p); err != nil {
+			t.Fatal(err)
+		}
+		if secret := p.Send.Suite() != rtp.NoSuite || p.DTLS != nil; secret != (s.secrecy.by != plain) || p.Send.Suite() != p.Receive.Suite() ||
+			isSecure(s.mlines[s.index].proto) && !secret {
+			t.Fatalf("%+v is encrypted by %d, with %v", s.mlines, s.secrecy.by, p.Send.Suite())
+		}
+		l := local{session: 1, version: 1, addr: s.remote.Addr(), port: 4000, keys: keys}
 		text := l.answer(s)
-		back, err := parseStream(text, both)
+		back, err := parseStream(text, terms{codecs: both, keys: new(keyring)})
 		if err != nil {
 			t.Fatalf("our own answer: %v\n%s", err, text)
 		}
 		if back.formats[0] != s.formats[0] || back.event != s.event || back.eventType != s.eventType ||
-			back.packetTime != s.packetTime || back.index != s.index || len(back.mlines) != len(s.mlines) {
+			back.packetTime != s.packetTime || back.secrecy.by != s.secrecy.by || back.mux != s.mux || back.index != s.index || len(back.mlines) != len(s.mlines) {
 			t.Fatalf("answered %+v\nwith %+v\n%s", s, back, text)
 		}
 		if s.held() && back.dir != recvOnly && back.dir != inactive {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"github.com/emiago/sipgo/sip"
@@ -17,6 +18,10 @@ type Server struct {
 	gate     *gate
 	handler  Handler
 	draining atomic.Bool
+
+	mu     sync.Mutex
+	trunks []Trunk
+	met    map[string][]netip.Addr
 }
 
 // Stats counts what a Server did. Refused strangers got 403, dropped ones nothing.
@@ -26,7 +31,10 @@ type Stats struct {
 	StrangersDropped uint64
 	Unreadable       uint64 // datagrams from trunks that are no SIP messages
 
-	Digest map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
+	TLS TLSStats
+
+	Refused map[string]uint64 // INVITEs, and changes to calls, by why; every reason is there
+	Digest  map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
 }
 
 // New checks cfg and starts nothing; a nil logger discards.
@@ -46,13 +54,23 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
+	s.trunks = cfg.Trunks
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
 	s.gate.trunks = s.fw.trunks.Load
-	s.ep = newEndpoint(cfg, log, s.fw.filter)
+	if s.ep, err = newEndpoint(cfg, log, s.fw.filter); err != nil {
+		return nil, err
+	}
 	s.ep.newCall = s.invited
+	_, s.ep.transfers = handler.(TransferHandler)
 	s.ep.admit = s.admit
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
+	s.ep.limits = func(trunk string) Limits {
+		if k := s.fw.trunks.Load().all[trunk]; k != nil {
+			return k.limits
+		}
+		return Limits{}
+	}
 	return s, nil
 }
 
@@ -76,14 +94,42 @@ func (s *Server) Addrs() (udp, tcp netip.AddrPort) {
 	return s.ep.listening("UDP"), s.ep.listening("TCP")
 }
 
+// TLSAddr gives the address listened on for TLS; not valid if that is off or not yet open.
+func (s *Server) TLSAddr() netip.AddrPort { return s.ep.listening("TLS") }
+
 // SetTrunks replaces all trunks at once. Calls in progress are left alone.
 func (s *Server) SetTrunks(trunks []Trunk) error {
 	if err := validTrunks(trunks); err != nil {
 		return err
 	}
-	s.fw.trunks.Store(newTrunkTable(trunks))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trunks = trunks
+	s.know()
 	return nil
 }
+
+// SetMet says at which addresses trunks were found to be, by their IDs, such as those of the
+// registrar that this side is registered at: calls from there are theirs, unless they are
+// another trunk's sources. It replaces what was said before.
+func (s *Server) SetMet(met map[string][]netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.met = met
+	s.know()
+}
+
+// know puts the trunks and where they were found into force; s.mu is held.
+func (s *Server) know() {
+	table := newTrunkTable(s.trunks)
+	table.meet(s.met)
+	s.fw.trunks.Store(table)
+}
+
+// Client places calls and asks questions from the server's own sockets, which is what gets
+// through a NAT and what carriers expect. It is listening and run as the server is; its own
+// Listen and Run are not for use.
+func (s *Server) Client() *Client { return &Client{ep: s.ep} }
 
 // Drain refuses new calls from now on (503, Retry-After) and tells keep-alives so; calls
 // in progress go on.
@@ -91,47 +137,69 @@ func (s *Server) Drain() { s.draining.Store(true) }
 
 // Stats is a snapshot of the counters.
 func (s *Server) Stats() Stats {
-	return Stats{Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts()}
+	secure := s.ep.streams.side.stats()
+	secure.Handshakes = s.ep.streams.failed.Load()
+	return Stats{TLS: secure, Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts(),
+		Refused: s.ep.refused.byName()}
 }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
 func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) {
-	refuse := func(status int, headers ...sip.Header) { _ = tx.Respond(s.ep.response(req, status, headers...)) }
+	refuse := func(why error, headers ...sip.Header) { _ = tx.Respond(s.ep.refusal(req, why, headers...)) }
 	switch {
 	case trunk == nil: // its trunk has just been taken away
 		s.fw.refused.Add(1)
-		refuse(sip.StatusForbidden)
+		refuse(errUnknownTrunk)
 		return
 	case s.draining.Load():
-		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+		refuse(errDraining)
 		return
 	case len(values(req, "Contact")) == 0:
-		refuse(sip.StatusBadRequest)
+		refuse(errNoContact)
+		return
+	}
+	if res := s.ep.tooShort(req); res != nil {
+		_ = tx.Respond(res)
 		return
 	}
 	body, isSDP := sdpBody(req)
 	if !isSDP {
-		refuse(sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", "application/sdp"))
+		refuse(errNotSDP, sip.NewHeader("Accept", "application/sdp"))
 		return
 	}
 	var offered *stream
 	if body != nil {
 		var err error
-		if offered, err = parseStream(body, trunk.codecs); err != nil {
+		if offered, err = parseStream(body, terms{codecs: trunk.codecs, keys: &keyring{policy: trunk.keys}}); err != nil {
 			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "error", err)
-			refuse(sip.StatusNotAcceptableHere)
+			refuse(err)
 			return
 		}
 	}
-	c, status := s.ep.inbound(req, tx, trunk, offered)
+	replaced, status := s.ep.replaced(req, trunk)
 	if status != 0 {
-		refuse(status)
+		_ = tx.Respond(s.ep.response(req, status))
 		return
 	}
-	c.handler = s.handler
+	c, err := s.ep.inbound(req, tx, trunk, offered)
+	if err != nil {
+		refuse(err)
+		return
+	}
+	if l, ok := s.ep.admitCall(c, trunk.limits); !ok {
+		s.ep.forget(c)
+		row := limitTable[l]
+		c.log.Warn("call refused: the trunk "+row.words, "limit", row.name)
+		_ = tx.Respond(s.ep.response(req, row.status, retryAfter(row.after)))
+		return
+	}
+	c.handler, c.replaces = s.handler, replaced
+	if h, ok := s.handler.(TransferHandler); ok {
+		c.transfers = h.Transfer
+	}
 	if !s.ep.begin(c) {
 		s.ep.forget(c)
-		refuse(sip.StatusServiceUnavailable, retryAfter(s.ep.cfg.RetryAfter))
+		refuse(errUnavailable)
 	}
 }
 
@@ -141,8 +209,19 @@ func (s *Server) sendRefusal(info sip.TransportReadProps, res *sip.Response) {
 		_, _ = s.ep.udp.WriteTo([]byte(res.String()), info.RemoteAddr)
 		return
 	}
-	if c := s.ep.tp.Pool("tcp").Get(info.RemoteAddr.String()); c != nil {
+	if c := s.ep.tp.Pool(info.Transport).Get(info.RemoteAddr.String()); c != nil {
 		_ = c.WriteMsg(res)
 		_, _ = c.TryClose()
 	}
+}
+
+// TrunkIDs lists the trunks in force, in their order.
+func (s *Server) TrunkIDs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]string, 0, len(s.trunks))
+	for _, t := range s.trunks {
+		out = append(out, t.ID)
+	}
+	return out
 }

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"context"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -19,7 +18,11 @@ func (c *Call) settle() {
 		}
 		defer c.out.tx.Terminate()
 	}
-	if !c.answered() || c.cause == CauseRemoteBye {
+	if !c.answered() {
+		return
+	}
+	c.finishTransfer()
+	if c.cause == CauseRemoteBye || c.cause == CauseTransferred {
 		return
 	}
 	if c.unacked != nil && c.cause != CauseAckTimeout && c.cause != CauseTransport {
@@ -73,14 +76,19 @@ func (c *Call) awaitACK() string {
 
 // bye ends an established dialog and waits for the answer.
 func (c *Call) bye(d *dialog) {
-	req := d.request(sip.BYE, d.next())
-	c.ep.route(d, req)
-	tx, err := c.ep.send(req)
-	if err != nil {
-		c.log.Info("BYE not sent", "error", err)
-		return
+	for range maxProofs {
+		req := d.request(sip.BYE, d.next())
+		c.auth.prove(req)
+		c.ep.route(d, req)
+		tx, err := c.ep.send(req, nil)
+		if err != nil {
+			c.log.Info("BYE not sent", "error", err)
+			return
+		}
+		if res := c.conclude(tx); res == nil || !c.auth.learn(res) {
+			return
+		}
 	}
-	c.conclude(tx)
 }
 
 // conclude waits for the final response of a client transaction, answering what comes in
@@ -106,6 +114,10 @@ func (c *Call) conclude(tx *sip.ClientTx) *sip.Response {
 			c.declineLate(ev)
 		case res := <-c.out.repeated():
 			c.acceptedAgain(res)
+		case o := <-c.errands.results:
+			c.lateResult(o)
+		case req := <-c.errands.repeats:
+			c.ackAgain(req)
 		}
 	}
 }
@@ -115,27 +127,8 @@ func (c *Call) declineLate(ev event) bool {
 	if ev.tx == nil {
 		return false
 	}
-	if ev.req.Method == sip.BYE {
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		return true
-	}
-	_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusCallTransactionDoesNotExists))
-	return false
+	c.request(stateOver, &c.dlg, ev)
+	return ev.req.Method == sip.BYE
 }
 
 func (c *Call) step() *time.Timer { return time.NewTimer(64 * c.ep.cfg.T1) }
-
-// send starts a client transaction. Dialling a TCP peer is bounded by writeTimeout.
-func (e *endpoint) send(req *sip.Request) (*sip.ClientTx, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
-	tx, err := e.txl.NewClientTransaction(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	if err := tx.Init(); err != nil {
-		tx.Terminate()
-		return nil, err
-	}
-	return tx, nil
-}

@@ -15,6 +15,18 @@ import (
 // ErrNoReply means that nothing at all came back from the address called.
 var ErrNoReply = errors.New("sip: no reply")
 
+// ErrUnreachable means that a message could not be brought to the address, so that nobody has
+// read it: no connection, no handshake. ErrNoReply says less: it may have been read.
+var ErrUnreachable = errors.New("sip: not reached")
+
+// unreachable gives an error that is an ErrUnreachable, in its own words.
+func unreachable(err error) error { return notReached{err} }
+
+type notReached struct{ error }
+
+func (e notReached) Unwrap() error        { return e.error }
+func (e notReached) Is(target error) bool { return target == ErrUnreachable }
+
 // silence watches over an INVITE that nobody has replied to. The first response ends it.
 type silence struct {
 	first *time.Timer     // after T1: sound the address out
@@ -57,10 +69,10 @@ func (s *silence) sound(peer netip.AddrPort) {
 // undelivered says in short why a message did not get out.
 func undelivered(d *dialog, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Errorf("sip: no connection to %s over %s: %w", d.peer, d.transport, op.Err)
+		return unreachable(fmt.Errorf("sip: no connection to %s over %s: %w", d.peer, d.transport, op.Err))
 	}
 	if errors.Is(err, sip.ErrTransactionTimeout) {
 		return fmt.Errorf("%w from %s over %s", ErrNoReply, d.peer, d.transport)
 	}
-	return fmt.Errorf("sip: dial: %w", err)
+	return unreachable(fmt.Errorf("sip: dial: %w", err))
 }

@@ -3,6 +3,7 @@ package sip
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip/digest"
+	"github.com/headroom-voice/headroom/media/sip/locate"
 )
 
 // maxProofs is how often the INVITE of one call is sent with an answer to a challenge.
@@ -27,16 +30,29 @@ type Client struct {
 
 // Outgoing is a call to place.
 type Outgoing struct {
-	Target   string        // "sip:NUMBER@HOST:PORT", ";transport=tcp" for TCP
+	Target   string        // "sip:NUMBER@HOST:PORT", ";transport=tcp" for TCP, "sips:" or ";transport=tls" for TLS
+	Via      locate.Target // where to send it; the zero value finds the first address of Target's host
 	From     string        // the caller's number; default "headroom"
 	FromName string        // the caller's name
 	Codecs   []media.Codec // offered, the preferred one first; default PCMU, PCMA
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
+	Keys     MediaKeys     // whether the audio is encrypted
 	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
+	Trunk    string        // whose call it is: counted against its limits, shown as Call.Trunk
+	Domain   string        // of the caller's address; default this side's address
+	Headers  []Header      // more of them, such as P-Asserted-Identity
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
 	// owns the call: it must not block.
+	EarlyMedia func(media.Leg)
+	// EarlyMedia, if set, is told the leg as soon as the callee may be heard before it has
+	// answered, and again for each other phone of a forked call. It must not block either.
+	LateOffer bool // leave the offer to the callee, and answer it in PRACK or ACK
+
+	Transfer   func(*Transfer) // as TransferHandler has it; nil: refused
+	Replaces   *Replaces       // the callee's dialog that this call is to take over (RFC 3891)
+	ReferredBy string          // on whose behalf (RFC 3892): Transfer.ReferredBy
 }
 
 // RejectedError is a callee's refusal.
@@ -52,11 +68,15 @@ func (e *RejectedError) Error() string { return fmt.Sprintf("sip: %d %s", e.Stat
 type outgoing struct {
 	ctx         context.Context // of Dial: its end cancels the call before the answer
 	progress    func(int)
+	earlyMedia  func(media.Leg)
+	lateOffer   bool
+	replaces    *Replaces
+	referredBy  string
+	early       map[string]*early // by To tag
 	ptime       time.Duration
 	patience    time.Duration
-	login       digest.Login
-	proof       sip.Header // the answer to the last challenge
 	proofs      int
+	headers     []Header
 	tx          *sip.ClientTx
 	again       chan *sip.Response
 	provisional bool
@@ -85,7 +105,11 @@ func NewClient(cfg Config, log *slog.Logger) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{ep: newEndpoint(cfg, log, nil)}
+	ep, err := newEndpoint(cfg, log, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{ep: ep}
 	c.ep.newCall = func(req *sip.Request, tx *sip.ServerTx, _ *knownTrunk) {
 		_ = tx.Respond(c.ep.response(req, sip.StatusTemporarilyUnavailable))
 	}
@@ -113,8 +137,9 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.ep.begin(call) {
-		return nil, ErrEnded
+	if err := c.ep.launch(call); err != nil {
+		c.ep.forget(call)
+		return nil, err
 	}
 	select {
 	case <-call.up:
@@ -136,27 +161,36 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 // outbound makes a Call of a target; nothing is sent yet.
 func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	var uri sip.Uri
-	if err := sip.ParseUri(to.Target, &uri); err != nil || uri.Scheme != "sip" || uri.Host == "" {
+	if err := sip.ParseUri(to.Target, &uri); err != nil || uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Host == "" {
 		return nil, fmt.Errorf("sip: dial: %q is no SIP address", to.Target)
 	}
-	transport := strings.ToUpper(uri.UriParams.GetOr("transport", "udp"))
-	bound := e.listening(transport)
-	if !bound.IsValid() {
-		return nil, fmt.Errorf("sip: dial: not listening on %s", transport)
-	}
-	peer, err := resolve(ctx, &uri)
+	hop, err := e.hop(ctx, &uri, to.Via)
 	if err != nil {
 		return nil, err
 	}
+	made, cancel := context.WithTimeout(ctx, cmp.Or(to.Patience, 64*e.cfg.T1))
+	defer cancel()
+	via, err := e.sentBy(made, hop)
+	if err != nil {
+		return nil, fmt.Errorf("sip: dial: %w", err)
+	}
 	c := newCall(e)
+	c.trunk = to.Trunk
 	c.codecs = to.Codecs
 	if len(c.codecs) == 0 {
 		c.codecs = []media.Codec{media.PCMU, media.PCMA}
 	}
-	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs}}); err != nil {
+	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs, MediaKeys: to.Keys}}); err != nil {
 		return nil, err
 	}
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, ptime: to.PTime, patience: to.Patience, login: to.Login, again: make(chan *sip.Response, 4)}
+	c.auth.login, c.offers, c.transfers = to.Login, c.codecs, to.Transfer
+	if err := to.sayable(); err != nil {
+		return nil, err
+	}
+	if strings.ContainsFunc(to.ReferredBy, unicode.IsControl) || to.Replaces != nil && strings.ContainsFunc(to.Replaces.String(), unicode.IsControl) {
+		return nil, errors.New("sip: dial: a control character in a header")
+	}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, replaces: to.Replaces, referredBy: to.ReferredBy, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4), headers: to.Headers}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
 	}
@@ -167,20 +201,24 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		c.number = "headroom"
 	}
 	c.to = userOf(&uri)
-	via := netip.AddrPortFrom(e.addrFacing(peer.Addr(), bound.Addr()), bound.Port())
 	c.dlg = dialog{
-		callID: token(12), transport: transport, peer: peer, via: via, target: uri,
-		from: sip.FromHeader{DisplayName: c.name, Address: sip.Uri{Scheme: "sip", User: c.number, Host: via.Addr().String()}},
+		callID: token(12), transport: hop.Transport, peer: hop.Addr, via: via, target: uri, server: hop.Host,
+		from: sip.FromHeader{DisplayName: c.name, Address: sip.Uri{Scheme: "sip", User: c.number, Host: cmp.Or(to.Domain, via.Addr().String())}},
 		to:   sip.ToHeader{Address: sip.Uri{Scheme: "sip", User: uri.User, Host: uri.Host}},
 	}
 	c.dlg.from.Params.Add("tag", token(6))
 	c.log = e.log.With("sip_call_id", c.dlg.callID)
+	c.keys = keyring{policy: to.Keys, private: c.dlg.transport == "TLS"}
+	e.record(c, nil)
 	return c, nil
 }
 
 // resolve finds the address of a target that the operator named.
-func resolve(ctx context.Context, uri *sip.Uri) (netip.AddrPort, error) {
+func resolve(ctx context.Context, uri *sip.Uri, transport string) (netip.AddrPort, error) {
 	if ap, ok := literal(uri); ok {
+		if uri.Port == 0 {
+			ap = netip.AddrPortFrom(ap.Addr(), uint16(sip.DefaultPort(transport)))
+		}
 		return ap, nil
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", uri.Host)
@@ -195,7 +233,7 @@ func resolve(ctx context.Context, uri *sip.Uri) (netip.AddrPort, error) {
 	}
 	port := uri.Port
 	if port <= 0 || port > 65535 {
-		port = 5060
+		port = sip.DefaultPort(transport)
 	}
 	return netip.AddrPortFrom(addrs[0].Unmap(), uint16(port)), nil
 }
@@ -222,10 +260,13 @@ func (c *Call) dial() string {
 			silence.end()
 			switch {
 			case res.IsProvisional():
-				c.progress(res)
+				if cause := c.progress(res); cause != "" {
+					return cause
+				}
 			case res.IsSuccess():
 				return c.accepted(res)
-			case c.prove(res):
+			case c.prove(res), res.StatusCode == statusIntervalTooSmall && c.session.raise(res):
+				c.out.provisional = false
 				if err := c.sendInvite(); err != nil {
 					c.out.err = undelivered(&c.dlg, err)
 					return CauseTransport
@@ -240,7 +281,8 @@ func (c *Call) dial() string {
 			return CauseTransport
 		case <-silence.first.C:
 			if c.dlg.transport == "UDP" {
-				c.ep.wg.Go(func() { silence.sound(c.dlg.peer) })
+				this, peer := silence, c.dlg.peer // another INVITE has another silence
+				c.ep.wg.Go(func() { this.sound(peer) })
 			}
 		case c.out.err = <-silence.fate:
 			return CauseTransport
@@ -254,8 +296,14 @@ func (c *Call) dial() string {
 		case <-c.ep.stopping:
 			return CauseShutdown
 		case ev := <-c.inbox:
-			c.declineLate(ev)
+			c.requestBeforeAnswer(ev)
+		case o := <-c.errands.results:
+			c.pracked(o)
 		case cmd := <-c.commands:
+			if cmd.op == opReplaced {
+				cmd.reply <- reply{}
+				return CauseReplaced
+			}
 			cmd.reply <- reply{err: errState} // nobody has the call yet
 		}
 	}
@@ -264,20 +312,30 @@ func (c *Call) dial() string {
 // sendInvite starts the transaction. Every 2xx after the first reaches out.again.
 func (c *Call) sendInvite() error {
 	req := c.dlg.request(sip.INVITE, c.dlg.next())
-	req.AppendHeader(c.dlg.contact())
-	req.AppendHeader(sip.NewHeader("Allow", allow))
-	req.AppendHeader(sip.NewHeader("Supported", "timer"))
-	req.AppendHeader(sip.NewHeader("User-Agent", c.ep.cfg.UserAgent))
-	if c.out.proof != nil {
-		req.AppendHeader(c.out.proof)
+	c.complete(req)
+	if c.out.replaces != nil {
+		req.AppendHeader(sip.NewHeader("Replaces", c.out.replaces.String()))
+		req.AppendHeader(sip.NewHeader("Require", "replaces"))
 	}
-	req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-	req.SetBody(c.local.offer(c.codecs, c.out.ptime))
+	if c.out.referredBy != "" {
+		req.AppendHeader(sip.NewHeader("Referred-By", c.out.referredBy))
+	}
+	c.auth.prove(req)
+	for _, h := range c.out.headers {
+		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
+	if !c.out.lateOffer {
+		describes(req, c.local.offer(c.codecs, c.out.ptime))
+	}
+	c.out.early = nil
 	c.ep.route(&c.dlg, req)
 	req.SetDestination(c.dlg.peer.String())
 	c.invite = req
 	ctx, cancel := context.WithTimeout(c.out.ctx, c.out.patience)
 	defer cancel()
+	if err := c.ep.reach(ctx, req); err != nil {
+		return err
+	}
 	tx, err := c.ep.txl.NewClientTransaction(ctx, req)
 	if err != nil {
 		return err
@@ -293,37 +351,14 @@ func (c *Call) sendInvite() error {
 	return tx.Init()
 }
 
-// prove answers a challenge, if it is one that can be, for the INVITE that is to follow on the
-// refused one (RFC 3261 section 22.2). A second challenge means that the password is wrong,
-// unless it says that its nonce was stale.
+// prove takes a challenge, if it is one that can be answered, for the INVITE that is to follow
+// on the refused one (RFC 3261 section 22.2).
 func (c *Call) prove(res *sip.Response) bool {
-	asked, answer := "WWW-Authenticate", "Authorization"
-	switch {
-	case c.out.login.Username == "" || c.out.proofs == maxProofs:
-		return false
-	case res.StatusCode == sip.StatusProxyAuthRequired:
-		asked, answer = "Proxy-Authenticate", "Proxy-Authorization"
-	case res.StatusCode != sip.StatusUnauthorized:
+	if c.out.proofs == maxProofs || !c.auth.learn(res) {
 		return false
 	}
-	for _, h := range res.GetHeaders(asked) { // the server's order is its preference (RFC 8760 section 2.4)
-		challenge, err := digest.ParseChallenge(h.Value())
-		if err != nil || c.out.proofs > 0 && !challenge.Stale {
-			continue
-		}
-		c.out.proofs++
-		cred := digest.Answer(challenge, c.out.login, string(sip.INVITE), c.invite.Recipient.String(), token(8), 1)
-		c.out.proof, c.out.provisional = sip.NewHeader(answer, cred.String()), false
-		return true
-	}
-	return false
-}
-
-func (c *Call) progress(res *sip.Response) {
-	c.out.provisional = true
-	if res.StatusCode > 100 && c.out.progress != nil {
-		c.out.progress(res.StatusCode)
-	}
+	c.out.proofs++
+	return true
 }
 
 // accepted takes the first 2xx: ACK, and the answer into effect.
@@ -332,23 +367,17 @@ func (c *Call) accepted(res *sip.Response) string {
 	if res.To() == nil {
 		return CauseBadAnswer
 	}
-	c.dlg.accepted(res)
+	f := c.adopt(res)
+	c.learn(res)
+	c.session.accepted(res)
 	c.ep.register(c, c.dlg.id())
-	c.out.ack = c.acknowledge(&c.dlg)
-	if err := c.takeAnswer(res); err != nil {
+	answer, err := c.settleMedia(f, res)
+	c.out.ack = c.ep.acknowledge(&c.dlg, c.invite, answer)
+	if err != nil {
 		c.out.err = fmt.Errorf("sip: dial: %w", err)
 		return CauseBadAnswer
 	}
 	return ""
-}
-
-// acknowledge sends the ACK to a 2xx, which is nobody's transaction (RFC 3261 section
-// 13.2.2.4), and returns it for when the 2xx is repeated.
-func (c *Call) acknowledge(d *dialog) *sip.Request {
-	ack := d.request(sip.ACK, c.invite.CSeq().SeqNo)
-	c.ep.route(d, ack)
-	_ = c.ep.tp.WriteMsg(ack)
-	return ack
 }
 
 // acceptedAgain acknowledges a repeated 2xx once more. One with another To tag is a second
@@ -358,12 +387,12 @@ func (c *Call) acceptedAgain(res *sip.Response) {
 		return
 	}
 	if c.out.ack != nil && tagOf(res.To()) == tagOf(&c.dlg.to) {
-		_ = c.ep.tp.WriteMsg(c.out.ack)
+		c.ep.post(c.out.ack)
 		return
 	}
 	fork := c.dlg
 	fork.accepted(res)
-	c.acknowledge(&fork)
+	c.ep.acknowledge(&fork, c.invite, nil)
 	bye := fork.request(sip.BYE, fork.next())
 	c.ep.route(&fork, bye)
 	c.ep.wg.Go(func() { c.ep.fire(bye) })
@@ -371,7 +400,7 @@ func (c *Call) acceptedAgain(res *sip.Response) {
 
 // fire sends a request whose answer matters to nobody.
 func (e *endpoint) fire(req *sip.Request) {
-	tx, err := e.send(req)
+	tx, err := e.send(req, nil)
 	if err != nil {
 		return
 	}
@@ -406,7 +435,7 @@ func (c *Call) abandon() {
 	limit, stopping := c.step(), c.ep.stopping
 	defer limit.Stop()
 	if c.out.provisional {
-		c.cancel()
+		c.ep.cancel(c.invite)
 	}
 	for {
 		select {
@@ -415,12 +444,12 @@ func (c *Call) abandon() {
 			case res.IsProvisional():
 				if !c.out.provisional {
 					c.out.provisional = true
-					c.cancel()
+					c.ep.cancel(c.invite)
 				}
 			case res.IsSuccess() && res.To() != nil:
 				c.out.accepted = true
-				c.dlg.accepted(res)
-				c.out.ack = c.acknowledge(&c.dlg)
+				c.adopt(res)
+				c.out.ack = c.ep.acknowledge(&c.dlg, c.invite, nil)
 				c.bye(&c.dlg)
 				return
 			default:
@@ -435,21 +464,6 @@ func (c *Call) abandon() {
 			stopping = nil
 		}
 	}
-}
-
-// cancel sends CANCEL for the INVITE, with its Via, and does not wait for the answer.
-func (c *Call) cancel() {
-	req := sip.NewRequest(sip.CANCEL, c.invite.Recipient)
-	req.AppendHeader(c.invite.Via().Clone())
-	for _, name := range []string{"Max-Forwards", "From", "To", "Call-ID", "Route"} {
-		sip.CopyHeaders(name, c.invite, req)
-	}
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: c.invite.CSeq().SeqNo, MethodName: sip.CANCEL})
-	req.SetBody(nil)
-	req.SetTransport(c.dlg.transport)
-	c.ep.route(&c.dlg, req)
-	req.SetDestination(c.dlg.peer.String())
-	c.ep.wg.Go(func() { c.ep.fire(req) })
 }
 
 func rejection(res *sip.Response) *RejectedError {

@@ -2,31 +2,35 @@ package sip
 
 import (
 	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// inbound makes a Call of an INVITE, or gives the status to refuse it with.
-func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk, offered *stream) (*Call, int) {
+// inbound makes a Call of an INVITE, or says why it is to be refused.
+func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk, offered *stream) (*Call, error) {
 	c := newCall(e)
 	src := source(req)
-	bound := e.listening(sip.NetworkToUpper(req.Transport()))
-	c.dlg = uasDialog(req, netip.AddrPortFrom(e.addrFacing(src.Addr(), bound.Addr()), bound.Port()))
+	c.dlg = uasDialog(req, e.facing(sip.NetworkToUpper(req.Transport()), src))
 	c.invite, c.tx, c.offered = req, tx, offered
-	c.trunk, c.codecs = trunk.id, trunk.codecs
-	c.number, c.name = caller(req)
-	c.to = clip(userOf(&req.Recipient))
+	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
+	c.keys = keyring{policy: trunk.keys, private: c.dlg.transport == "TLS"}
+	c.learn(req)
+	c.identity = identity(req, !trunk.doubted)
+	c.identity.normal(trunk.numbers)
+	c.number, c.name = c.identity.Number, c.identity.Name
+	c.to = trunk.numbers.Normal(calledNumber(req, trunk.contact))
 	c.log = e.log.With("sip_call_id", c.dlg.callID, "trunk", trunk.id)
+	e.record(c, req)
 	if e.merged(c, inviteID{c.dlg.callID, tagOf(req.From()), req.CSeq().SeqNo}) {
-		return nil, sip.StatusLoopDetected
+		e.forget(c)
+		return nil, errMerged
 	}
 	if !e.register(c, c.dlg.id()) {
 		e.forget(c)
-		return nil, sip.StatusServiceUnavailable
+		return nil, errUnavailable
 	}
-	return c, 0
+	return c, nil
 }
 
 // ring is the inbound call before its answer. It returns "" once answered.
@@ -46,6 +50,7 @@ func (c *Call) ring() string {
 
 	deadline := time.NewTimer(c.ep.cfg.RingTimeout)
 	defer deadline.Stop()
+	defer func() { c.reliable.stop() }()
 	for {
 		select {
 		case <-c.cancelled:
@@ -57,6 +62,11 @@ func (c *Call) ring() string {
 			default:
 				return CauseTransport
 			}
+		case <-c.reliable.due():
+			if !c.reliable.again(c.tx) {
+				c.refuse(sip.StatusGatewayTimeout, 0)
+				return CauseAckTimeout
+			}
 		case <-deadline.C:
 			c.refuse(sip.StatusTemporarilyUnavailable, 0)
 			return CauseNoAnswer
@@ -64,7 +74,7 @@ func (c *Call) ring() string {
 			c.refuse(sip.StatusServiceUnavailable, c.ep.cfg.RetryAfter)
 			return CauseShutdown
 		case ev := <-c.inbox:
-			if cause := c.earlyRequest(ev); cause != "" {
+			if cause := c.request(stateRinging, &c.dlg, ev); cause != "" {
 				return cause
 			}
 		case cmd := <-c.commands:
@@ -79,7 +89,7 @@ func (c *Call) ring() string {
 func (c *Call) earlyCommand(cmd command) (cause string, left bool) {
 	switch cmd.op {
 	case opRing:
-		cmd.reply <- reply{err: c.tx.Respond(c.ep.response(c.invite, sip.StatusRinging, c.dlg.contact()))}
+		cmd.reply <- reply{err: c.alert()}
 		return "", false
 	case opReject:
 		c.refuse(cmd.status, cmd.retryAfter)
@@ -87,30 +97,14 @@ func (c *Call) earlyCommand(cmd command) (cause string, left bool) {
 		return CauseRejected, true
 	case opAnswer:
 		return c.answer(cmd.reply), true
-	default:
+	case opHangup:
 		c.refuse(sip.StatusTemporarilyUnavailable, 0)
 		cmd.reply <- reply{}
 		return CauseLocal, true
+	default:
+		cmd.reply <- reply{err: errState}
+		return "", false
 	}
-}
-
-// earlyRequest answers a request that comes before the answer.
-func (c *Call) earlyRequest(ev event) string {
-	switch {
-	case ev.tx == nil: // a stray ACK
-	case ev.req.Method == sip.BYE: // RFC 3261 section 15.1.2
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
-		c.refuse(sip.StatusRequestTerminated, 0)
-		return CauseRemoteBye
-	case ev.req.Method == sip.INFO:
-		c.answerInfo(ev)
-	case ev.req.Method == sip.UPDATE && len(ev.req.Body()) == 0:
-		c.dlg.retarget(ev.req)
-		_ = ev.tx.Respond(c.ok(ev.req, nil))
-	default: // an offer while one is open (section 14.2, RFC 3311 section 5.2)
-		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusInternalServerError, retryAfter(time.Second)))
-	}
-	return ""
 }
 
 // refuse gives the INVITE its final answer; sipgo repeats it until the ACK.
@@ -150,6 +144,7 @@ func (c *Call) answer(to chan reply) (cause string) {
 		}
 		return fail(CauseTransport, err)
 	}
+	c.takeOver()
 	if c.lateOffer {
 		c.late = to
 		return ""
@@ -176,13 +171,12 @@ func (c *Call) accept(req *sip.Request, tx *sip.ServerTx, body []byte) error {
 
 // ok is a 200 to INVITE or UPDATE.
 func (c *Call) ok(req *sip.Request, body []byte) *sip.Response {
-	res := c.ep.response(req, sip.StatusOK, c.dlg.contact(), sip.NewHeader("Allow", allow))
-	for _, h := range sessionTimer(req) {
+	res := c.ep.response(req, sip.StatusOK, c.dlg.contact(), sip.NewHeader("Allow", allowed(c.transfers != nil)))
+	for _, h := range c.session.accept(req) {
 		res.AppendHeader(h)
 	}
 	if body != nil {
-		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		res.SetBody(body)
+		describes(res, body)
 	}
 	return res
 }

@@ -1,0 +1,125 @@
+package sip_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
+)
+
+// firsts lists a record's messages in short: "<" came in, ">" went out. What may or may not be
+// there is left out: provisional responses, and PRACK.
+func firsts(r ladder.Record) string {
+	var out []string
+	for _, m := range r.Messages {
+		way := "<"
+		if m.Out {
+			way = ">"
+		}
+		what, rest, _ := strings.Cut(m.First, " ")
+		if strings.HasPrefix(what, "SIP/") {
+			what, _, _ = strings.Cut(rest, " ")
+		}
+		if !strings.HasPrefix(what, "1") && !strings.HasSuffix(m.CSeq, " PRACK") {
+			out = append(out, way+what)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func TestTheLadderOfACall(t *testing.T) {
+	t.Parallel()
+	overBoth(t, func(t *testing.T, network string) {
+		records := make(chan ladder.Record, 2)
+		d := make(desk, 1)
+		s := start(t, d, func(c *sip.Config) {
+			c.Ladder = func(_ *sip.Call, r ladder.Record) { records <- r }
+		})
+		p := newPhone(t, network, s.addr(network))
+		call, _, _ := answered(t, p, d, over("RTP/SAVP", p.offer("0", cryptoLine(1, "AES_CM_128_HMAC_SHA1_80", 30, ""))))
+		eventually(t, "the ACK", func() bool { return strings.HasSuffix(firsts(call.Ladder()), "<ACK") })
+		p.cseq++
+		p.send("INFO", "Signal=4", "Content-Type: application/dtmf-relay")
+		p.expect("SIP/2.0 ")
+		p.cseq++
+		p.send("BYE", "")
+		p.expect("SIP/2.0 200")
+		ended(t, call, sip.CauseRemoteBye)
+		var r ladder.Record
+		select {
+		case r = <-records:
+		case <-time.After(patience):
+			t.Fatal("no ladder came")
+		}
+		if got := firsts(r); got != "<INVITE >200 <ACK <INFO >200 <BYE >200" {
+			t.Errorf("the ladder is %s\n%s", got, r.Draw(true))
+		}
+		text := r.Draw(true)
+		if strings.Contains(text, "inline:A") || strings.Contains(text, "Signal=4") || strings.Count(text, "inline:***") != 2 {
+			t.Errorf("keys or digits in\n%s", text)
+		}
+		mustContain(t, text, "100 Trying", "180 Ringing", p.conn.LocalAddr().String()+" over "+network, "m=audio")
+		if strings.Contains(r.Messages[0].Headers, "To: <sip:100@127.0.0.1>;tag") {
+			t.Error("the INVITE is shown with a tag that it did not have")
+		}
+	})
+}
+
+func TestTheLadderOfACallThatWePlace(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{"udp", "tcp"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			records := make(chan ladder.Record, 2)
+			d := make(desk, 1)
+			s := start(t, d, func(c *sip.Config) {
+				c.Ladder = func(_ *sip.Call, r ladder.Record) { records <- r }
+			})
+			go func() {
+				in := <-d
+				_ = in.Ring()
+				_, _ = in.Answer(t.Context())
+			}()
+			out, err := newClient(t).Dial(within(t), sip.Outgoing{Target: "sip:100@" + s.addr(strings.ToUpper(transport)).String() + ";transport=" + transport})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := out.Hangup(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			r := out.Ladder()
+			if got := firsts(r); got != ">INVITE <200 >ACK >BYE <200" {
+				t.Errorf("the caller's ladder is %s\n%s", got, r.Draw(false))
+			}
+			select {
+			case r = <-records:
+			case <-time.After(patience):
+				t.Fatal("no ladder came")
+			}
+			if got := firsts(r); got != "<INVITE >200 <ACK <BYE >200" {
+				t.Errorf("the callee's ladder is %s\n%s", got, r.Draw(false))
+			}
+		})
+	}
+}
+
+func TestTheLadderOfACallThatIsRefused(t *testing.T) {
+	t.Parallel()
+	d := make(desk, 1)
+	s := start(t, d)
+	p := newPhone(t, "UDP", s.udp)
+	p.send("INVITE", p.offer("0"))
+	call := d.next(t)
+	if err := call.Reject(486, 0); err != nil {
+		t.Fatal(err)
+	}
+	p.expect("SIP/2.0 486")
+	p.expect("SIP/2.0 486") // repeated until the ACK
+	p.send("ACK", "")
+	ended(t, call, sip.CauseRejected)
+	if got := firsts(call.Ladder()); !strings.HasPrefix(got, "<INVITE >486") {
+		t.Errorf("the ladder is %s", got)
+	}
+}

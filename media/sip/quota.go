@@ -1,0 +1,114 @@
+package sip
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Limits bound what goes over one trunk, both directions together; zero is no limit.
+type Limits struct {
+	Calls     int // at once
+	PerSecond int // new ones
+}
+
+// limit is a bound that a call can meet.
+type limit int
+
+const (
+	limitCalls limit = iota
+	limitRate
+	limitsKnown
+)
+
+// limitTable says of each limit how it is counted, what a caller who meets it is told, and in
+// words. 486 for a trunk that is full: the number called is busy, and no other way to it
+// would help; 503 for the rate, which a moment later or another way does.
+var limitTable = [limitsKnown]struct {
+	name   string
+	status int
+	after  time.Duration
+	words  string
+}{
+	limitCalls: {"calls", sip.StatusBusyHere, 10 * time.Second, "has as many calls as it may"},
+	limitRate:  {"rate", sip.StatusServiceUnavailable, time.Second, "has had as many new calls this second as it may"},
+}
+
+// LimitError means that a trunk may carry no more calls now.
+type LimitError struct {
+	Trunk      string
+	Words      string
+	RetryAfter time.Duration
+}
+
+func (e *LimitError) Error() string { return fmt.Sprintf("sip: trunk %q %s", e.Trunk, e.Words) }
+
+// TrunkStats counts what went over a trunk. It starts anew with the service only.
+type TrunkStats struct {
+	Calls   int               // live now, and being set up
+	In, Out uint64            // calls that were let through to be set up
+	Refused map[string]uint64 // by the limit that they met: "calls", "rate"
+}
+
+// quota is how much of its limits a trunk has used.
+type quota struct {
+	calls   int
+	in, out uint64
+	rate    limiter
+	refused [limitsKnown]uint64
+}
+
+// admitCall counts a call in, or says which limit stands in its way. Its place is given
+// back when it is over. A call of no trunk is not counted.
+func (e *endpoint) admitCall(c *Call, limits Limits) (limit, bool) {
+	if c.trunk == "" {
+		return 0, true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	q := e.quotas[c.trunk]
+	if q == nil {
+		q = &quota{}
+		e.quotas[c.trunk] = q
+	}
+	if limits.Calls > 0 && q.calls >= limits.Calls {
+		q.refused[limitCalls]++
+		return limitCalls, false
+	}
+	q.rate.rate = float64(limits.PerSecond)
+	if limits.PerSecond > 0 && !q.rate.allow(time.Now()) {
+		q.refused[limitRate]++
+		return limitRate, false
+	}
+	if c.counted = true; c.out != nil {
+		q.out++
+	} else {
+		q.in++
+	}
+	q.calls++
+	return 0, true
+}
+
+// uncount gives a call's place to another, once; e.mu is held.
+func (e *endpoint) uncount(c *Call) {
+	if c.counted {
+		e.quotas[c.trunk].calls--
+	}
+	c.counted = false
+}
+
+// Trunks counts by trunk what the server has carried and refused for its limits.
+func (s *Server) Trunks() map[string]TrunkStats {
+	s.ep.mu.Lock()
+	defer s.ep.mu.Unlock()
+	out := make(map[string]TrunkStats, len(s.ep.quotas))
+	for id, q := range s.ep.quotas {
+		stats := TrunkStats{Calls: q.calls, In: q.in, Out: q.out, Refused: make(map[string]uint64, limitsKnown)}
+		for l, n := range q.refused {
+			stats.Refused[limitTable[l].name] = n
+		}
+		out[id] = stats
+	}
+	return out
+}

@@ -30,6 +30,11 @@ func phones() []row {
 				return baresip(ctx, s, dir, transport, []string{"x", "X", "/hangup\n"})
 			}})
 	}
+	for _, keys := range []string{"srtp", "srtp-mand", "dtls_srtp"} {
+		all = append(all, row{area: area, name: "calls with encrypted audio (its " + keys + "), holds, takes back", peer: "baresip 1.0", try: func(ctx context.Context, s *system, dir string) error {
+			return baresip(ctx, s, dir, "udp;mediaenc="+keys, []string{"x", "X", "/hangup\n"})
+		}})
+	}
 	return append(all,
 		row{area: area, name: "is killed in mid-call: the call ends by itself", peer: "baresip 1.0", try: func(ctx context.Context, s *system, dir string) error {
 			return baresip(ctx, s, dir, "udp", nil)
@@ -92,8 +97,12 @@ func lastLines(s string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], " | ")
 }
 
-// baresip calls, and does what it is told two seconds after the answer and between.
-func baresip(ctx context.Context, s *system, dir, transport string, keys []string) error {
+// baresip calls over a transport, which more options of its account may follow, and does what it is told two seconds after the answer and between.
+func baresip(ctx context.Context, s *system, dir, account string, keys []string) error {
+	transport, options, _ := strings.Cut(account, ";")
+	if options != "" {
+		options = ";" + options
+	}
 	modules, err := filepath.Glob("/usr/lib*/baresip/modules")
 	if _, look := exec.LookPath("baresip"); look != nil || err != nil || len(modules) == 0 {
 		return errors.New("baresip is not installed (Debian: apt install baresip-core)")
@@ -108,11 +117,11 @@ func baresip(ctx context.Context, s *system, dir, transport string, keys []strin
 	}
 	for name, text := range map[string]string{
 		"config": strings.Join([]string{
-			"module_path " + modules[0], "module stdio.so", "module g711.so", "module aufile.so", "module aubridge.so", "module_app account.so", "module_app menu.so",
+			"module_path " + modules[0], "module stdio.so", "module g711.so", "module aufile.so", "module aubridge.so", "module srtp.so", "module dtls_srtp.so", "module_app account.so", "module_app menu.so",
 			fmt.Sprintf("sip_listen 127.0.0.1:%d", port), "rtp_ports 18000-18999",
 			"audio_source aufile," + tone, "audio_player aubridge,x", "ringback_disabled yes", "statmode_default off", "",
 		}, "\n"),
-		"accounts": "<sip:caller@127.0.0.1;transport=" + transport + ">;regint=0;audio_codecs=PCMA\n",
+		"accounts": "<sip:caller@127.0.0.1;transport=" + transport + ">;regint=0;audio_codecs=PCMA" + options + "\n",
 		"contacts": "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -62,8 +63,11 @@ func playSIPp(ctx context.Context, dir, scenario string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "sipp", append([]string{
 		"-sf", "scenario.xml", "-m", "1", "-mi", "127.0.0.1", "-mp", strconv.Itoa(int(mediaPort.Add(4))),
 		"-nostdin", "-timeout", "90s", "-timeout_error",
-		"-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log",
+		"-trace_err", "-error_file", "errors.log",
 	}, args...)...)
+	if !slices.Contains(args, "-r") { // of one call
+		cmd.Args = append(cmd.Args, "-trace_msg", "-message_file", "messages.log")
+	}
 	cmd.Dir = dir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -44,7 +44,7 @@ type system struct {
 
 const processFile = `http: {listen: "127.0.0.1:{{.HTTP}}"}
 sip: {udp: "127.0.0.1:{{.UDP}}", tcp: "127.0.0.1:{{.UDP}}"}
-rtp: {address: 127.0.0.1, ports: 23000-23999}
+rtp: {address: 127.0.0.1, ports: 10000-17999}
 webrtc: {listen: "127.0.0.1:{{.Media}}"}
 data: {{.Data}}
 log: {level: debug}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+)
+
+// What the service has to carry: callers by the second, and for how long.
+const (
+	callsPerSecond = 50
+	loadSeconds    = 60
+)
+
+// loads are many calls at once.
+func loads() []row {
+	return []row{{area: "load", peer: "SIPp", try: load,
+		name: fmt.Sprintf("%d new calls a second for %d s over UDP, each 2 s long: none fails, and goroutines and memory come back", callsPerSecond, loadSeconds)}}
+}
+
+func load(ctx context.Context, s *system, dir string) error {
+	before, err := s.size(ctx)
+	if err != nil {
+		return err
+	}
+	calls := callsPerSecond * loadSeconds
+	if err := sipp(ctx, s, filepath.Join(dir, "load"), usual(pause(2000)), "-t", "u1",
+		"-r", strconv.Itoa(callsPerSecond), "-m", strconv.Itoa(calls), "-l", strconv.Itoa(10*callsPerSecond),
+		"-trace_stat", "-stf", "statistics.csv", "-fd", "10"); err != nil {
+		return err
+	}
+	if err := s.settled(ctx); err != nil {
+		return err
+	}
+	// What is kept for a while (transactions for 32 s, agents' connections) has to go first.
+	var after size
+	return errors.Join(eventually(ctx, "goroutines are as few as before", func() (bool, error) {
+		if after, err = s.size(ctx); err != nil {
+			return false, err
+		}
+		return after.goroutines <= before.goroutines*11/10+10, nil
+	}), after.fits(before))
+}
+
+// size is how much a process holds.
+type size struct{ goroutines, bytes float64 }
+
+func (s *system) size(ctx context.Context) (size, error) {
+	var metrics string
+	if err := s.get(ctx, "/metrics", &metrics); err != nil {
+		return size{}, err
+	}
+	goroutines, err := strconv.ParseFloat(value(metrics, "go_goroutines"), 64)
+	if err != nil {
+		return size{}, err
+	}
+	bytes, err := strconv.ParseFloat(value(metrics, "process_resident_memory_bytes"), 64)
+	return size{goroutines, bytes}, err
+}
+
+// fits compares with what there was before: the heap of 100 calls may stay with the runtime.
+func (s size) fits(before size) error {
+	fmt.Printf("     goroutines %.0f before, %.0f after; resident %.0f MB before, %.0f MB after\n",
+		before.goroutines, s.goroutines, before.bytes/1e6, s.bytes/1e6)
+	if limit := 2*before.bytes + 100e6; s.bytes > limit {
+		return fmt.Errorf("%.0f MB resident, %.0f MB before", s.bytes/1e6, before.bytes/1e6)
+	}
+	return nil
+}

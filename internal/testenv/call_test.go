@@ -75,9 +75,10 @@ func TestATrunkThatMovesAboutCallsInWithItsPassword(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if calls := env.Service.Calls(); len(calls) != 1 || calls[0].Trunk != "branch" {
-				t.Errorf("calls %+v", calls)
-			}
+			testenv.Eventually(t, "the call is the trunk's", func() bool {
+				calls := env.Service.Calls()
+				return len(calls) == 1 && calls[0].Trunk == "branch"
+			})
 			if err := c.Hangup(ctx); err != nil {
 				t.Error(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/headroom-voice/headroom/internal/config"
+	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/store"
 )
 
@@ -18,13 +19,18 @@ func OpenRecord(t testing.TB, p config.Process) *store.Store {
 	return s
 }
 
-// OnlyCall gives the story of the one call there is.
+// OnlyCall gives the story of the one call there is, once it is in the record: that is
+// written behind the call's back.
 func OnlyCall(t testing.TB, s *store.Store) store.CallStory {
 	t.Helper()
-	calls, err := s.Calls(t.Context(), store.CallFilter{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var calls []model.Call
+	Eventually(t, "a call in the record", func() bool {
+		var err error
+		if calls, err = s.Calls(t.Context(), store.CallFilter{}); err != nil {
+			t.Fatal(err)
+		}
+		return len(calls) > 0
+	})
 	if len(calls) != 1 {
 		t.Fatalf("there are %d calls in the record, wanted one: %+v", len(calls), calls)
 	}

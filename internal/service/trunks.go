@@ -103,6 +103,7 @@ func trunks(site model.Site) []sip.Trunk {
 			Limits: sip.Limits{Calls: t.Limits.Calls, PerSecond: t.Limits.PerSecond}, Doubted: t.DistrustIdentity, Registered: t.Outbound.Contact()}
 		trunk.Digest.Username, trunk.Digest.Password = t.Digest.Username, string(t.Digest.Password)
 		trunk.Digest.Realm = t.Digest.Realm
+		trunk.Login.Username, trunk.Login.Password = t.Outbound.Username, string(t.Outbound.Password)
 		out = append(out, trunk)
 	}
 	return out

@@ -189,6 +189,7 @@ func sipConfig(p config.Process, ports *rtp.Ports, version string) sip.Config {
 		UDP: p.SIP.UDP, TCP: p.SIP.TCP, Advertise: p.SIP.Advertise, AdvertiseAlso: p.SIP.AdvertiseAlso,
 		TLS:   sip.TLS{Listen: p.SIP.TLS.Listen, Certificate: p.SIP.TLS.Certificate, Key: p.SIP.TLS.Key, Roots: p.SIP.TLS.Roots, Ask: p.SIP.TLS.AskClients},
 		Ports: ports, UserAgent: "headroom/" + version,
+		SessionExpires: p.SIP.SessionTimer.Expires, MinSE: p.SIP.SessionTimer.MinSE,
 	}
 }
 

@@ -26,6 +26,7 @@ type Call struct {
 	RangMS      float64  `json:"rang_ms,omitempty"`
 	AnsweredMS  float64  `json:"answered_ms,omitempty"`
 	Codec       string   `json:"codec,omitempty"`
+	Encryption  string   `json:"encryption,omitempty"` // of the audio; "" = none
 	PacketsIn   uint64   `json:"packets_in"`
 	PacketsOut  uint64   `json:"packets_out"`
 	Lost        int64    `json:"lost"`
@@ -123,6 +124,7 @@ func (r *run) converse(ctx context.Context, call *sip.Call, into *Call) *ear {
 	stats := leg.Stats()
 	into.Codec, into.PacketsIn, into.PacketsOut = stats.Codec.String(), stats.PacketsIn, stats.PacketsOut
 	into.Lost, into.JitterMS = stats.Lost, milliseconds(stats.Jitter)
+	into.Encryption = call.Encryption()
 	leg.SetSink(nil)
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTime)
 	defer cancel()

@@ -155,7 +155,7 @@ func (r *run) judgeAudio(c *Check, heard *ear) {
 			c.Words += ", and our tone came back"
 		}
 	}
-	if c.Call.Ended != "" && c.Outcome == OK {
+	if c.Call.Ended != "" {
 		c.Words += "; the other side hung up before this one"
 	}
 }

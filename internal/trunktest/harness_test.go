@@ -34,7 +34,7 @@ var (
 	nextPorts atomic.Int32
 )
 
-// config tries a trunk with servers at these URIs, impatiently.
+// config tries a trunk with servers at these URIs.
 func config(t *testing.T, uris ...string) trunktest.Config {
 	t.Helper()
 	low := 14000 + int(nextPorts.Add(16)-16)%1600
@@ -43,7 +43,7 @@ func config(t *testing.T, uris ...string) trunktest.Config {
 		t.Fatal(err)
 	}
 	cfg := trunktest.Config{
-		Trunk:  carrier.Trunk{ID: "carrier", Login: account, Prefixes: []string{""}, FirstReply: 500 * time.Millisecond},
+		Trunk:  carrier.Trunk{ID: "carrier", Login: account, Prefixes: []string{""}, FirstReply: 5 * time.Second},
 		SIP:    sip.Config{UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", Ports: ports, T1: 50 * time.Millisecond, T2: 200 * time.Millisecond},
 		DNS:    locate.Config{Servers: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9")}},
 		Listen: 1500 * time.Millisecond,

@@ -141,7 +141,6 @@ func TestTheCertificateOfATLSServerIsLookedAt(t *testing.T) {
 			cfg.SIP.TLS.Roots = known.file
 			cfg.DNS.Servers = []netip.AddrPort{zone(t, `gw.carrier.example. 60 IN A 127.0.0.1`,
 				`_sips._tcp.carrier.example. 60 IN SRV 10 0 `+portOf(at)+` gw.carrier.example.`)}
-			cfg.Trunk.FirstReply = 5 * time.Second // a handshake under load takes its time
 			r := try(t, cfg)
 			got := check(t, r, trunktest.StepTLS)
 			says(t, got, c.outcome, c.words, c.advice)

@@ -254,6 +254,7 @@ func (r *run) register(ctx context.Context, uri string, hops []locate.Target) lo
 		c.Outcome = Failed
 		if got.Status == 0 {
 			c.Words, c.Advice = r.silent(via, err, 0)
+			r.retract(ctx, via)
 		} else {
 			c.Words, c.Advice = notRegistered(got, err, login)
 		}
@@ -266,6 +267,13 @@ func (r *run) register(ctx context.Context, uri string, hops []locate.Target) lo
 		}
 	}
 	return locate.Target{}
+}
+
+// retract takes back a registration whose answer did not come: it may stand all the same.
+func (r *run) retract(ctx context.Context, via locate.Target) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, _ = r.probe.Unregister(ctx, via) // there is nobody to tell
 }
 
 // unregister takes the registration back, even when ctx has ended.

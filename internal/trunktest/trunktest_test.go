@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -59,7 +60,7 @@ func TestACallWithoutAudioIsNotWell(t *testing.T) {
 	t.Parallel()
 	addr, _ := sipp(t, 2, "-sn", "uas")
 	cfg := config(t, "sip:"+addr)
-	cfg.Number = "+4930555"
+	cfg.Number, cfg.Trunk.FirstReply = "+4930555", 2*time.Second // it answers no OPTIONS
 	says(t, check(t, try(t, cfg), trunktest.StepCall), trunktest.Failed, "and no audio came", "rtp.ports")
 }
 
@@ -82,7 +83,7 @@ func TestWhatIsWrongIsSaidInWords(t *testing.T) {
 		words, advice string
 		status        int
 	}{
-		"nobody answers":             {always(""), nil, trunktest.StepOptions, trunktest.Failed, "over UDP within 500ms", "a firewall, a wrong port, or the carrier does not know this address", 0},
+		"nobody answers":             {always(""), impatient, trunktest.StepOptions, trunktest.Failed, "over UDP within 500ms", "a firewall, a wrong port, or the carrier does not know this address", 0},
 		"it takes no calls":          {always("503 Service Unavailable"), nil, trunktest.StepOptions, trunktest.Failed, "answered 503", "ask the carrier", 503},
 		"it knows no OPTIONS":        {always("405 Method Not Allowed"), nil, trunktest.StepOptions, trunktest.OK, "so it is there", "", 405},
 		"it refuses OPTIONS":         {always("403 Forbidden"), nil, trunktest.StepOptions, trunktest.OK, "answered 403", "may not know this address", 403},
@@ -98,9 +99,9 @@ func TestWhatIsWrongIsSaidInWords(t *testing.T) {
 		"the number is unknown":      {only("INVITE", "404 Not Found"), call, trunktest.StepCall, trunktest.Failed, "refused with 404 Not Found", "number_format", 404},
 		"the number is busy":         {only("INVITE", "486 Busy Here"), call, trunktest.StepCall, trunktest.Failed, "refused with 486 Busy Here", "try another one", 486},
 		"no common codec":            {only("INVITE", "488 Not Acceptable Here"), call, trunktest.StepCall, trunktest.Failed, "refused with 488", "codecs", 488},
-		"INVITEs fall into a hole":   {only("INVITE", ""), call, trunktest.StepCall, trunktest.Failed, "no answer from", "a firewall", 0},
+		"INVITEs fall into a hole":   {only("INVITE", ""), hasty, trunktest.StepCall, trunktest.Failed, "no answer from", "a firewall", 0},
 		"the number is another's":    {always("200 OK"), elsewhere, trunktest.StepCall, trunktest.Failed, "takes no calls to this number", "outbound.prefixes", 0},
-		"it rings and nobody is in":  {ringing, ringingShortly, trunktest.StepCall, trunktest.Failed, "nobody answered within 1s", "a number that answers", 0},
+		"it rings and nobody is in":  {ringing, ringingShortly, trunktest.StepCall, trunktest.Failed, "nobody answered within 3s", "a number that answers", 0},
 		"REGISTERs fall into a hole": {only("REGISTER", ""), register, trunktest.StepRegister, trunktest.Failed, "over UDP within 4s", "a firewall", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,13 +123,16 @@ func TestWhatIsWrongIsSaidInWords(t *testing.T) {
 func register(c *trunktest.Config) { c.Trunk.Register.On = true }
 func call(c *trunktest.Config)     { c.Number = "+4930555" }
 
+func impatient(c *trunktest.Config) { c.Trunk.FirstReply = 500 * time.Millisecond }
+func hasty(c *trunktest.Config)     { call(c); impatient(c) }
+
 func nobody(c *trunktest.Config) {
 	c.Trunk.Register.On, c.Trunk.Register.User, c.Trunk.Login.Username = true, "4930123", ""
 }
 
 func elsewhere(c *trunktest.Config) { c.Number, c.Trunk.Prefixes = "+4930555", []string{"+44"} }
 
-func ringingShortly(c *trunktest.Config) { c.Number, c.Answer = "+4930555", 1e9 }
+func ringingShortly(c *trunktest.Config) { c.Number, c.Answer = "+4930555", 3*time.Second }
 
 func ringing(method, _ string) string {
 	if method == "INVITE" {
@@ -207,7 +211,7 @@ func TestTheDNSIsShownAndItsMistakesAreNamed(t *testing.T) {
 	says(t, r.Checks[3], trunktest.OK, "answered 200 OK", "")
 
 	cfg = config(t, "sip:carrier.example")
-	cfg.DNS.Timeout, cfg.DNS.Attempts = 1e8, 1
+	cfg.DNS.Timeout, cfg.DNS.Attempts = 100*time.Millisecond, 1
 	says(t, check(t, try(t, cfg), trunktest.StepDNS), trunktest.Failed, "no DNS server has answered", "sip.dns")
 }
 
@@ -257,6 +261,29 @@ func TestATestThatIsBrokenOffLeavesNoRegistrationBehind(t *testing.T) {
 	case <-left:
 	default:
 		t.Error("still registered")
+	}
+}
+
+func TestARegistrationWhoseAnswerIsLostIsTakenBack(t *testing.T) {
+	t.Parallel()
+	left := make(chan struct{}, 8)
+	addr := responder(t, func(method, req string) string {
+		switch {
+		case method != "REGISTER":
+		case header(req, "Expires") == "0":
+			left <- struct{}{}
+		default:
+			return ""
+		}
+		return "200 OK"
+	})
+	cfg := config(t, "sip:"+addr)
+	cfg.Trunk.Register.On = true
+	says(t, check(t, try(t, cfg), trunktest.StepRegister), trunktest.Failed, "no answer from "+addr+" over UDP within 4s", "")
+	select {
+	case <-left:
+	default:
+		t.Error("it may be registered still")
 	}
 }
 

@@ -27,6 +27,9 @@ type cli struct {
 	User    struct {
 		Passwd passwdCmd `cmd:"" help:"Set a user's password, read from standard input."`
 	} `cmd:"" help:"People who sign in."`
+	Trunk struct {
+		Test trunkTestCmd `cmd:"" help:"Try a trunk from this machine, and say what is wrong with it."`
+	} `cmd:"" help:"Carriers and PBXes."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

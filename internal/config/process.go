@@ -41,6 +41,14 @@ type SIP struct {
 	// AdvertiseAlso is that of the other family, where trunks of both are called; invalid is none.
 	AdvertiseAlso netip.Addr `yaml:"advertise_also"`
 	DNS           []string   `yaml:"dns"` // IP:port of the servers asked where trunks are; empty is the system's
+	// SessionTimer finds calls whose other side is gone (RFC 4028).
+	SessionTimer SessionTimer `yaml:"session_timer"`
+}
+
+// SessionTimer is how often a call must be refreshed; whole seconds.
+type SessionTimer struct {
+	Expires time.Duration `yaml:"expires"` // without a refresh a call ends after this
+	MinSE   time.Duration `yaml:"min_se"`  // a trunk that asks for less is refused (422)
 }
 
 // SIPTLS is signalling over TLS.
@@ -100,7 +108,7 @@ func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.Low, r.High) 
 func Default() Process {
 	return Process{
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", TrustedProxies: []netip.Prefix{}, TrustedOrigins: []string{}},
-		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060", DNS: []string{}},
+		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060", DNS: []string{}, SessionTimer: SessionTimer{Expires: 30 * time.Minute, MinSE: 90 * time.Second}},
 		RTP:      RTP{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Ports: PortRange{20000, 29999}},
 		WebRTC:   WebRTC{Listen: "127.0.0.1:8190", Advertise: []netip.Addr{}},
 		Data:     "./headroom-data",
@@ -202,10 +210,32 @@ func (s SIP) check(f *findings) {
 	if a := s.AdvertiseAlso; a.IsValid() && (a.IsUnspecified() || !s.Advertise.IsValid() || a.Is4() == s.Advertise.Is4()) {
 		f.add("sip.advertise_also", "%q is not the other one; write an IPv6 address where sip.advertise is of IPv4, or the other way round", a)
 	}
+	s.SessionTimer.check(f)
 	for i, server := range s.DNS {
 		if a, err := netip.ParseAddrPort(server); err != nil || a.Port() == 0 {
 			f.add(fmt.Sprintf("sip.dns[%d]", i), "%q is not a DNS server; write it like 192.0.2.53:53", server)
 		}
+	}
+}
+
+// The bounds of the session timer: RFC 4028 section 4 has the least.
+const (
+	leastSession = 90 * time.Second
+	mostSession  = 24 * time.Hour
+)
+
+func (t SessionTimer) check(f *findings) {
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"sip.session_timer.expires", t.Expires}, {"sip.session_timer.min_se", t.MinSE}} {
+		checkDuration(f, d.key, d.value, leastSession, mostSession)
+		if d.value%time.Second != 0 {
+			f.add(d.key, "%v is not in whole seconds", d.value)
+		}
+	}
+	if t.Expires < t.MinSE {
+		f.add("sip.session_timer.expires", "%v is less than min_se, %v; a call cannot expire before it may", t.Expires, t.MinSE)
 	}
 }
 

@@ -174,15 +174,23 @@ func (s *Service) newSIP() error {
 	if err != nil {
 		return fmt.Errorf("rtp: %w", err)
 	}
-	s.sip, err = sip.New(sip.Config{
-		UDP: p.SIP.UDP, TCP: p.SIP.TCP, Advertise: p.SIP.Advertise, AdvertiseAlso: p.SIP.AdvertiseAlso,
-		TLS:   sip.TLS{Listen: p.SIP.TLS.Listen, Certificate: p.SIP.TLS.Certificate, Key: p.SIP.TLS.Key, Roots: p.SIP.TLS.Roots, Ask: p.SIP.TLS.AskClients},
-		Ports: ports, UserAgent: "headroom/" + s.cfg.Version, Trunks: trunks(s.site),
-	}, incoming{s.board}, s.log.With("component", "sip"))
+	cfg := sipConfig(p, ports, s.cfg.Version)
+	cfg.Trunks = trunks(s.site)
+	s.sip, err = sip.New(cfg, incoming{s.board}, s.log.With("component", "sip"))
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)
 	}
 	return nil
+}
+
+// sipConfig is a process's side of SIP, without trunks.
+func sipConfig(p config.Process, ports *rtp.Ports, version string) sip.Config {
+	return sip.Config{
+		UDP: p.SIP.UDP, TCP: p.SIP.TCP, Advertise: p.SIP.Advertise, AdvertiseAlso: p.SIP.AdvertiseAlso,
+		TLS:   sip.TLS{Listen: p.SIP.TLS.Listen, Certificate: p.SIP.TLS.Certificate, Key: p.SIP.TLS.Key, Roots: p.SIP.TLS.Roots, Ask: p.SIP.TLS.AskClients},
+		Ports: ports, UserAgent: "headroom/" + version,
+		SessionExpires: p.SIP.SessionTimer.Expires, MinSE: p.SIP.SessionTimer.MinSE,
+	}
 }
 
 // incoming hands calls of the SIP server to the switchboard.

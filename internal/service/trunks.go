@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/api"
+	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip"
@@ -17,27 +18,35 @@ import (
 
 // newCarrier makes the outbound side of the trunks, over the sockets of the SIP server.
 func (s *Service) newCarrier() error {
-	client, cfg := s.sip.Client(), locate.Config{}
-	for _, server := range s.cfg.Process.SIP.DNS {
-		a, err := netip.ParseAddrPort(server)
-		if err != nil {
-			return fmt.Errorf("sip: dns: %w", err)
-		}
-		cfg.Servers = append(cfg.Servers, a)
-	}
-	cfg.Transports = []string{"UDP", "TCP", "TLS"}
-	if s.cfg.Process.SIP.UDP == "" {
-		cfg.Transports = []string{"TCP", "TLS"}
-	}
-	if s.cfg.Process.SIP.TCP == "" { // without a port that is listened on, only TLS goes out
-		cfg.Transports = without(cfg.Transports, "TCP")
+	cfg, err := resolverConfig(s.cfg.Process.SIP)
+	if err != nil {
+		return err
 	}
 	resolver, err := locate.New(cfg)
 	if err != nil {
 		return err
 	}
-	s.carrier = carrier.New(carrier.Config{Phone: client, Locator: resolver, Met: s.sip.SetMet, Log: s.log.With("component", "carrier")})
+	s.carrier = carrier.New(carrier.Config{Phone: s.sip.Client(), Locator: resolver, Met: s.sip.SetMet, Log: s.log.With("component", "carrier")})
 	return s.carrier.SetTrunks(outboundTrunks(s.site))
+}
+
+// resolverConfig says whom to ask where trunks are, and what can be spoken to them.
+func resolverConfig(p config.SIP) (locate.Config, error) {
+	cfg := locate.Config{Transports: []string{"UDP", "TCP", "TLS"}}
+	for _, server := range p.DNS {
+		a, err := netip.ParseAddrPort(server)
+		if err != nil {
+			return cfg, fmt.Errorf("sip: dns: %w", err)
+		}
+		cfg.Servers = append(cfg.Servers, a)
+	}
+	if p.UDP == "" {
+		cfg.Transports = []string{"TCP", "TLS"}
+	}
+	if p.TCP == "" { // without a port that is listened on, only TLS goes out
+		cfg.Transports = without(cfg.Transports, "TCP")
+	}
+	return cfg, nil
 }
 
 func without(list []string, word string) []string {
@@ -94,6 +103,7 @@ func trunks(site model.Site) []sip.Trunk {
 			Limits: sip.Limits{Calls: t.Limits.Calls, PerSecond: t.Limits.PerSecond}, Doubted: t.DistrustIdentity, Registered: t.Outbound.Contact()}
 		trunk.Digest.Username, trunk.Digest.Password = t.Digest.Username, string(t.Digest.Password)
 		trunk.Digest.Realm = t.Digest.Realm
+		trunk.Login.Username, trunk.Login.Password = t.Outbound.Username, string(t.Outbound.Password)
 		out = append(out, trunk)
 	}
 	return out

@@ -165,3 +165,51 @@ func TestAWrongPasswordIsNotTriedTwice(t *testing.T) {
 	}
 	hangup(t, far, call)
 }
+
+// The other side called, and wants a password before it lets itself be held or hung up on.
+func TestPasswordsAreShownInACallThatCameIn(t *testing.T) {
+	t.Parallel()
+	overBoth(t, func(t *testing.T, network string) {
+		d := make(desk, 1)
+		trunk := everyone[0]
+		trunk.Login = me
+		s := start(t, d, func(c *sip.Config) { c.Trunks = []sip.Trunk{trunk} })
+		p := newPhone(t, network, s.addr(network))
+		call, _ := taken(t, p, d, p.offer("0"))
+		held := holding(t, call)
+		p.reply(p.expect("INVITE "), "407 Proxy Authentication Required", "", question("Proxy-Authenticate", "proxy", "p1", false))
+		p.expect("ACK ")
+		m := p.expect("INVITE ")
+		shows(t, m, "Proxy-Authorization", "proxy", "p1", 1)
+		p.reply(m, "200 OK", p.offer("0", "a=recvonly"))
+		if ack := p.expect("ACK "); header(ack, "Proxy-Authorization") != header(m, "Proxy-Authorization") {
+			t.Errorf("the ACK has other credentials than its INVITE\n%s", ack)
+		}
+		must(t, <-held)
+		over := result(func() error { return call.Hangup(within(t)) })
+		m = p.expect("BYE ")
+		shows(t, m, "Proxy-Authorization", "proxy", "p1", 2)
+		p.reply(m, "401 Unauthorized", "", question("WWW-Authenticate", "callee", "c1", false))
+		m = p.expect("BYE ")
+		shows(t, m, "Authorization", "callee", "c1", 1)
+		p.respond(m, "200 OK")
+		must(t, <-over)
+		ended(t, call, sip.CauseLocal)
+	})
+}
+
+func TestATrunkWithoutALoginIsShownNoPassword(t *testing.T) {
+	t.Parallel()
+	d := make(desk, 1)
+	s := start(t, d)
+	p := newPhone(t, "UDP", s.udp)
+	call, _ := taken(t, p, d, p.offer("0"))
+	held := holding(t, call)
+	p.reply(p.expect("INVITE "), "401 Unauthorized", "", question("WWW-Authenticate", "callee", "c1", false))
+	p.expect("ACK ")
+	var refused *sip.RejectedError
+	if err := <-held; !errors.As(err, &refused) || refused.Status != 401 {
+		t.Errorf("%v", err)
+	}
+	p.hangup(call)
+}

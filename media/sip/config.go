@@ -32,6 +32,9 @@ type Trunk struct {
 	// to it, and the number called stands elsewhere.
 	Registered string
 	MediaKeys  MediaKeys // whether its audio is encrypted
+	// Login is what its challenges to our requests within a call that came in by it are
+	// answered with: a BYE, a re-INVITE. Without a name they are refusals.
+	Login digest.Login
 }
 
 // Digest is the name and password that a trunk answers challenges with (RFC 3261 section
@@ -175,7 +178,8 @@ type trunkEntry struct {
 	trunk  *knownTrunk
 }
 
-// knownTrunk is a trunk as the server works with it: hashes instead of its password.
+// knownTrunk is a trunk as the server works with it: hashes instead of the password that it
+// shows us. The one that we show it has to be kept as it is.
 type knownTrunk struct {
 	id      string
 	codecs  []media.Codec
@@ -186,6 +190,7 @@ type knownTrunk struct {
 	doubted bool
 	contact string // Trunk.Registered
 	keys    MediaKeys
+	login   digest.Login // Trunk.Login
 
 	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
 	// about every realm at once, and many a phone answers the first, whatever it says.
@@ -204,7 +209,7 @@ func newTrunkTable(trunks []Trunk) *trunkTable {
 	t := &trunkTable{named: make(map[string]*knownTrunk), all: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
 		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0,
-			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, keys: trunk.MediaKeys, contact: trunk.Registered}
+			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, keys: trunk.MediaKeys, contact: trunk.Registered, login: trunk.Login}
 		t.all[k.id] = k
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}

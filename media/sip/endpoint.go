@@ -58,6 +58,7 @@ type endpoint struct {
 	admit     func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
 	newCall   func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
 	transfers bool                                           // the handler decides about them
+	transfer  func(*Transfer)                                // of the handler; nil where it does not
 	healthy   func() bool                                    // what OPTIONS answers
 	limits    func(trunk string) Limits                      // of a call that is placed; nil = none
 	mayReach  func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to

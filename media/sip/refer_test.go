@@ -219,3 +219,36 @@ func TestACallWePlacedIsTransferred(t *testing.T) {
 	far.expect("SIP/2.0 603")
 	hangup(t, far, call)
 }
+
+func TestACallFromAServersSocketsIsItsHandlersToTransfer(t *testing.T) {
+	t.Parallel()
+	d, own := newSwitchboard(), make(chan *sip.Transfer, 1)
+	s := start(t, d)
+	for _, c := range []struct {
+		to   sip.Outgoing
+		gets chan *sip.Transfer
+	}{{sip.Outgoing{}, d.wishes}, {sip.Outgoing{Transfer: func(w *sip.Transfer) { own <- w }}, own}} {
+		far := newCallee(t)
+		far.rtpPort = 4000
+		c.to.Target = far.target()
+		out := dial(within(t), s.Client(), c.to)
+		invite := far.expectRequest("INVITE")
+		mustContain(t, header(invite, "Allow"), "REFER")
+		far.reply(invite, "200 OK", "a", far.offer("0"))
+		far.expectRequest("ACK")
+		call := (<-out).call
+		m := far.request(invite, "REFER", "a", 1, "")
+		far.raw(strings.Replace(m, "Contact: ", "Refer-To: <sip:200@h>\r\nContact: ", 1))
+		select {
+		case w := <-c.gets:
+			if w.Call() != call {
+				t.Error("of another call")
+			}
+			must(t, w.Refuse(603))
+		case <-time.After(patience):
+			t.Fatal("nobody was asked")
+		}
+		far.expect("SIP/2.0 603")
+		hangup(t, far, call)
+	}
+}

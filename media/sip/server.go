@@ -61,7 +61,9 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.ep.newCall = s.invited
-	_, s.ep.transfers = handler.(TransferHandler)
+	if h, ok := handler.(TransferHandler); ok {
+		s.ep.transfers, s.ep.transfer = true, h.Transfer
+	}
 	s.ep.admit = s.admit
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
@@ -193,10 +195,7 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		_ = tx.Respond(s.ep.response(req, row.status, retryAfter(row.after)))
 		return
 	}
-	c.handler, c.replaces = s.handler, replaced
-	if h, ok := s.handler.(TransferHandler); ok {
-		c.transfers = h.Transfer
-	}
+	c.handler, c.replaces, c.transfers = s.handler, replaced, s.ep.transfer
 	if !s.ep.begin(c) {
 		s.ep.forget(c)
 		refuse(errUnavailable)

@@ -50,7 +50,7 @@ type Outgoing struct {
 	// answered, and again for each other phone of a forked call. It must not block either.
 	LateOffer bool // leave the offer to the callee, and answer it in PRACK or ACK
 
-	Transfer   func(*Transfer) // as TransferHandler has it; nil: refused
+	Transfer   func(*Transfer) // as TransferHandler has it; nil: the server's handler decides, if it is one, else it is refused
 	Replaces   *Replaces       // the callee's dialog that this call is to take over (RFC 3891)
 	ReferredBy string          // on whose behalf (RFC 3892): Transfer.ReferredBy
 }
@@ -184,6 +184,9 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		return nil, err
 	}
 	c.auth.login, c.offers, c.transfers = to.Login, c.codecs, to.Transfer
+	if c.transfers == nil {
+		c.transfers = e.transfer
+	}
 	if err := to.sayable(); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
 	c.keys = keyring{policy: trunk.keys, private: c.dlg.transport == "TLS"}
+	c.auth.login = trunk.login
 	c.learn(req)
 	c.identity = identity(req, !trunk.doubted)
 	c.identity.normal(trunk.numbers)

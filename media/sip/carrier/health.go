@@ -111,8 +111,7 @@ func (c *Carrier) forget(trunk string, found map[locate.Target]string) {
 func (c *Carrier) ask(ctx context.Context, l *loop, to locate.Target, uri string) {
 	limited, cancel := context.WithTimeout(ctx, l.trunk.FirstReply)
 	defer cancel()
-	reply, err := c.cfg.Phone.Ask(limited, sip.Request{Method: "OPTIONS", URI: "sip:" + hostOf(uri) + transportParam(uri), Via: to,
-		Headers: []sip.Header{{Name: "Accept", Value: "application/sdp"}}})
+	reply, err := c.options(limited, uri, to)
 	if ctx.Err() != nil {
 		return
 	}
@@ -134,6 +133,12 @@ func (c *Carrier) ask(ctx context.Context, l *loop, to locate.Target, uri string
 	default:
 		c.up(l.trunk.ID, to, uri, false)
 	}
+}
+
+// options sends OPTIONS to one address of a target.
+func (c *Carrier) options(ctx context.Context, uri string, to locate.Target) (*sip.Reply, error) {
+	return c.cfg.Phone.Ask(ctx, sip.Request{Method: "OPTIONS", URI: "sip:" + hostOf(uri) + transportParam(uri), Via: to,
+		Headers: []sip.Header{{Name: "Accept", Value: "application/sdp"}}})
 }
 
 // known gives what is known of a hop; c.mu is held.

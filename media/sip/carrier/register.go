@@ -64,8 +64,9 @@ type registrar struct {
 	seq     uint32
 	expires time.Duration // asked for; a registrar can raise it (423)
 	login   login
-	via     locate.Target // of the registration that stands; not valid if none does
-	asked   locate.Target // where one was asked for that may stand: the answer did not come
+	via     locate.Target    // of the registration that stands; not valid if none does
+	asked   locate.Target    // where one was asked for that may stand: the answer did not come
+	heard   func(*sip.Reply) // told of each request's outcome, nil without one; may be nil itself
 }
 
 func newRegistrar(c *Carrier, l *loop) *registrar {
@@ -300,6 +301,9 @@ func (r *registrar) note(change func(*Registered)) {
 }
 
 func (r *registrar) tried(to locate.Target, reply *sip.Reply) {
+	if r.heard != nil {
+		r.heard(reply)
+	}
 	r.note(func(s *Registered) {
 		s.Server, s.Status = to.String(), 0
 		if reply != nil {

@@ -49,6 +49,19 @@ type client struct {
 // still the best that is (RFC 8767).
 func (c *client) lookup(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
 	q := question{strings.ToLower(dns.Fqdn(name)), kind}
+	records, err := c.find(ctx, q)
+	if c.cfg.Told != nil {
+		told := Lookup{Name: q.name, Type: dns.TypeToString[kind], Err: err}
+		for _, rr := range records {
+			told.Records = append(told.Records, strings.TrimPrefix(rr.String(), rr.Header().String()))
+		}
+		c.cfg.Told(told)
+	}
+	return records, err
+}
+
+// find is lookup without a word about it.
+func (c *client) find(ctx context.Context, q question) ([]dns.RR, error) {
 	now := c.cfg.now()
 	c.mu.Lock()
 	known, there := c.cache[q]

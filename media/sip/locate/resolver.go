@@ -45,8 +45,18 @@ type Config struct {
 	NegativeTTL time.Duration // that there is nothing is believed at most this long; 30 s
 	Stale       time.Duration // what is known is used for so much longer when no server answers; 1 h
 
+	// Told, if set, hears of each question and what it brought, from several goroutines.
+	Told func(Lookup)
+
 	now  func() time.Time
 	draw func(int) int
+}
+
+// Lookup is one question to the DNS.
+type Lookup struct {
+	Name, Type string   // such as "_sip._udp.carrier.example." and "SRV"
+	Records    []string // what they say, without name and time; none = there are none
+	Err        error    // nobody answered
 }
 
 // Resolver locates URIs. It may be used by many at once.

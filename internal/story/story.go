@@ -86,7 +86,11 @@ func leg(b *strings.Builder, l model.Leg, began time.Time) {
 	}
 	fmt.Fprintf(b, " to %s: %s\n", after(began, *l.EndedAt), word(causes, l.Cause))
 	if n := l.Stats; n.Codec != "" || n.PacketsIn > 0 || n.PacketsOut > 0 {
-		fmt.Fprintf(b, "    %s: %d packets in, %d out, %d lost, jitter %.1f ms", clean(n.Codec), n.PacketsIn, n.PacketsOut, n.Lost, n.JitterMS)
+		codec := "" // until a packet has come
+		if n.Codec != "" {
+			codec = clean(n.Codec) + ": "
+		}
+		fmt.Fprintf(b, "    %s%d packets in, %d out, %d lost, jitter %.1f ms", codec, n.PacketsIn, n.PacketsOut, n.Lost, n.JitterMS)
 		if n.RoundTrip > 0 {
 			fmt.Fprintf(b, ", round trip %.0f ms", n.RoundTrip)
 		}

@@ -59,7 +59,8 @@ func eventful() store.CallStory {
 			{ID: "c1.trunk", Kind: model.TrunkLeg, Trunk: "carrier", StartedAt: at(.25), EndedAt: until(90), Cause: model.CauseCallerHungUp,
 				Stats: model.LegStats{Codec: "PCMU", PacketsIn: 4480, PacketsOut: 4475, Lost: 2, JitterMS: 1.25}},
 			{ID: "c1.kim.1", Kind: model.AgentLeg, Agent: "kim", Headset: "H1/7", StartedAt: at(26), EndedAt: until(40), Cause: model.CauseNewHeadset},
-			{ID: "c1.kim.2", Kind: model.AgentLeg, Agent: "kim", Headset: "H1/8", StartedAt: at(40), Stats: model.LegStats{RoundTrip: 31}},
+			{ID: "c1.kim.2", Kind: model.AgentLeg, Agent: "kim", Headset: "H1/8", StartedAt: at(40), EndedAt: until(90), Cause: model.CauseCallerHungUp, Stats: model.LegStats{PacketsOut: 9, RoundTrip: 31}},
+			{ID: "c1.kim.3", Kind: model.AgentLeg, Agent: "kim", StartedAt: at(40)},
 		},
 		Reports: []model.ReportRecord{
 			{Agent: "kim", Report: headset.Report{Tap: headset.TapMic, ActiveSpeech: 12.4, Findings: []headset.Finding{{Kind: headset.DCOffset, Text: "Replace it."}}}},

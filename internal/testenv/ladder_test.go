@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/api"
+	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/store"
 	"github.com/headroom-voice/headroom/internal/testenv"
@@ -164,5 +165,25 @@ func TestWhatWasSaidInSIPIsShownByTheAPIAndTheCommandWithoutItsSecrets(t *testin
 	}
 	if story := command(); strings.Contains(story, "INVITE") || !strings.Contains(story, "over: the caller left while waiting") {
 		t.Errorf("the story is\n%s", story)
+	}
+}
+
+func TestACallThatAStopEndsHasItsByeInTheRecord(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{})
+	caller := env.Caller(load.Config{})
+	env.Stop()
+	<-caller.Done()
+	record := testenv.OpenRecord(t, env.Process)
+	ladders, err := record.Ladders(t.Context(), testenv.OnlyCall(t, record).Call.ID)
+	if err != nil || len(ladders) != 1 {
+		t.Fatalf("%d ladders, %v", len(ladders), err)
+	}
+	var said []string
+	for _, m := range ladders[0].Messages {
+		method, _, _ := strings.Cut(m.First, " ")
+		said = append(said, fmt.Sprintf("%v %s %s", m.Out, method, m.CSeq))
+	}
+	if n := len(said); n < 2 || said[n-2] != "true BYE 1 BYE" || said[n-1] != "false SIP/2.0 1 BYE" {
+		t.Errorf("the last of it: %q", said)
 	}
 }

@@ -3,7 +3,9 @@ package testenv_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/api"
+	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/store"
@@ -129,13 +132,13 @@ func TestWhatWasSaidInSIPIsShownByTheAPIAndTheCommandWithoutItsSecrets(t *testin
 	}
 	env.Stop() // the command needs no service
 
-	config := filepath.Join(t.TempDir(), "headroom.yaml")
-	if err := os.WriteFile(config, []byte("data: "+env.Process.Data+"\n"), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "headroom.yaml")
+	if err := os.WriteFile(file, []byte("data: "+env.Process.Data+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	headroom := testenv.Build(t, "cmd/headroom")
 	command := func(args ...string) string {
-		out, err := exec.CommandContext(t.Context(), headroom, append([]string{"call", "show", "--config", config, string(id)}, args...)...).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), headroom, append([]string{"call", "show", "--config", file, string(id)}, args...)...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("call show %v: %v\n%s", args, err, out)
 		}
@@ -186,4 +189,41 @@ func TestACallThatAStopEndsHasItsByeInTheRecord(t *testing.T) {
 	if n := len(said); n < 2 || said[n-2] != "true BYE 1 BYE" || said[n-1] != "false SIP/2.0 1 BYE" {
 		t.Errorf("the last of it: %q", said)
 	}
+}
+
+func TestTheMetricsCountSIPMessagesByTrunkMethodAndStatus(t *testing.T) {
+	const token = "0123456789abcdef"
+	env := testenv.Start(t, testenv.Options{Process: func(p *config.Process) { p.HTTP.MetricsToken = token }})
+	caller := env.Caller(load.Config{})
+	if err := caller.Hangup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var text string
+	testenv.Eventually(t, "the call's messages are counted", func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, env.URL()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Close = true
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		text = string(body)
+		for _, line := range []string{
+			`headroom_sip_messages_total{direction="in",method="INVITE",status="",trunk="loopback"} 1`,
+			`headroom_sip_messages_total{direction="out",method="INVITE",status="200",trunk="loopback"} `,
+			`headroom_sip_messages_total{direction="in",method="BYE",status="",trunk="loopback"} `,
+			`headroom_sip_messages_total{direction="out",method="BYE",status="200",trunk="loopback"} `,
+			`headroom_sip_ladders_shed_total 0`,
+		} {
+			if !strings.Contains(text, line) {
+				return false
+			}
+		}
+		return err == nil
+	})
 }

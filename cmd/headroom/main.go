@@ -24,7 +24,10 @@ type cli struct {
 	Analyze analyzeCmd `cmd:"" help:"Measure recordings of a headset: level, noise, clipping, and what is wrong."`
 	Apply   applyCmd   `cmd:"" help:"Put a site file into force; a running service takes it up within seconds."`
 	Export  exportCmd  `cmd:"" help:"Print the site in force as a site file."`
-	User    struct {
+	Call    struct {
+		Show callShowCmd `cmd:"" help:"Tell what the record holds of one call; the service need not run."`
+	} `cmd:"" help:"The record of calls."`
+	User struct {
 		Passwd passwdCmd `cmd:"" help:"Set a user's password, read from standard input."`
 	} `cmd:"" help:"People who sign in."`
 	Trunk struct {

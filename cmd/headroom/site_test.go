@@ -19,7 +19,7 @@ func command(t *testing.T, in string, args ...string) (status int, out, complain
 func TestCommandsInTheWrongFolderSaySoAndLeaveNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	for _, args := range [][]string{{"export"}, {"user", "passwd", "floor"}} {
+	for _, args := range [][]string{{"export"}, {"user", "passwd", "floor"}, {"call", "show", "c1"}} {
 		status, _, complaint := command(t, "a long password\n", args...)
 		if status != 1 || !strings.Contains(complaint, filepath.Join(dir, "headroom-data")) || !strings.Contains(complaint, "--config") {
 			t.Errorf("%v: status %d, said %q", args, status, complaint)

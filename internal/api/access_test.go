@@ -98,6 +98,7 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/calls", 403, 200, 403, 200, 403},
 		{"GET /api/v1/calls/call-9", 403, 200, 403, 200, 403},
 		{"GET /api/v1/calls/call-9/readings", 403, 200, 200, 200, 403},
+		{"GET /api/v1/calls/call-9/sip", 403, 200, 200, 200, 403},
 		{"GET /api/v1/headsets", 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + key, 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + foreign, 404, 200, 200, 200, 403},
@@ -142,7 +143,7 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 	}
 	for name, p := range map[string]permission{
 		"`GET /queues`, `/queues/{id}`": maySeeQueues, "`GET /agents`, `/agents/{id}`": maySeeAgents, "`GET /calls`, `/calls/{id}`": maySeeCalls,
-		"`GET /calls/{id}/readings`": maySeeReadings, "`GET /headsets`, `/headsets/{key}`": maySeeHeadsets, "`GET /agent` (WebSocket)": mayBeAgent,
+		"`GET /calls/{id}/readings`": maySeeReadings, "`GET /calls/{id}/sip`": maySeeSIP, "`GET /headsets`, `/headsets/{key}`": maySeeHeadsets, "`GET /agent` (WebSocket)": mayBeAgent,
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
 		"`GET /trunks`": maySeeTrunks,
 	} {

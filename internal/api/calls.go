@@ -94,13 +94,38 @@ func (s *Server) showReadings(ctx context.Context, in *callInput) (*struct{ Body
 		return nil, fmt.Errorf("read readings: %w", err)
 	}
 	if len(chunks) == 0 { // a call nobody measured, or no call
-		if _, err := s.deps.Calls.Call(ctx, id); errors.Is(err, store.ErrNotFound) {
-			return nil, huma.Error404NotFound(noSuchCall)
-		} else if err != nil {
-			return nil, fmt.Errorf("read call: %w", err)
+		if err := s.callIsThere(ctx, id); err != nil {
+			return nil, err
 		}
 	}
 	return &struct{ Body CallReadings }{CallReadings{Call: id, Runs: each(chunks, runOf)}}, nil
+}
+
+// showSIP is GET /api/v1/calls/{id}/sip.
+func (s *Server) showSIP(ctx context.Context, in *callInput) (*struct{ Body CallSIP }, error) {
+	id := model.CallID(in.ID)
+	ladders, err := s.deps.Calls.Ladders(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read SIP ladders: %w", err)
+	}
+	if len(ladders) == 0 { // a call that goes on or is older than this record, or no call
+		if err := s.callIsThere(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return &struct{ Body CallSIP }{CallSIP{Call: id, Ladders: each(ladders, ladderOf)}}, nil
+}
+
+// callIsThere is nil, or what to answer for a call that is not.
+func (s *Server) callIsThere(ctx context.Context, id model.CallID) error {
+	_, err := s.deps.Calls.Call(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return huma.Error404NotFound(noSuchCall)
+	}
+	if err != nil {
+		return fmt.Errorf("read call: %w", err)
+	}
+	return nil
 }
 
 // registerCalls adds the operations about the record of calls.
@@ -108,4 +133,7 @@ func (s *Server) registerCalls() {
 	register(s, op(http.MethodGet, "/api/v1/calls", "list-calls", "Calls", "Calls, newest first"), maySeeCalls, s.listCalls)
 	register(s, op(http.MethodGet, "/api/v1/calls/{id}", "show-call", "Calls", "The story of one call: legs, events, reports"), maySeeCalls, s.showCall)
 	register(s, op(http.MethodGet, "/api/v1/calls/{id}/readings", "show-readings", "Calls", "One call's readings, a second each"), maySeeReadings, s.showReadings)
+	sip := op(http.MethodGet, "/api/v1/calls/{id}/sip", "show-sip", "Calls", "What was said in one call's SIP dialogs, secrets left out")
+	sip.Description = "There once the last message of a dialog has gone, a moment after the call's end as a rule. Proofs of passwords, media keys and dialled digits are never kept."
+	register(s, sip, maySeeSIP, s.showSIP)
 }

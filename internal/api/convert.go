@@ -8,6 +8,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // The conversions from what the house works with to what the API says. They never share a
@@ -45,6 +46,13 @@ func queueOf(v acd.QueueView, now time.Time) Queue {
 		q.ServiceLevel = dsp.Value(float64(v.WithinLevel) / float64(n))
 	}
 	return q
+}
+
+func ladderOf(l model.CallLadder) SIPLadder {
+	return SIPLadder{
+		Leg: l.Leg, Picture: l.Draw(false), Missing: l.Missing, After: l.After,
+		Messages: each(l.Messages, func(m ladder.Message) SIPMessage { return SIPMessage(m) }),
+	}
 }
 
 // seconds gives a duration to the millisecond, never negative.

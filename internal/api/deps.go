@@ -76,6 +76,7 @@ type CallRecord interface {
 	Calls(ctx context.Context, f store.CallFilter) ([]model.Call, error) // newest first
 	Call(ctx context.Context, id model.CallID) (store.CallStory, error)  // store.ErrNotFound
 	Readings(ctx context.Context, id model.CallID) ([]model.ReadingChunk, error)
+	Ladders(ctx context.Context, id model.CallID) ([]model.CallLadder, error)
 }
 
 // HeadsetRecord is what is written of headsets (internal/store).

@@ -40,6 +40,7 @@ type record struct {
 	hashes   map[model.AgentID]string
 	stories  []store.CallStory // newest first
 	readings map[model.CallID][]model.ReadingChunk
+	ladders  map[model.CallID][]model.CallLadder
 	headsets []model.Headset
 	reports  []model.ReportRecord // newest first
 	verdicts []model.Verdict      // the history, newest first
@@ -98,6 +99,12 @@ func (r *record) Readings(_ context.Context, id model.CallID) ([]model.ReadingCh
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.readings[id], r.broken
+}
+
+func (r *record) Ladders(_ context.Context, id model.CallID) ([]model.CallLadder, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ladders[id], r.broken
 }
 
 func (r *record) Headsets(context.Context) ([]model.Headset, error) {

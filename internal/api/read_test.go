@@ -173,6 +173,7 @@ func TestTheRecordOfARealStoreIsServed(t *testing.T) {
 		must(st.AddEvent(ctx, e))
 	}
 	must(st.AddReadings(ctx, sample.readings["call-9"][0]))
+	must(st.AddLadder(ctx, sample.ladders["call-9"][0]))
 	must(st.SeenHeadset(ctx, sample.headsets[1]))
 	must(st.AddReport(ctx, sample.reports[0]))
 	must(st.SaveVerdict(ctx, sampleVerdict()))
@@ -196,6 +197,9 @@ func TestTheRecordOfARealStoreIsServed(t *testing.T) {
 	if c := read[Calls](v, "/api/v1/calls?limit=1"); len(c.Calls) != 1 || c.Next != "" {
 		t.Errorf("%+v", c)
 	}
+	if c := read[CallSIP](v, "/api/v1/calls/call-9/sip"); len(c.Ladders) != 1 || len(c.Ladders[0].Messages) != 1 {
+		t.Errorf("%+v", c)
+	}
 	if r := read[CallReadings](v, "/api/v1/calls/call-9/readings"); len(r.Runs) != 1 || len(r.Runs[0].Readings) != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -206,7 +210,7 @@ func TestTheRecordOfARealStoreIsServed(t *testing.T) {
 	if res := v.get("/readyz"); res.status != 200 {
 		t.Errorf("readyz %d", res.status)
 	}
-	for _, path := range []string{"/api/v1/calls/none", "/api/v1/calls/none/readings", "/api/v1/headsets/none"} {
+	for _, path := range []string{"/api/v1/calls/none", "/api/v1/calls/none/readings", "/api/v1/calls/none/sip", "/api/v1/headsets/none"} {
 		if res := v.get(path); res.status != 404 {
 			t.Errorf("%s: %d %s", path, res.status, res.body)
 		}
@@ -219,6 +223,29 @@ func TestTheRecordOfARealStoreIsServed(t *testing.T) {
 		if res := again.visitor().do("GET", "/api/v1/session", "", "Cookie", c.Name+"="+c.Value); res.status != 200 {
 			t.Errorf("after a restart: %d", res.status)
 		}
+	}
+}
+
+func TestACallsSIPLadderIsShownAsItWasKept(t *testing.T) {
+	h := open(t)
+	v := h.as("it")
+	s := read[CallSIP](v, "/api/v1/calls/call-9/sip")
+	if s.Call != "call-9" || len(s.Ladders) != 1 {
+		t.Fatalf("%+v", s)
+	}
+	l := s.Ladders[0]
+	if l.Leg != "call-9-t" || l.Missing != 7 || l.After != 1 || !strings.Contains(l.Picture, "1 INVITE +SDP") || !strings.Contains(l.Picture, "7 messages were not kept") {
+		t.Errorf("%+v", l)
+	}
+	if m := l.Messages[0]; m.Peer != "198.51.100.7:5060" || m.Out || !strings.HasPrefix(m.Headers, "From: ") || m.Body != "v=0" || m.Repeated != 1 || !m.Cut {
+		t.Errorf("%+v", m)
+	}
+	// A call that goes on has none yet; one that never was is not found.
+	if s := read[CallSIP](v, "/api/v1/calls/call-8/sip"); s.Ladders == nil || len(s.Ladders) != 0 {
+		t.Errorf("%+v", s)
+	}
+	if res := v.get("/api/v1/calls/none/sip"); res.status != 404 {
+		t.Errorf("%d %s", res.status, res.body)
 	}
 }
 
@@ -274,6 +301,8 @@ func TestShapesKeepTheHousesJSONNames(t *testing.T) {
 	same(t, r.Report.Findings, reportOf(r).Findings)
 	same(t, sampleVerdict().Findings, verdictOf(sampleVerdict()).Findings)
 	same(t, sampleRecord().readings["call-9"][0].Readings, runOf(sampleRecord().readings["call-9"][0]).Readings)
+	l9 := sampleRecord().ladders["call-9"][0]
+	same(t, l9.Messages, ladderOf(l9).Messages)
 	same(t, sampleSnapshot().Queues[0].Waiting, queueOf(sampleSnapshot().Queues[0], time.Now()).Waiting)
 }
 

@@ -20,6 +20,7 @@ const (
 	maySeeAgents    permission = "agents"   // states and live readings
 	maySeeCalls     permission = "calls"    // callers' numbers and a call's story
 	maySeeReadings  permission = "readings" // the numbers of a call's audio
+	maySeeSIP       permission = "sip"      // what was said in a call's signalling: numbers and addresses
 	maySeeHeadsets  permission = "headsets" // verdicts and the reports behind them
 	mayWatch        permission = "events"   // the live stream, filtered by all of the above
 	mayBeAgent      permission = "agent"    // the agent's client
@@ -41,7 +42,7 @@ func (p permission) grant() grant {
 		return grant{everybody: true}
 	case maySeeQueues, maySeeCalls:
 		return grant{full: []model.Role{supervisor, admin}}
-	case maySeeReadings:
+	case maySeeReadings, maySeeSIP:
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}

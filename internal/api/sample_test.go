@@ -9,6 +9,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/store"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // A small call centre in the middle of a morning.
@@ -52,6 +53,10 @@ func sampleRecord() *record {
 	r.reports = []model.ReportRecord{rep, sampleReport("call-3", clippedHeadset, "other")}
 	r.readings["call-9"] = []model.ReadingChunk{{Call: "call-9", Leg: "call-9-a", Tap: headset.TapMic,
 		Readings: []headset.Reading{{At: 1, Level: -26.5, ActiveLevel: dsp.None(), NoiseFloor: -70, Peak: -6, Clipped: 0, Speech: .5, Scored: 1}}}}
+	r.ladders = map[model.CallID][]model.CallLadder{"call-9": {{Call: "call-9", Leg: "call-9-t", Record: ladder.Record{
+		Messages: []ladder.Message{{At: nine(9), Transport: "UDP", Peer: "198.51.100.7:5060", First: "INVITE sip:100@pbx.example SIP/2.0",
+			CSeq: "1 INVITE", Headers: "From: <sip:+4930123@carrier.example>;tag=a\nCSeq: 1 INVITE", Body: "v=0", Repeated: 1, Cut: true}},
+		Missing: 7, After: 1}}}}
 	r.headsets = []model.Headset{
 		{ID: healthyHeadset, Model: "EPOS SC 60", Serial: "ä%/7", FirstSeen: nine(0), LastSeen: nine(9), LastAgent: "other"},
 		{ID: clippedHeadset, Model: "Jabra Evolve2 40", Serial: "00A1", FirstSeen: nine(0), LastSeen: nine(8), LastAgent: "agent"},

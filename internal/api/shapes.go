@@ -217,6 +217,35 @@ type CallReadings struct {
 	Runs []ReadingRun `json:"runs" doc:"By leg and tap, in order of time"`
 }
 
+// CallSIP is the body of GET /api/v1/calls/{id}/sip.
+type CallSIP struct {
+	Call    model.CallID `json:"call_id" doc:"The call"`
+	Ladders []SIPLadder  `json:"ladders" doc:"One for each party that is reached by SIP; empty while the call goes on, and of calls from before these were kept"`
+}
+
+// SIPLadder is what was said in one party's SIP dialog.
+type SIPLadder struct {
+	Leg      model.LegID  `json:"leg_id" doc:"The party; one that was never answered has no leg"`
+	Picture  string       `json:"picture" doc:"The messages drawn as text, the service on the left"`
+	Messages []SIPMessage `json:"messages" doc:"In order; of a dialog with very many, the beginning and the end"`
+	Missing  int          `json:"missing,omitempty" doc:"Messages left out for want of room"`
+	After    int          `json:"after,omitempty" doc:"Where they are missing: behind so many of messages"`
+}
+
+// SIPMessage is one SIP message. Proofs of passwords, keys and digits are left out.
+type SIPMessage struct {
+	At        time.Time `json:"at" doc:"When it was received or sent"`
+	Out       bool      `json:"out" doc:"Sent by the service, not received"`
+	Transport string    `json:"transport" doc:"UDP, TCP or TLS"`
+	Peer      string    `json:"peer" doc:"The other side's address and port"`
+	First     string    `json:"first" doc:"Request or status line"`
+	CSeq      string    `json:"cseq,omitempty" doc:"Number and method"`
+	Headers   string    `json:"headers" doc:"One a line; *** stands for what is left out"`
+	Body      string    `json:"body,omitempty" doc:"A session description or a transfer's progress; of another body what it was"`
+	Repeated  int       `json:"repeated,omitempty" doc:"How often it came again"`
+	Cut       bool      `json:"cut,omitempty" doc:"It was longer"`
+}
+
 // Headset is one device with what is known of it.
 type Headset struct {
 	ID        model.HeadsetID `json:"id" doc:"model/serial"`

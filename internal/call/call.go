@@ -155,7 +155,7 @@ func (c *call) answered(leg media.Leg, err error) {
 		return
 	}
 	c.leg = leg
-	c.trunk = model.Leg{ID: model.LegID(string(c.id) + ".trunk"), Call: c.id, Kind: model.TrunkLeg, Trunk: c.info.Trunk, StartedAt: time.Now()}
+	c.trunk = model.Leg{ID: c.trunkLeg(), Call: c.id, Kind: model.TrunkLeg, Trunk: c.info.Trunk, StartedAt: time.Now()}
 	trunk := c.trunk
 	c.journal.add("trunk leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegStarted(ctx, trunk) })
 	c.story("queued", "", map[string]string{"queue": string(c.info.Queue)})
@@ -260,6 +260,7 @@ func (c *call) close(cause model.Cause, detail map[string]string) {
 	id := c.id
 	c.journal.add("call ended", func(ctx context.Context) error { return c.sb.deps.Journal.CallEnded(ctx, id, now, cause) })
 	c.log.Info("call ended", "cause", cause, "duration", now.Sub(c.info.StartedAt).Round(time.Millisecond))
+	c.keepSignalling()
 	c.sb.floor.callOver(c)
 }
 

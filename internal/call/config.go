@@ -24,6 +24,7 @@ type Config struct {
 	RetryAfter     time.Duration // told to callers who are turned away; default 30 s
 	MaxBacklog     int           // lines not yet stored above which callers are turned away; default 20000
 	MaxChunks      int           // reading chunks of one call not yet stored; default 360 (an hour)
+	MaxLadders     int           // SIP ladders, of all calls, not yet stored; default 1000, of 100 KiB at the most
 	MeterRate      int           // Hz of the wire meter; default 16000
 }
 
@@ -51,6 +52,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxChunks == 0 {
 		c.MaxChunks = 360
 	}
+	if c.MaxLadders == 0 {
+		c.MaxLadders = 1000
+	}
 	if c.MeterRate == 0 {
 		c.MeterRate = 16000
 	}
@@ -65,7 +69,7 @@ func (c Config) validate() error {
 			return errors.New("call: a deadline is negative")
 		}
 	}
-	if c.MaxBacklog < 0 || c.MaxChunks < 0 {
+	if c.MaxBacklog < 0 || c.MaxChunks < 0 || c.MaxLadders < 0 {
 		return errors.New("call: a bound is negative")
 	}
 	meter := headset.Config{SampleRate: c.MeterRate, Tap: headset.TapWire}

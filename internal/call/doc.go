@@ -51,6 +51,9 @@
 //	dtmf             count: how many keys, never which, since they may be a card's
 //	ended            cause; sip_status of a refusal
 //
+// Beside it the record has the call's SIP ladder, taken from the trunk once the last message
+// of the dialog has gone, which may be half a minute after the end (signalling.go).
+//
 // # Durability
 //
 // The journal is asynchronous, so that a slow store never delays a person. A line that
@@ -58,7 +61,8 @@
 // the lines of one call are never reordered. The memory this takes is bounded at the only
 // source there is: when more than Config.MaxBacklog lines wait for the store, new callers
 // are turned away (503 with Retry-After) until it recovers; readings, the only bulk, are
-// limited to Config.MaxChunks a call, oldest shed first and counted. A line that keeps
+// limited to Config.MaxChunks a call, oldest shed first and counted, and of the SIP ladders
+// those of new calls are while Config.MaxLadders wait. A line that keeps
 // failing while the store takes everybody else's is set aside, logged and counted, so that
 // it does not hold up what follows. What a person did is different: the acknowledgement of
 // a microphone's report is sent only after the store returned.

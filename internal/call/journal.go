@@ -32,9 +32,10 @@ type journal struct {
 
 // line is one thing to be written.
 type line struct {
-	what  string
-	chunk bool // readings: may be shed
-	write func(ctx context.Context) error
+	what   string
+	chunk  bool // readings: may be shed
+	ladder bool // counted against Config.MaxLadders
+	write  func(ctx context.Context) error
 }
 
 func (j *journal) add(what string, write func(ctx context.Context) error) {
@@ -43,6 +44,18 @@ func (j *journal) add(what string, write func(ctx context.Context) error) {
 
 func (j *journal) addReadings(c model.ReadingChunk) {
 	j.put(line{what: "readings", chunk: true, write: func(ctx context.Context) error { return j.sb.deps.Journal.AddReadings(ctx, c) }})
+}
+
+// addLadder gives the ladder up where too many wait for the store.
+func (j *journal) addLadder(l model.CallLadder) {
+	waiting := &j.sb.count.ladders
+	if waiting.Add(1) > int64(j.sb.cfg.MaxLadders) {
+		waiting.Add(-1)
+		j.sb.count.laddersShed.Add(1)
+		j.log.Warn("SIP ladder of the call not kept: the store is behind")
+		return
+	}
+	j.put(line{what: "SIP ladder", ladder: true, write: func(ctx context.Context) error { return j.sb.deps.Journal.AddLadder(ctx, l) }})
 }
 
 // addReport hands a report to the evidence service, which stores and judges it.
@@ -112,6 +125,9 @@ func (j *journal) write() {
 			j.chunks--
 		}
 		j.mu.Unlock()
+		if l.ladder {
+			j.sb.count.ladders.Add(-1)
+		}
 		j.sb.count.backlog.Add(-1)
 	}
 }

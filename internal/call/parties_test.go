@@ -14,6 +14,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/mediatest"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // caller is a working call.Inbound: a party on a trunk that rings, talks and hangs up.
@@ -22,8 +23,10 @@ type caller struct {
 	leg       *mediatest.Leg
 	slow      time.Duration // how long the answer takes
 	answerErr error
+	gone      chan struct{} // closed when its last SIP message has gone; nil goes with done
 
 	mu         sync.Mutex
+	said       []ladder.Message // what is in its SIP ladder but the INVITE
 	rang       bool
 	answered   bool
 	ended      string
@@ -46,6 +49,26 @@ func (c *caller) From() (string, string) { return "+4930111", "Ada" }
 func (c *caller) To() string             { return c.to }
 func (c *caller) Done() <-chan struct{}  { return c.done }
 func (c *caller) Digits() <-chan rune    { return c.digits }
+
+func (c *caller) Gone() <-chan struct{} {
+	if c.gone != nil {
+		return c.gone
+	}
+	return c.done
+}
+
+func (c *caller) Ladder() ladder.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ladder.Record{Messages: append([]ladder.Message{{First: "INVITE"}}, c.said...)}
+}
+
+// says adds a message to the caller's SIP ladder.
+func (c *caller) says(first string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said = append(c.said, ladder.Message{First: first})
+}
 
 func (c *caller) Ring() error {
 	c.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/prompt"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // Inbound is one caller on a trunk, before and after the answer (media/sip.Call).
@@ -29,6 +30,10 @@ type Inbound interface {
 	Done() <-chan struct{}
 	Ended() string
 	Digits() <-chan rune
+	// Gone is closed when, after Done, nothing more is owed to the other side; what was said
+	// in SIP is whole then.
+	Gone() <-chan struct{}
+	Ladder() ladder.Record
 }
 
 // Peer is an agent's media connection (media/webrtc.Peer).
@@ -74,6 +79,7 @@ type LegJournal interface {
 	LegStarted(ctx context.Context, l model.Leg) error
 	LegEnded(ctx context.Context, l model.Leg) error
 	AddReadings(ctx context.Context, c model.ReadingChunk) error
+	AddLadder(ctx context.Context, l model.CallLadder) error
 }
 
 // Journal is the call record (internal/store).

@@ -23,6 +23,7 @@ type record struct {
 	events   []model.CallEvent
 	chunks   []model.ReadingChunk
 	reports  []model.ReportRecord
+	ladders  []model.CallLadder
 	headsets []model.Headset
 	order    []string
 }
@@ -102,6 +103,23 @@ func (r *record) AgentLegs(_ context.Context, call model.CallID, agent model.Age
 
 func (r *record) AddReadings(_ context.Context, c model.ReadingChunk) error {
 	return r.write("readings", func() { r.chunks = append(r.chunks, c) })
+}
+
+func (r *record) AddLadder(_ context.Context, l model.CallLadder) error {
+	return r.write("ladder", func() { r.ladders = append(r.ladders, l) })
+}
+
+// said is the first lines of what was kept of SIP, by call.
+func (r *record) said() map[model.CallID][]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[model.CallID][]string{}
+	for _, l := range r.ladders {
+		for _, m := range l.Messages {
+			out[l.Call] = append(out[l.Call], m.First)
+		}
+	}
+	return out
 }
 
 func (r *record) Reported(_ context.Context, rec model.ReportRecord) (v model.Verdict, err error) {

@@ -63,6 +63,7 @@ type Stats struct {
 	ReadingsShed  uint64 // seconds refused from a client that sent too many, or never stored because the store was behind
 	ShedFrames    uint64 // frames the wire meters were too late for
 	Reports       uint64 // reports handed to the evidence service and stored
+	LaddersShed   uint64 // SIP ladders never stored because the store was behind
 	JournalTries  uint64 // writes that the store refused and that were tried again
 	JournalLost   uint64 // lines set aside, or unwritten when the service ended
 	Backlog       int64  // lines that wait for the store now
@@ -73,9 +74,9 @@ type counters struct {
 	callsOffered, callsAnswered, abandoned, rejected, turnedAway, requeued atomic.Uint64
 	offers, rona, offersFlagged                                            atomic.Uint64
 	readingsMic, readingsWire, readingsShed, shedFrames, reports           atomic.Uint64
-	journalTries, journalLost                                              atomic.Uint64
+	laddersShed, journalTries, journalLost                                 atomic.Uint64
 	journalWrites                                                          atomic.Uint64 // successes, to tell a bad line from a bad store
-	backlog                                                                atomic.Int64
+	backlog, ladders                                                       atomic.Int64
 }
 
 // Stats gives the counters; cheap enough for every scrape.
@@ -87,7 +88,7 @@ func (s *Switchboard) Stats() Stats {
 		Offers: c.offers.Load(), RONA: c.rona.Load(), OffersFlagged: c.offersFlagged.Load(),
 		ReadingsMic: c.readingsMic.Load(), ReadingsWire: c.readingsWire.Load(), ReadingsShed: c.readingsShed.Load(),
 		ShedFrames: c.shedFrames.Load(), Reports: c.reports.Load(),
-		JournalTries: c.journalTries.Load(), JournalLost: c.journalLost.Load(), Backlog: c.backlog.Load(),
+		LaddersShed: c.laddersShed.Load(), JournalTries: c.journalTries.Load(), JournalLost: c.journalLost.Load(), Backlog: c.backlog.Load(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // Identities. Each is opaque to everyone but its maker.
@@ -258,6 +259,13 @@ type ReadingChunk struct {
 	Leg      LegID             `json:"leg_id"`
 	Tap      headset.Tap       `json:"tap"`
 	Readings []headset.Reading `json:"readings"`
+}
+
+// CallLadder is what was said in the SIP dialog of one party of a call, secrets left out.
+type CallLadder struct {
+	Call CallID `json:"call_id"`
+	Leg  LegID  `json:"leg_id"` // of one that was never answered, what it would have been
+	ladder.Record
 }
 
 // Headset is a device that has been seen.

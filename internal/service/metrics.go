@@ -72,6 +72,7 @@ func counters() []counter {
 		{"readings_mic_total", "Seconds measured at microphones.", func(s call.Stats) uint64 { return s.ReadingsMic }},
 		{"readings_wire_total", "Seconds measured on the wire.", func(s call.Stats) uint64 { return s.ReadingsWire }},
 		{"readings_shed_total", "Seconds refused or never stored.", func(s call.Stats) uint64 { return s.ReadingsShed }},
+		{"sip_ladders_shed_total", "Calls whose SIP messages were never stored, because the store was behind.", func(s call.Stats) uint64 { return s.LaddersShed }},
 		{"meter_frames_shed_total", "Audio frames the meters were too late for.", func(s call.Stats) uint64 { return s.ShedFrames }},
 		{"reports_total", "Reports stored and judged.", func(s call.Stats) uint64 { return s.Reports }},
 		{"journal_retries_total", "Writes that the store refused and that were tried again.", func(s call.Stats) uint64 { return s.JournalTries }},

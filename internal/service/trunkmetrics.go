@@ -32,6 +32,14 @@ func (c trunkCollector) Collect(out chan<- prometheus.Metric) {
 			emit(refused, prometheus.CounterValue, float64(n), id, limit)
 		}
 	}
+	messages := desc("sip_messages_total", "SIP messages, repetitions too; status is empty for a request, trunk for who is none.", "trunk", "direction", "method", "status")
+	for k, n := range c.sip.Messages() {
+		direction := "in"
+		if k.Out {
+			direction = "out"
+		}
+		emit(messages, prometheus.CounterValue, float64(n), k.Trunk, direction, k.Method, k.Status)
+	}
 	registered := desc("sip_trunk_registered", "Whether a trunk that wants it is registered.", "trunk")
 	up := desc("sip_trunk_server_up", "Whether a trunk's server is up, by the last that is known of it.", "trunk", "target", "server")
 	trip := desc("sip_trunk_server_round_trip_seconds", "How long the last OPTIONS took that it answered.", "trunk", "target", "server")

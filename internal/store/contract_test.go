@@ -32,6 +32,8 @@ func TestContract(t *testing.T) {
 		"calls are listed newest first, by page, queue and agent": callList,
 		"a line sent twice is there once":                         sentTwice,
 		"readings come back for each leg and tap":                 readingsRoundTrip,
+		"what was said in SIP comes back, once for each party":    ladders,
+		"a database from before SIP ladders is taken over":        upgraded,
 		"dead calls are closed at the last thing known":           deadCalls,
 		"many dead calls are all closed":                          manyDeadCalls,
 		"headsets remember the newest sight":                      headsets,

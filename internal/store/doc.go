@@ -1,5 +1,5 @@
 // Package store keeps what must outlive a restart: the site, calls and their story,
-// per-second readings, reports, headsets, verdicts and sign-in sessions.
+// per-second readings, SIP ladders, reports, headsets, verdicts and sign-in sessions.
 //
 // One Store stands over SQLite (the default) or PostgreSQL; one contract suite holds
 // for both. Three rules:

@@ -103,7 +103,7 @@ func (p *pages) look(web string) {
 		{"headsets", "/headsets", "", []string{"2 to replace", "Replace this headset: clipping", "Replace this headset: noise"}},
 		{"headset", "/headsets", `main a[href*="/headsets/"]`, []string{"Second by second", "How the verdict changed", "Put down to"}},
 		{"calls", "/calls", "", []string{"Customer service", "Agent 1 (healthy headset)"}},
-		{"call", "/calls", `main tr:last-child a[href*="/calls/"]`, []string{"Story", "Connected", "Parties", "Caller hung up"}},
+		{"call", "/calls", `main tr:last-child a[href*="/calls/"]`, []string{"Story", "Connected", "Parties", "Caller hung up", "What was said in SIP"}},
 	} {
 		p.run(page.name, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(web+page.path))
 		if page.open != "" {

@@ -139,6 +139,10 @@ func (c *Call) Digits() <-chan rune { return c.digits }
 // Done is closed when the call is over; Ended then says how.
 func (c *Call) Done() <-chan struct{} { return c.done }
 
+// Gone is closed when, after Done, nothing more is owed to the other side: a BYE of ours was
+// answered, say, or never will be. The call's Ladder is whole then.
+func (c *Call) Gone() <-chan struct{} { return c.gone }
+
 // Ended is the cause, one of the Cause constants; "" before Done.
 func (c *Call) Ended() string {
 	select {

@@ -62,6 +62,7 @@ type endpoint struct {
 	healthy   func() bool                                    // what OPTIONS answers
 	limits    func(trunk string) Limits                      // of a call that is placed; nil = none
 	mayReach  func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
+	whose     func(netip.Addr) string                        // the trunk that has an address, to count by; nil = none
 
 	stopping chan struct{} // closed when calls must end
 	wg       sync.WaitGroup
@@ -73,6 +74,7 @@ type endpoint struct {
 	peers   map[netip.Addr]int // live calls and open questions per signalling address
 	quotas  map[string]*quota  // by trunk
 	ladders ladders
+	tally   tally
 	refused refusalCounts
 }
 

@@ -64,6 +64,17 @@ func TestTheLadderOfACall(t *testing.T) {
 		if strings.Contains(r.Messages[0].Headers, "To: <sip:100@127.0.0.1>;tag") {
 			t.Error("the INVITE is shown with a tag that it did not have")
 		}
+		eventually(t, "every message is counted as the trunk's", func() bool {
+			got := s.Messages()
+			for _, k := range []sip.Kind{
+				{Method: "INVITE"}, {Method: "INVITE", Status: "200", Out: true}, {Method: "ACK"}, {Method: "INFO"}, {Method: "BYE"}, {Method: "BYE", Status: "200", Out: true},
+			} {
+				if k.Trunk = call.Trunk(); k.Trunk == "" || got[k] == 0 {
+					return false
+				}
+			}
+			return true
+		})
 	})
 }
 

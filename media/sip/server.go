@@ -67,6 +67,12 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	s.ep.admit = s.admit
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
+	s.ep.whose = func(a netip.Addr) string {
+		if k := s.fw.trunks.Load().find(a); k != nil {
+			return k.id
+		}
+		return ""
+	}
 	s.ep.limits = func(trunk string) Limits {
 		if k := s.fw.trunks.Load().all[trunk]; k != nil {
 			return k.limits
@@ -144,6 +150,11 @@ func (s *Server) Stats() Stats {
 	return Stats{TLS: secure, Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts(),
 		Refused: s.ep.refused.byName()}
 }
+
+// Messages counts what passed the sockets since New, repetitions too. What a firewall drops
+// or answers by itself is in Stats. A message is its call's trunk's; outside of a call it is
+// the trunk's that has the address.
+func (s *Server) Messages() map[Kind]uint64 { return s.ep.tally.all() }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
 func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) {

@@ -27,9 +27,10 @@ type ladders struct {
 type sharedLadder struct {
 	ladder.Ladder
 	calls int
+	whose string // the trunk of the first of them
 }
 
-func (l *ladders) open(callID string) *ladder.Ladder {
+func (l *ladders) open(callID, trunk string) *ladder.Ladder {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byCall == nil {
@@ -37,7 +38,7 @@ func (l *ladders) open(callID string) *ladder.Ladder {
 	}
 	s := l.byCall[callID]
 	if s == nil {
-		s = new(sharedLadder)
+		s = &sharedLadder{whose: trunk}
 		l.byCall[callID] = s
 	}
 	s.calls++
@@ -63,27 +64,42 @@ func (l *ladders) find(callID string) *ladder.Ladder {
 	return nil
 }
 
+// trunk is that of the live call with a Call-ID; "" if there is none.
+func (l *ladders) trunk(callID string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.byCall[callID]; s != nil {
+		return s.whose
+	}
+	return ""
+}
+
 // record begins the ladder of a call, with the INVITE that came, if one did. The To tag in
 // that is ours, put there by prepare.
 func (e *endpoint) record(c *Call, invite *sip.Request) {
-	c.ladder = e.ladders.open(c.dlg.callID)
+	c.ladder = e.ladders.open(c.dlg.callID, c.trunk)
 	if invite != nil {
 		text := strings.Replace(invite.String(), ";tag="+tagOf(&c.dlg.from), "", 1)
 		c.ladder.Add(time.Now(), false, invite.Transport(), invite.Source(), text)
 	}
 }
 
-// received records a message of a live call, on the transport's reader.
+// received counts a message, and records one of a live call, on the transport's reader.
 func (e *endpoint) received(msg sip.Message) {
+	e.tallyIn(msg)
 	if l := e.ladders.find(text(msg.CallID())); l != nil {
 		l.Add(time.Now(), false, msg.Transport(), msg.Source(), msg.String())
 	}
 }
 
-// sent records a message of a live call that went out.
+// sent counts a message that went out, and records one of a live call.
 func (e *endpoint) sent(callID, transport, local, remote string, data []byte) {
+	if !tap.speaks(e, local, remote) {
+		return
+	}
+	e.tallyOut(callID, remote, data)
 	l := e.ladders.find(callID)
-	if l == nil || !tap.speaks(e, local, remote) {
+	if l == nil {
 		return
 	}
 	if transport == "TCP" && overTLS(data) { // to sipgo one is the other
@@ -129,13 +145,17 @@ func portOf(addr string) uint16 {
 }
 
 // callIDOf finds the Call-ID of a message that sipgo wrote.
-func callIDOf(data []byte) string {
+func callIDOf(data []byte) string { return headerIn(data, "Call-ID", "i") }
+
+// headerIn finds the first value of a header, by either of its names, in a message that
+// sipgo wrote.
+func headerIn(data []byte, long, short string) string {
 	for line := range bytes.Lines(data) {
 		name, value, ok := bytes.Cut(line, []byte(":"))
 		if len(bytes.TrimSpace(line)) == 0 {
 			break
 		}
-		if name = bytes.TrimSpace(name); ok && (bytes.EqualFold(name, []byte("Call-ID")) || bytes.EqualFold(name, []byte("i"))) {
+		if name = bytes.TrimSpace(name); ok && (bytes.EqualFold(name, []byte(long)) || bytes.EqualFold(name, []byte(short))) {
 			return string(bytes.TrimSpace(value))
 		}
 	}

@@ -134,6 +134,15 @@ function story(id: string) {
   }
 }
 
+const ladder = {
+  leg_id: 'c.trunk',
+  picture: '            headroom                                198.51.100.7:5060\n     0.000  |<----------- 1 INVITE +SDP ------------|\n     0.004  |------- 2 200 OK (INVITE) +SDP ------->|\n',
+  messages: [
+    { at: new Date().toISOString(), out: false, transport: 'UDP', peer: '198.51.100.7:5060', first: 'INVITE sip:100@pbx.example SIP/2.0', headers: 'Call-ID: 1@a\nCSeq: 1 INVITE', body: 'v=0' },
+    { at: new Date().toISOString(), out: true, transport: 'UDP', peer: '198.51.100.7:5060', first: 'SIP/2.0 200 OK', headers: 'Call-ID: 1@a\nCSeq: 1 INVITE', body: 'v=0' },
+  ],
+}
+
 const runs = [
   { leg_id: 'a', tap: 'mic', readings: Array.from({ length: 130 }, (_, i) => reading(-17, -58 + 4 * Math.sin(i / 20), i > 30 && i < 90 ? 0.03 : 0, i + 1)) },
   { leg_id: 'a', tap: 'wire', readings: Array.from({ length: 128 }, (_, i) => reading(-17.5, -57, 0, i + 1)) },
@@ -202,6 +211,7 @@ function answer(req: IncomingMessage, res: ServerResponse, next: () => void) {
       })
     }
     case 'calls':
+      if (path.endsWith('/sip')) return json(res, { call_id: id, ladders: [ladder] })
       if (path.endsWith('/readings')) return json(res, { call_id: id, runs })
       if (id) return json(res, story(id))
       return json(res, { calls: empty ? [] : calls.slice(0, 50), next: empty ? undefined : 'x' })

@@ -210,6 +210,23 @@ export interface ReadingRun {
   readings: Reading[]
 }
 
+export interface SIPMessage {
+  at: string
+  out: boolean
+  transport: string
+  peer: string
+  first: string
+  headers: string
+  body?: string
+  cut?: boolean
+}
+
+export interface SIPLadder {
+  leg_id: string
+  picture: string
+  messages: SIPMessage[]
+}
+
 export interface VerdictFinding extends Finding {
   blame: Blame
   calls: string[]

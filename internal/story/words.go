@@ -1,0 +1,102 @@
+package story
+
+import (
+	"strings"
+
+	"github.com/headroom-voice/headroom/internal/acd"
+	"github.com/headroom-voice/headroom/internal/model"
+)
+
+// causes are the ends of calls and legs in words. One that is missing is shown as it is
+// kept.
+var causes = map[model.Cause]string{
+	model.CauseCallerHungUp:  "the caller hung up",
+	model.CauseAgentHungUp:   "the agent hung up",
+	model.CauseAbandoned:     "the caller left while waiting",
+	model.CauseAgentLost:     "the agent's client was lost",
+	model.CauseMediaTimeout:  "no more audio came from the caller",
+	model.CauseServiceLost:   "the service stopped unexpectedly",
+	model.CauseDrained:       "the service was shut down",
+	model.CauseRequeued:      "the caller went back to the queue",
+	model.CauseSignalling:    "the trunk failed",
+	model.CauseRejected:      "it was not taken",
+	model.CauseInternalError: "an error of ours",
+	model.CauseWaitExpired:   "nobody was free within the longest wait",
+	model.CauseMediaReplaced: "the agent's audio went on over a new connection",
+	model.CauseNewHeadset:    "the agent went on with another headset",
+}
+
+// reasons are why an offer or a talk came to nothing.
+var reasons = map[string]string{
+	acd.WhyExpired:       "not answered in time",
+	acd.WhyCallerGone:    "the caller had left",
+	acd.WhyElsewhere:     "another agent had the caller",
+	acd.WhyAgentLost:     "the agent's client was lost",
+	acd.WhyStale:         "the answer came too late",
+	acd.WhyDeclined:      "declined",
+	acd.WhySignedOut:     "the agent signed out",
+	acd.WhyConnectFailed: "the audio could not be connected",
+}
+
+// verdicts are what is known of a headset that a call is offered to.
+var verdicts = map[string]string{
+	string(model.VerdictGood): "a good headset", string(model.VerdictWatch): "a headset to watch",
+	string(model.VerdictReplace): "a headset to be replaced",
+}
+
+// word is an entry of a table, or what is looked up itself.
+func word[K ~string](table map[K]string, key K) string {
+	if w, ok := table[key]; ok {
+		return w
+	}
+	return strings.ReplaceAll(clean(string(key)), "_", " ")
+}
+
+// happening is one line of a story in words.
+func happening(e model.CallEvent) string {
+	detail := func(key string) string { return clean(e.Detail[key]) }
+	switch agent := clean(string(e.Agent)); e.Kind {
+	case "arrived":
+		return "the call came in; its SIP Call-ID is " + detail("sip_call_id")
+	case "queued":
+		return "answered with music, in queue " + detail("queue")
+	case "offered":
+		s := "rings at " + agent
+		if v, ok := verdicts[e.Detail["verdict"]]; ok {
+			s += ", who wears " + v
+		}
+		if e.Detail["last_resort"] == "true" {
+			s += "; nobody with a sound one was free"
+		}
+		return s
+	case "offer_expired":
+		return agent + " did not answer"
+	case "offer_withdrawn":
+		return "rings at " + agent + " no more: " + word(reasons, e.Detail["why"])
+	case "declined":
+		return agent + " declined"
+	case "accepted":
+		return agent + " accepted"
+	case "connected":
+		return "speaks with " + agent
+	case "rejoined":
+		return "goes on: " + word(causes, model.Cause(e.Detail["why"]))
+	case "requeued":
+		return "back at the head of the queue: " + word(reasons, e.Detail["why"])
+	case "dtmf":
+		if n := detail("count"); n != "1" { // which they were is never kept
+			return n + " keys pressed"
+		}
+		return "a key pressed"
+	case "ended":
+		s := "over: " + word(causes, model.Cause(e.Detail["cause"]))
+		if status := detail("sip_status"); status == "404" {
+			s += ", no queue has this number (SIP status 404)"
+		} else if status != "" {
+			s += ", with SIP status " + status
+		}
+		return s
+	default:
+		return strings.TrimSpace(word(map[string]string{}, e.Kind) + " " + agent)
+	}
+}

@@ -36,12 +36,14 @@ func load(ctx context.Context, s *system, dir string) error {
 	}
 	// What is kept for a while (transactions for 32 s, agents' connections) has to go first.
 	var after size
-	return errors.Join(eventually(ctx, "goroutines are as few as before", func() (bool, error) {
+	err = eventually(ctx, "goroutines are as few as before", func() (bool, error) {
+		var err error
 		if after, err = s.size(ctx); err != nil {
 			return false, err
 		}
 		return after.goroutines <= before.goroutines*11/10+10, nil
-	}), after.fits(before))
+	})
+	return errors.Join(err, after.fits(before)) // after is what was seen last
 }
 
 // size is how much a process holds.

@@ -86,8 +86,8 @@ func dialsDerived(t *testing.T, b backend) {
 	equal(t, "after a crash", usedBy(t, s, "zoe", "mobile", *after(4 * time.Hour)).User, model.DialUse{Calls: 4, Talk: time.Hour + time.Minute})
 	// A call without a limit counts with what it has lasted, also when it is old.
 	must(t, s.CallStarted(ctx, model.Call{ID: "endless", StartedAt: noon()}))
-	dial(t, s, model.Dialled{Call: "endless", User: "anna", Class: "mobile", At: noon()})
-	equal(t, "a call without end", usedBy(t, s, "anna", "mobile", *after(25 * time.Hour)).User, model.DialUse{Talk: 25 * time.Hour, AtOnce: 1})
+	dial(t, s, model.Dialled{Call: "endless", User: "anna", Class: "satellite", At: noon()})
+	equal(t, "a call without end", usedBy(t, s, "anna", "satellite", *after(25 * time.Hour)).User, model.DialUse{Talk: 25 * time.Hour, AtOnce: 1})
 }
 
 func lastDial(t *testing.T, b backend) {

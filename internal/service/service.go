@@ -24,6 +24,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/password"
 	"github.com/headroom-voice/headroom/internal/store"
+	"github.com/headroom-voice/headroom/internal/toll"
 	"github.com/headroom-voice/headroom/internal/web"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
@@ -58,6 +59,7 @@ type Service struct {
 	sip      *sip.Server
 	carrier  *carrier.Carrier
 	board    *call.Switchboard
+	toll     *toll.Service
 	api      *api.Server
 
 	site     model.Site // as last applied to the parts; owned by Run's site watcher after New
@@ -83,6 +85,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 		return nil, err
 	}
 	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
+	s.toll = toll.NewService(s.store, s.site, time.Now, log.With("component", "toll"))
 	if s.gateway, err = webrtc.New(webrtc.Config{Listen: cfg.Process.WebRTC.Listen, Advertise: cfg.Process.WebRTC.Advertise}, log.With("component", "webrtc")); err != nil {
 		return nil, fmt.Errorf("webrtc: %w", err)
 	}

@@ -83,6 +83,7 @@ type DialUsage struct {
 type Dialled struct {
 	Call    CallID
 	User    AgentID
+	Number  string // as it is permitted
 	Class   string
 	At      time.Time
 	Longest time.Duration // how long it may last; 0 = no limit

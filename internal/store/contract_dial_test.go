@@ -36,13 +36,14 @@ func usedBy(t *testing.T, s *Store, user model.AgentID, class string, at time.Ti
 func dialsCounted(t *testing.T, b backend) {
 	dsn := b.dsn(t)
 	s, ctx := openStore(t, dsn), t.Context()
-	equal(t, "before anything", dial(t, s, model.Dialled{Call: "c1", User: "zoe", Class: "mobile", At: noon(), Longest: time.Hour}), model.DialUsage{})
-	dial(t, s, model.Dialled{Call: "c2", User: "zoe", Class: "national", At: *after(time.Minute), Longest: time.Hour})
-	dial(t, s, model.Dialled{Call: "c3", User: "anna", Class: "mobile", At: *after(2 * time.Minute), Longest: 30 * time.Minute})
+	equal(t, "before anything", dial(t, s, model.Dialled{Call: "c1", User: "zoe", Number: "+441", Class: "mobile", At: noon(), Longest: time.Hour}), model.DialUsage{})
+	dial(t, s, model.Dialled{Call: "c2", User: "zoe", Number: "+442", Class: "national", At: *after(time.Minute), Longest: time.Hour})
+	dial(t, s, model.Dialled{Call: "c3", User: "anna", Number: "+443", Class: "mobile", At: *after(2 * time.Minute), Longest: 30 * time.Minute})
 	for range 2 { // an answer was lost
-		must(t, s.DialEnded(ctx, "c1", *after(3 * time.Minute), 2*time.Minute))
+		must(t, s.DialEnded(ctx, "c1", "+441", *after(3 * time.Minute), 2*time.Minute))
 	}
-	must(t, s.DialEnded(ctx, "c1", *after(9 * time.Minute), 9*time.Minute), s.DialEnded(ctx, "nobody's", noon(), time.Minute))
+	must(t, s.DialEnded(ctx, "c1", "+441", *after(9 * time.Minute), 9*time.Minute), s.DialEnded(ctx, "nobody's", "+441", noon(), time.Minute),
+		s.DialEnded(ctx, "c2", "+449", noon(), time.Minute))
 
 	// What was used survives a restart.
 	must(t, s.Close())
@@ -58,7 +59,7 @@ func dialsCounted(t *testing.T, b backend) {
 	}))
 
 	// A day goes on for 24 hours, and not to midnight.
-	must(t, s.DialEnded(ctx, "c2", *after(time.Hour), time.Hour), s.DialEnded(ctx, "c3", *after(time.Hour), time.Minute))
+	must(t, s.DialEnded(ctx, "c2", "+442", *after(time.Hour), time.Hour), s.DialEnded(ctx, "c3", "+443", *after(time.Hour), time.Minute))
 	equal(t, "just before a day has gone", usedBy(t, s, "zoe", "mobile", *after(24*time.Hour - time.Second)).User.Calls, 2)
 	equal(t, "a day after the first", usedBy(t, s, "zoe", "mobile", *after(24 * time.Hour)).User, model.DialUse{Calls: 1, Talk: time.Hour})
 	dial(t, s, model.Dialled{Call: "c4", User: "zoe", Class: "mobile", At: *after(72 * time.Hour)})
@@ -67,6 +68,22 @@ func dialsCounted(t *testing.T, b backend) {
 	if rows != 1 {
 		t.Errorf("%d rows are kept, wanted the newest alone", rows)
 	}
+}
+
+// Somebody calls a number, passes the callee on to another, and then to the first again.
+func dialsOfOneCall(t *testing.T, b backend) {
+	s, ctx := b.open(t), t.Context()
+	must(t, s.CallStarted(ctx, model.Call{ID: "c1", StartedAt: noon()}))
+	used := func() model.DialUse { return usedBy(t, s, "zoe", "mobile", *after(time.Hour)).User }
+	for i, number := range []string{"+441", "+442", "+441"} {
+		dial(t, s, model.Dialled{Call: "c1", User: "zoe", Number: number, Class: "mobile", At: *after(time.Duration(i) * time.Minute), Longest: time.Hour})
+	}
+	must(t, s.DialEnded(ctx, "c1", "+442", *after(3 * time.Minute), time.Minute))
+	equal(t, "the second is over", used(), model.DialUse{Calls: 3, AtOnce: 2, Talk: 2*time.Hour + time.Minute})
+	must(t, s.DialEnded(ctx, "c1", "+441", *after(4 * time.Minute), 4*time.Minute))
+	equal(t, "the first is over", used(), model.DialUse{Calls: 3, AtOnce: 1, Talk: time.Hour + 5*time.Minute})
+	must(t, s.DialEnded(ctx, "c1", "+441", *after(5 * time.Minute), 0))
+	equal(t, "all are over", used(), model.DialUse{Calls: 3, Talk: 5 * time.Minute})
 }
 
 func dialsDerived(t *testing.T, b backend) {

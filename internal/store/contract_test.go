@@ -37,6 +37,7 @@ func TestContract(t *testing.T) {
 		"dead calls are closed at the last thing known":           deadCalls,
 		"a call out is counted for its user, class and day":       dialsCounted,
 		"a call out that ended in the record is not in progress":  dialsDerived,
+		"calls out within one call are told apart":                dialsOfOneCall,
 		"of many who ask at once one gets the last place":         lastDial,
 		"rules of dialling come back as they were applied":        diallingRules,
 		"many dead calls are all closed":                          manyDeadCalls,

@@ -40,8 +40,8 @@ func (s *Store) ReserveDial(ctx context.Context, d model.Dialled, site bool, dec
 		if _, err := t.exec("DELETE FROM dials WHERE at <= $1", d.At.Add(-dialKept)); err != nil {
 			return err
 		}
-		_, err = t.exec("INSERT INTO dials (call_id, user_id, class, at, longest) VALUES ($1, $2, $3, $4, $5)",
-			d.Call, d.User, d.Class, d.At, longest.Microseconds())
+		_, err = t.exec("INSERT INTO dials (call_id, user_id, number, class, at, longest) VALUES ($1, $2, $3, $4, $5, $6)",
+			d.Call, d.User, d.Number, d.Class, d.At, longest.Microseconds())
 		return err
 	})
 	if err != nil {
@@ -50,11 +50,13 @@ func (s *Store) ReserveDial(ctx context.Context, d model.Dialled, site bool, dec
 	return nil
 }
 
-// DialEnded says how long the calls out within a call lasted that have not ended. Without
-// being told the store takes the end of the call in the record. Told again it changes nothing.
-func (s *Store) DialEnded(ctx context.Context, call model.CallID, at time.Time, talk time.Duration) error {
+// DialEnded says how long the call to a number lasted that goes on within a call; of several
+// to one number it is the first. Without being told the store takes what the record has of the
+// call. Once none goes on it changes nothing.
+func (s *Store) DialEnded(ctx context.Context, call model.CallID, number string, at time.Time, talk time.Duration) error {
 	err := s.writer.do(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE dials SET ended_at = $2, talk = $3 WHERE call_id = $1 AND ended_at IS NULL", call, at, max(talk, 0).Microseconds())
+		_, err := t.exec(`UPDATE dials SET ended_at = $3, talk = $4
+			WHERE seq = (SELECT MIN(seq) FROM dials WHERE call_id = $1 AND number = $2 AND ended_at IS NULL)`, call, number, at, max(talk, 0).Microseconds())
 		return err
 	})
 	if err != nil {

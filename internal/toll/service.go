@@ -21,7 +21,7 @@ type Ledger interface {
 	// ReserveDial asks decide with the usage and keeps a permit, in one step that no other
 	// comes between.
 	ReserveDial(ctx context.Context, d model.Dialled, site bool, decide func(model.DialUsage) (longest time.Duration, ok bool)) error
-	DialEnded(ctx context.Context, call model.CallID, at time.Time, talk time.Duration) error
+	DialEnded(ctx context.Context, call model.CallID, number string, at time.Time, talk time.Duration) error
 }
 
 // Service permits calls out, by the rules of the site that is in force.
@@ -63,7 +63,7 @@ func (s *Service) Permit(ctx context.Context, request model.DialRequest) (model.
 	}
 	if !permit.Emergency {
 		var err error
-		if permit, why, err = s.reserve(ctx, rules, request, permit.Class, now); err != nil {
+		if permit, why, err = s.reserve(ctx, rules, request, permit, now); err != nil {
 			why = refuse(CodeUnavailable, "what you may call cannot be looked up now; try again in a moment")
 			return s.refused(rules, request, why, errors.Join(why, err))
 		}
@@ -77,7 +77,7 @@ func (s *Service) Permit(ctx context.Context, request model.DialRequest) (model.
 }
 
 // reserve decides in the ledger's own moment, with the usage as it is then.
-func (s *Service) reserve(ctx context.Context, rules *Rules, request model.DialRequest, class string, now time.Time) (permit model.DialPermit, why *model.DialRefusal, err error) {
+func (s *Service) reserve(ctx context.Context, rules *Rules, request model.DialRequest, hoped model.DialPermit, now time.Time) (permit model.DialPermit, why *model.DialRefusal, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reserveFor)
 	defer cancel()
 	type answer struct {
@@ -85,7 +85,7 @@ func (s *Service) reserve(ctx context.Context, rules *Rules, request model.DialR
 		why    *model.DialRefusal
 	}
 	var last atomic.Pointer[answer] // the ledger may ask when nobody waits for it any more
-	err = s.ledger.ReserveDial(ctx, model.Dialled{Call: request.Call, User: request.User, Class: class, At: now}, rules.countsSite(class),
+	err = s.ledger.ReserveDial(ctx, model.Dialled{Call: request.Call, User: request.User, Number: hoped.Number, Class: hoped.Class, At: now}, rules.countsSite(hoped.Class),
 		func(usage model.DialUsage) (time.Duration, bool) {
 			var a answer
 			a.permit, a.why = Decide(rules, request, usage, now)
@@ -114,11 +114,11 @@ func (s *Service) refused(rules *Rules, request model.DialRequest, why *model.Di
 	return model.DialPermit{}, err
 }
 
-// Ended says that the calls out within a call are over, and how long they lasted after they
-// were answered: 0 for those that were not. Until then, or until the call has ended in the
-// record, they count as in progress.
-func (s *Service) Ended(ctx context.Context, call model.CallID, talk time.Duration) error {
-	return s.ledger.DialEnded(ctx, call, s.now(), talk)
+// Ended says that the call to a number, as it was permitted, is over within a call, and how
+// long it lasted after it was answered: 0 if it was not. Until then, or until the call has
+// ended in the record, it counts as in progress.
+func (s *Service) Ended(ctx context.Context, call model.CallID, number string, talk time.Duration) error {
+	return s.ledger.DialEnded(ctx, call, number, s.now(), talk)
 }
 
 // Stats is a copy of the counters.

@@ -100,7 +100,7 @@ func code(t *testing.T, err error) string {
 
 func (d *desk) end(t *testing.T, call model.CallID, talk time.Duration) {
 	t.Helper()
-	if err := d.Ended(t.Context(), call, talk); err != nil {
+	if err := d.Ended(t.Context(), call, "+442079460101", talk); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -283,11 +283,11 @@ func (m *memory) ReserveDial(_ context.Context, d model.Dialled, _ bool, decide 
 	return nil
 }
 
-func (m *memory) DialEnded(_ context.Context, call model.CallID, _ time.Time, talk time.Duration) error {
+func (m *memory) DialEnded(_ context.Context, call model.CallID, number string, _ time.Time, talk time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.dials {
-		if m.dials[i].Call == call && !m.dials[i].ended {
+		if m.dials[i].Call == call && m.dials[i].Number == number && !m.dials[i].ended {
 			m.dials[i].talk, m.dials[i].ended = talk, true
 		}
 	}
@@ -299,6 +299,7 @@ func (m *memory) DialEnded(_ context.Context, call model.CallID, _ time.Time, ta
 func TestNoOrderOfCallsGetsPastALimit(t *testing.T) {
 	type live struct {
 		id      model.CallID
+		number  string
 		user    model.AgentID
 		class   string
 		at      time.Time
@@ -324,7 +325,7 @@ func TestNoOrderOfCallsGetsPastALimit(t *testing.T) {
 		end := func(i int) {
 			c := &calls[i]
 			c.talk, c.over = min(time0.now.Sub(c.at), c.longest), true
-			if err := s.Ended(context.Background(), c.id, c.talk); err != nil {
+			if err := s.Ended(context.Background(), c.id, c.number, c.talk); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -334,7 +335,7 @@ func TestNoOrderOfCallsGetsPastALimit(t *testing.T) {
 				c := live{id: model.CallID(fmt.Sprint(i)), user: rapid.SampledFrom([]model.AgentID{"zoe", "anna"}).Draw(t, "user"), at: time0.now}
 				p, err := s.Permit(context.Background(), model.DialRequest{Call: c.id, User: c.user, Number: rapid.SampledFrom([]string{someone, "07400 123456", pricey}).Draw(t, "number")})
 				if err == nil {
-					c.class, c.longest = p.Class, p.LongestFor
+					c.number, c.class, c.longest = p.Number, p.Class, p.LongestFor
 					calls = append(calls, c)
 				}
 			case 2:

@@ -24,6 +24,8 @@ func TestARouteIsToldWithoutACall(t *testing.T) {
 		{Order{To: "+442079460101", Trunks: []string{"asked"}}, []string{"asked"}},
 		{Order{To: "+442079460101", Trunks: []string{"in-only", "second"}}, []string{"second"}},
 		{Order{To: "+33123456789", Trunks: []string{"second"}}, nil},
+		{Order{To: "112", Urgent: true}, []string{"first", "asked", "second"}}, // any rather than none
+		{Order{To: "112", Urgent: true, Trunks: []string{"second"}}, []string{"second"}},
 	} {
 		if got := Route(trunks, c.order); !slices.Equal(got, c.want) {
 			t.Errorf("%+v goes by %q, wanted %q", c.order, got, c.want)

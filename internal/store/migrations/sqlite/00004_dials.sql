@@ -5,6 +5,7 @@ CREATE TABLE dials (
     seq      INTEGER PRIMARY KEY,
     call_id  TEXT NOT NULL, -- of calls, where it may not be yet
     user_id  TEXT    NOT NULL,
+    number   TEXT    NOT NULL, -- +E.164, or a short one
     class    TEXT    NOT NULL,
     at       INTEGER NOT NULL,
     longest  INTEGER NOT NULL, -- how long it may last, in microseconds; 0 is without limit

@@ -120,6 +120,17 @@ type Call struct {
 	Agent      model.AgentID   `json:"agent,omitempty" doc:"The last agent who spoke with the caller"`
 }
 
+// CallOrder is the body of POST /api/v1/calls.
+type CallOrder struct {
+	To    string        `json:"to" minLength:"1" maxLength:"128" doc:"The number to call, as people write it"`
+	Queue model.QueueID `json:"queue,omitempty" maxLength:"128" doc:"On whose behalf: what number the callee sees, and the wrap-up"`
+}
+
+// CallPlaced is its answer.
+type CallPlaced struct {
+	Call model.CallID `json:"call_id" doc:"The call that has begun"`
+}
+
 // Calls is the body of GET /api/v1/calls.
 type Calls struct {
 	Calls []Call `json:"calls" doc:"Newest first, those in progress included"`

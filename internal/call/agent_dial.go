@@ -82,7 +82,7 @@ func (a *Agent) dial(to string, queue model.QueueID, answer func(dialResult)) {
 }
 
 var (
-	errStopping = &Denial{Code: protocol.CodeBusy, Text: endStopping().text}
+	errStopping = &Denial{Code: protocol.CodeBusy, Text: "No call can be placed now: the service is stopping, or behind. Try again in a moment."}
 	errClosed   = &Denial{Code: protocol.CodeNotAllowed, Text: "Calls out are not set up at this site. Ask whoever runs it."}
 	errBusy     = &Denial{Code: protocol.CodeNotNow, Text: "You cannot dial while a call rings or goes on."}
 )

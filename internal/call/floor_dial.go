@@ -13,7 +13,7 @@ func (f *floor) dial(o order) bool {
 			o.answer(dialResult{err: errStopping})
 		default:
 			f.dialling = &o
-			f.apply(acd.AgentDials{Agent: o.agent.id, Call: o.id, Queue: o.queue})
+			f.apply(acd.AgentDials{Agent: o.agent.id, Call: o.id, Queue: o.queue, Urgent: o.permit.Emergency})
 			f.dialling = nil
 		}
 	})

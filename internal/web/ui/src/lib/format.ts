@@ -48,6 +48,11 @@ export function moment(time: string, now: number, seconds = false): string {
   return `${t.toLocaleDateString(undefined, { day: 'numeric', month: 'short' })}, ${hm}`
 }
 
+/** A server's IP:port/TRANSPORT as people say it: "192.0.2.1:5060 over UDP". */
+export function serverAddress(a: string): string {
+  return a.replace(/\/(\w+)$/, ' over $1')
+}
+
 /** A level or ratio with one figure after the point and a true minus. */
 export function decibels(v: Measured | undefined, unit = 'dBov'): string {
   if (v === null || v === undefined) return nothing

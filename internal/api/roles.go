@@ -24,6 +24,7 @@ const (
 	maySeeHeadsets  permission = "headsets" // verdicts and the reports behind them
 	mayWatch        permission = "events"   // the live stream, filtered by all of the above
 	mayBeAgent      permission = "agent"    // the agent's client
+	mayDial         permission = "dial"     // calls out, with one's own client
 	maySeeTrunks    permission = "trunks"   // whether carriers can be reached
 	maySeeMachinery permission = "metrics"  // the service's own counters
 )
@@ -50,6 +51,8 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case mayWatch:
 		return grant{full: []model.Role{agent, supervisor, it, admin}}
+	case mayDial:
+		return grant{own: []model.Role{agent}}
 	case mayBeAgent:
 		return grant{full: []model.Role{agent}}
 	case maySeeMachinery:

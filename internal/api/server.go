@@ -199,6 +199,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerSession()
 	s.registerFloor()
 	s.registerCalls()
+	s.registerDial()
 	s.registerHeadsets()
 	s.registerTrunks()
 	s.registerEvents()

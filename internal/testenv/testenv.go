@@ -35,6 +35,8 @@ type Options struct {
 	Site    func(*model.Site)     // last word on the site
 	Process func(*config.Process) // last word on the process
 	Call    call.Config           // deadlines
+
+	Dialling call.Dialling // who may call where; nil: nobody
 }
 
 // Env is a running service.
@@ -53,7 +55,7 @@ func Start(t testing.TB, opt Options) *Env {
 	t.Helper()
 	process, site := Prepare(t, opt)
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := service.New(t.Context(), service.Config{Process: process, Site: &site, Call: opt.Call, Version: "test"}, log)
+	s, err := service.New(t.Context(), service.Config{Process: process, Site: &site, Call: opt.Call, Dialling: opt.Dialling, Version: "test"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,7 @@ const calls = Array.from({ length: 60 }, (_, i) => {
   const answered = i % 9 !== 4
   const began = (i * 3 + 1) * minute
   return {
-    id: `c-${i < 7 ? m[0] : i}`, trunk: 'carrier', queue: queues[i % 3]!.id, from: `+4930123${400 + i}`, from_name: i % 4 ? undefined : 'Miller', to: '+49305550', started_at: ago(began),
+    id: `c-${i < 7 ? m[0] : i}`, direction: i % 5 === 3 ? 'outbound' : 'inbound', trunk: 'carrier', queue: queues[i % 3]!.id, from: `+4930123${400 + i}`, from_name: i % 4 ? undefined : 'Miller', to: '+49305550', started_at: ago(began),
     answered_at: answered ? ago(began - 21_000) : undefined, ended_at: i < 3 ? undefined : ago(began - (answered ? 150_000 : 64_000)),
     cause: i < 3 ? undefined : answered ? (i % 5 ? 'caller_hung_up' : 'agent_hung_up') : 'abandoned', agent: answered ? m[0] : undefined,
   }

@@ -68,6 +68,7 @@ export interface Agent {
 
 export interface Call {
   id: string
+  direction: 'inbound' | 'outbound'
   trunk: string
   queue: string
   from: string

@@ -194,7 +194,7 @@ const causes: Record<string, string> = {
   agent_hung_up: 'Agent hung up',
   abandoned: 'Caller left while waiting',
   agent_lost: "Agent's client was lost",
-  media_timeout: 'No more audio from the caller',
+  media_timeout: 'No more audio from the other side',
   service_lost: 'The service stopped unexpectedly',
   drained: 'The service was shut down',
   requeued: 'Caller went back to the queue',
@@ -255,6 +255,7 @@ export function party(leg: string, direction: string | undefined): string {
 export function details(detail: Record<string, string> | undefined): string {
   const said: string[] = []
   for (const [key, value] of Object.entries(detail ?? {})) {
+    if (value === '') continue
     switch (key) {
       case 'sip_call_id':
       case 'to':

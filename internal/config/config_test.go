@@ -307,6 +307,7 @@ func drawSite(t *rapid.T) model.Site {
 			Queues: queues[:rapid.IntRange(0, len(queues)).Draw(t, "q")],
 		})
 	}
+	drawDialling(t, &site, title)
 	site.Headset.MinActiveSpeech = seconds(1, 600)
 	site.Headset.Window, site.Headset.ReplaceAfter = rapid.IntRange(5, 100).Draw(t, "w"), rapid.IntRange(1, 5).Draw(t, "r")
 	site.Headset.Limits.Noise = headset.Limit{Watch: rapid.Float64Range(-90, -50).Draw(t, "watch"), Bad: rapid.Float64Range(-49.5, -10).Draw(t, "bad")}

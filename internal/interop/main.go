@@ -41,7 +41,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	loadProgram = *caller
+	loadProgram, agentProgram = *caller, *agent
 	outcomes, err := all(ctx, *headroom, *agent, *work, *only)
 	if err == nil {
 		err = write(outcomes, *list, *page)

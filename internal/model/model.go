@@ -47,6 +47,8 @@ type Site struct {
 	Queues  []Queue      `yaml:"queues" json:"queues"`
 	Users   []User       `yaml:"users" json:"users"`
 	Headset HeadsetRules `yaml:"headset" json:"headset"`
+
+	Dialling DialRules `yaml:"dialling" json:"dialling,omitzero"` // who may call where
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
@@ -101,6 +103,8 @@ type Queue struct {
 	WrapUp        time.Duration `yaml:"wrap_up" json:"wrap_up"`
 	HeadsetPolicy HeadsetPolicy `yaml:"headset_policy" json:"headset_policy"`
 	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"` // answer within; for the page's figure
+
+	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
 }
 
 // Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"

@@ -24,6 +24,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/password"
 	"github.com/headroom-voice/headroom/internal/store"
+	"github.com/headroom-voice/headroom/internal/toll"
 	"github.com/headroom-voice/headroom/internal/web"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
@@ -41,7 +42,7 @@ type Config struct {
 	Process config.Process
 	Site    *model.Site // applied before anything starts; nil leaves the stored site as it is
 	Call    call.Config // deadlines; the zero value has the product's
-	// Dialling says who may call where; nil: nobody anywhere.
+	// Dialling says who may call where; nil: the rules of the site.
 	Dialling call.Dialling
 	Version  string
 }
@@ -60,6 +61,7 @@ type Service struct {
 	sip      *sip.Server
 	carrier  *carrier.Carrier
 	board    *call.Switchboard
+	toll     *toll.Service
 	api      *api.Server
 
 	site     model.Site // as last applied to the parts; owned by Run's site watcher after New
@@ -67,6 +69,8 @@ type Service struct {
 	leaving  chan struct{} // closed when a drain begins
 	hurry    chan struct{} // closed by Hurry
 	hurried  sync.Once
+	metering sync.WaitGroup // of calls out that go on
+	over     chan struct{}  // closed when nothing runs any more that could end one
 }
 
 // New opens the store, closes the record of calls that died with an earlier process,
@@ -75,7 +79,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	if err := cfg.Process.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer(), leaving: make(chan struct{}), hurry: make(chan struct{})}
+	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer(), leaving: make(chan struct{}), hurry: make(chan struct{}), over: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -85,6 +89,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 		return nil, err
 	}
 	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
+	s.toll = toll.NewService(s.store, s.site, time.Now, log.With("component", "toll"))
 	if s.gateway, err = webrtc.New(webrtc.Config{Listen: cfg.Process.WebRTC.Listen, Advertise: cfg.Process.WebRTC.Advertise}, log.With("component", "webrtc")); err != nil {
 		return nil, fmt.Errorf("webrtc: %w", err)
 	}
@@ -163,7 +168,7 @@ func (s *Service) newBoard() (err error) {
 		Music: call.HoldMusic(s.pacer),
 		Log:   s.log.With("component", "call"),
 
-		Dialling: s.cfg.Dialling, Dialer: dialer{s}, Ringback: call.Ringback(s.pacer),
+		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),
 	})
 	if err != nil {
 		return err
@@ -274,6 +279,8 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	})
 	err := g.Wait()
+	close(s.over)
+	s.metering.Wait() // every call is over; what it lasted is kept before the store goes
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -87,6 +88,9 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 		items = append(items, row("queue", string(q.ID), i, q))
 	}
 	items = append(items, row("rules", "headset", 0, site.Headset))
+	if !reflect.ValueOf(site.Dialling).IsZero() {
+		items = append(items, row("rules", "dialling", 0, site.Dialling))
+	}
 	for i, u := range site.Users {
 		users = append(users, row("user", string(u.ID), i, u))
 	}
@@ -96,7 +100,7 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 // name is what people read of a row in Changes.
 func (r siteRow) name() string {
 	if r.kind == "rules" {
-		return "headset rules"
+		return r.id + " rules"
 	}
 	return r.kind + " " + r.id
 }
@@ -203,7 +207,10 @@ func (s *Store) Site(ctx context.Context) (model.Site, error) {
 		case "user":
 			err = errors.Join(err, appendJSON(&site.Users, r.body))
 		case "rules":
-			err = errors.Join(err, document{&site.Headset}.Scan(r.body))
+			rules := map[string]any{"headset": &site.Headset, "dialling": &site.Dialling}
+			if to, known := rules[r.id]; known {
+				err = errors.Join(err, document{to}.Scan(r.body))
+			}
 		}
 	}
 	if err != nil {

@@ -9,13 +9,16 @@ FUZZTIME      ?= 30s
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-accuracy accuracy interop build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
+.PHONY: deps deps-test deps-interop deps-accuracy accuracy interop build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
 
 deps-test: ## and what the tests call: sipp, baresip, PulseAudio, PostgreSQL
 	@deploy/dev/deps.sh test
+
+deps-interop: ## what make interop calls: those and linphone
+	@deploy/dev/deps.sh interop
 
 deps-accuracy: ## and what the fault bench uses: voices to install, ffmpeg to decode them
 	@deploy/dev/deps.sh accuracy
@@ -83,7 +86,7 @@ bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter cost
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (45 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md
 
-interop: build deps-test ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
+interop: build deps-interop ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
 	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load -doc docs/interop.md -json build/interop.json
 
 vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (10 minutes)

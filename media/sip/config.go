@@ -13,7 +13,6 @@ import (
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
 	"github.com/headroom-voice/headroom/media/sip/e164"
-	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
@@ -74,9 +73,6 @@ type Config struct {
 	// refresh, 30 min, and the least that a caller may ask for, 90 s. The RFC has no MinSE
 	// below 90 s (section 4); anything shorter is for tests.
 	SessionExpires, MinSE time.Duration
-	// Ladder, if set, is given what was said in a call when its last message has gone, on the
-	// goroutine that owned the call: it must not block.
-	Ladder func(*Call, ladder.Record)
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100

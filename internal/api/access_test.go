@@ -103,6 +103,8 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/headsets/" + key, 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + foreign, 404, 200, 200, 200, 403},
 		{"GET /api/v1/trunks", 403, 200, 200, 200, 403},
+		{"GET /api/v1/sip/bans", 403, 403, 200, 200, 403},
+		{"DELETE /api/v1/sip/bans", 403, 403, 200, 200, 403},
 		{"GET /api/v1/agent", 426, 403, 403, 426, 403},
 		{"GET /metrics", 403, 403, 200, 200, 403},
 	}
@@ -145,7 +147,7 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`GET /queues`, `/queues/{id}`": maySeeQueues, "`GET /agents`, `/agents/{id}`": maySeeAgents, "`GET /calls`, `/calls/{id}`": maySeeCalls,
 		"`GET /calls/{id}/readings`": maySeeReadings, "`GET /calls/{id}/sip`": maySeeSIP, "`GET /headsets`, `/headsets/{key}`": maySeeHeadsets, "`GET /agent` (WebSocket)": mayBeAgent,
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
-		"`GET /trunks`": maySeeTrunks,
+		"`GET /trunks`": maySeeTrunks, "`GET`, `DELETE /sip/bans`": maySeeBans,
 	} {
 		line := "| " + name + " |"
 		for _, r := range []model.Role{model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin} {

@@ -26,6 +26,7 @@ const (
 	mayBeAgent      permission = "agent"    // the agent's client
 	maySeeTrunks    permission = "trunks"   // whether carriers can be reached
 	maySeeMachinery permission = "metrics"  // the service's own counters
+	maySeeBans      permission = "bans"     // sources that are not listened to, and lifting that
 )
 
 // grant says which roles have a permission in full, and which only for what is their own.
@@ -52,7 +53,7 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{agent, supervisor, it, admin}}
 	case mayBeAgent:
 		return grant{full: []model.Role{agent}}
-	case maySeeMachinery:
+	case maySeeMachinery, maySeeBans:
 		return grant{full: []model.Role{it, admin}}
 	default:
 		return grant{}

@@ -201,6 +201,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerCalls()
 	s.registerHeadsets()
 	s.registerTrunks()
+	s.registerBans()
 	s.registerEvents()
 	s.registerAgentLink()
 	s.registerMachine(r)

@@ -39,6 +39,11 @@ func (c sipCollector) Collect(out chan<- prometheus.Metric) {
 	for why, n := range stats.Refused {
 		out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(n), why)
 	}
+	out <- prometheus.MustNewConstMetric(desc("sip_bans", "Sources that are banned now."), prometheus.GaugeValue, float64(stats.Banned))
+	bans := desc("sip_bans_total", "Bans of sources that no trunk has, by what for.", "cause")
+	for cause, n := range stats.Bans {
+		out <- prometheus.MustNewConstMetric(bans, prometheus.CounterValue, float64(n), cause)
+	}
 	digest := desc("sip_digest_total", "SIP requests that needed a trunk's password, by what came of it.", "outcome")
 	for outcome, n := range stats.Digest {
 		out <- prometheus.MustNewConstMetric(digest, prometheus.CounterValue, float64(n), outcome)

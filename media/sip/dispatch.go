@@ -10,6 +10,9 @@ import (
 // allow is what this side understands; known but refused methods get 405, others 501.
 const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, NOTIFY"
 
+// sipVersion is the only one (RFC 3261 section 7.1).
+const sipVersion = "SIP/2.0"
+
 // handle is called by sipgo, on a goroutine of its own, with every request that no
 // transaction absorbed. Each but ACK gets a final response, here or from a call's owner:
 // that is what ends the transaction.
@@ -24,18 +27,21 @@ func (e *endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 		}
 		return
 	}
-	if res := e.faulty(req); res != nil {
-		_ = tx.Respond(res)
-		return
-	}
+	res := e.faulty(req)
 	c := e.find(dialogOf(req))
 	var trunk *knownTrunk
-	if e.admit != nil {
-		var refusal *sip.Response
-		if trunk, refusal = e.admit(req, c); refusal != nil {
-			_ = tx.Respond(refusal)
-			return
-		}
+	quiet := e.hush != nil && e.hush(req)
+	if res == nil && e.admit != nil {
+		trunk, res = e.admit(req, c)
+	}
+	switch {
+	case quiet && (res == nil && trunk == nil || res != nil && res.StatusCode != sip.StatusUnauthorized):
+		tx.Terminate()
+		e.hangUp(source(req))
+		return
+	case res != nil:
+		_ = tx.Respond(res)
+		return
 	}
 	switch req.Method {
 	case sip.INVITE:
@@ -104,7 +110,7 @@ func wellFormed(req *sip.Request) bool {
 
 // faulty gives the refusal of a request that nobody needs to look at, or nil.
 func (e *endpoint) faulty(req *sip.Request) *sip.Response {
-	if req.SipVersion != "SIP/2.0" {
+	if req.SipVersion != sipVersion {
 		return e.response(req, sip.StatusVersionNotSupported)
 	}
 	if !wellFormed(req) {
@@ -125,7 +131,7 @@ func (e *endpoint) faulty(req *sip.Request) *sip.Response {
 // response starts the answer to a request.
 func (e *endpoint) response(req *sip.Request, status int, headers ...sip.Header) *sip.Response {
 	res := sip.NewResponseFromRequest(req, status, reason(status), nil)
-	res.SipVersion = "SIP/2.0" // whatever the request speaks
+	res.SipVersion = sipVersion // whatever the request speaks
 	res.AppendHeader(sip.NewHeader("Server", e.cfg.UserAgent))
 	for _, h := range headers {
 		res.AppendHeader(h)

@@ -40,6 +40,8 @@ type firewall struct {
 	log     *slog.Logger
 	agent   string
 	limit   limiter
+	bans    *bans
+	silent  bool          // strangers get no answer but the challenge that they may answer
 	refused atomic.Uint64 // answered with 403
 	dropped atomic.Uint64 // not answered: beyond the rate, or not a request
 	unread  atomic.Uint64 // datagrams of trunks that could not be read
@@ -66,8 +68,18 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 		}
 		return data, nil
 	}
+	if f.shutOut(addrPort(info.RemoteAddr).Addr()) {
+		f.dropped.Add(1)
+		if info.Transport != "UDP" {
+			return nil, errStranger
+		}
+		return nil, nil
+	}
 	if f.gate.open() {
 		if info.Transport != "UDP" {
+			if f.silent && len(bytes.Trim(data, "\r\n")) == 0 {
+				return nil, nil // sipgo would answer a ping (RFC 5626 section 3.5.1)
+			}
 			return data, nil // a stream cannot be judged by its pieces; Server.admit does it
 		}
 		data = bytes.TrimLeft(data, "\r\n")
@@ -77,17 +89,74 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 			return nil, nil // challenged, or the ACK to that
 		}
 	}
-	if res := f.answer(data, info); res != nil && f.limit.allow(time.Now()) {
-		f.refused.Add(1)
-		f.tell("refused: no trunk has this address", info)
-		f.refuse(info, res)
-	} else {
-		f.dropped.Add(1)
-	}
+	f.turnAway(info, data)
 	if info.Transport != "UDP" {
 		return nil, errStranger // sipgo closes the connection
 	}
 	return nil, nil
+}
+
+// shutOut says that a stranger is banned.
+func (f *firewall) shutOut(from netip.Addr) bool {
+	now := time.Now()
+	return f.bans.holds(from, f.gate.open(), now) && !f.gate.welcome(from, now)
+}
+
+// offends counts what a stranger does, unless it has shown a password of late.
+func (f *firewall) offends(from netip.Addr, what offence, proven bool) {
+	if now := time.Now(); !f.gate.welcome(from, now) {
+		f.bans.note(from, what, proven, f.gate.open(), now)
+	}
+}
+
+// deaf says that a stranger's connection is closed without a word, and counts it.
+func (f *firewall) deaf(from netip.Addr) bool {
+	if !f.silent || f.gate.open() {
+		return false
+	}
+	f.offends(from, offenceUnknown, true)
+	return true
+}
+
+// hush says that a request gets no answer but a challenge (Config.Silent).
+func (f *firewall) hush(req *sip.Request) bool {
+	from := source(req).Addr()
+	return f.silent && !f.knows(from) && !f.gate.welcome(from, time.Now())
+}
+
+// hangUp closes a stranger's connection.
+func (f *firewall) hangUp(from netip.AddrPort) {
+	f.dropped.Add(1)
+	if c, ok := f.conns.Load(from); ok {
+		_ = c.(*guardedConn).Close()
+	}
+}
+
+// turnAway refuses a stranger's message, within a rate and where strangers are answered at all.
+func (f *firewall) turnAway(info sip.TransportReadProps, data []byte) {
+	from, stream := addrPort(info.RemoteAddr).Addr(), info.Transport != "UDP"
+	if len(bytes.Trim(data, "\r\n\x00")) == 0 { // keeps a NAT's binding
+		f.dropped.Add(1)
+		return
+	}
+	if res := f.answer(data, info); res == nil {
+		if stream || unreadable(data) { // not a response that comes too late, or an ACK
+			f.offends(from, offenceGarbage, stream)
+		}
+		f.dropped.Add(1)
+	} else if !f.limit.allow(time.Now()) {
+		f.offends(from, offenceFlood, stream)
+		f.dropped.Add(1)
+	} else {
+		f.offends(from, offenceUnknown, stream)
+		f.tell("refused: no trunk has this address", info)
+		if f.silent {
+			f.dropped.Add(1)
+			return
+		}
+		f.refused.Add(1)
+		f.refuse(info, res)
+	}
 }
 
 // mayProveItself lets a stranger's request through that carries an answer to a challenge, or
@@ -106,6 +175,10 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 		return false
 	}
 	_, o := f.gate.judge(req, nil, now)
+	if f.silent && (outcomeTable[o].status != sip.StatusUnauthorized || req.SipVersion != sipVersion) {
+		f.dropped.Add(1)
+		return false
+	}
 	f.tell("asked for a password: no trunk has this address", info)
 	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(status int, headers ...sip.Header) *sip.Response {
 		return f.response(req, status, headers...)
@@ -172,6 +245,7 @@ func (f *firewall) response(req *sip.Request, status int, headers ...sip.Header)
 		to.Params.Add("tag", f.tag(req))
 	}
 	res := sip.NewResponseFromRequest(req, status, reason(status), nil)
+	res.SipVersion = sipVersion
 	res.AppendHeader(sip.NewHeader("Server", f.agent))
 	for _, h := range headers {
 		res.AppendHeader(h)
@@ -222,7 +296,13 @@ func (l guardListener) Accept() (net.Conn, error) {
 		if l.fw.knows(addrPort(conn.RemoteAddr()).Addr()) {
 			return g, nil
 		}
+		if l.fw.shutOut(g.from.Addr()) || l.fw.deaf(g.from.Addr()) {
+			l.fw.dropped.Add(1)
+			conn.Close()
+			continue
+		}
 		if l.fw.tcp.Add(1) > strangerConnections {
+			l.fw.offends(g.from.Addr(), offenceFlood, true)
 			l.fw.tcp.Add(-1)
 			l.fw.dropped.Add(1)
 			conn.Close()
@@ -261,6 +341,7 @@ func (c *guardedConn) unwelcome() bool {
 		return false
 	}
 	c.fw.dropped.Add(1)
+	c.fw.offends(c.from.Addr(), offenceUnknown, true)
 	c.fw.tell("dropped: no trunk has this address", sip.TransportReadProps{Transport: "TLS", RemoteAddr: c.RemoteAddr()})
 	return true
 }
@@ -280,8 +361,12 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// Close closes the connection and gives a stranger's place back.
+// Close closes the connection and gives a stranger's place back. It has had its chance to show
+// a password.
 func (c *guardedConn) Close() error {
+	if c.stranger.Load() && c.fw.gate.open() {
+		c.fw.offends(c.from.Addr(), offenceUnknown, true)
+	}
 	c.settle()
 	return c.Conn.Close()
 }

@@ -72,6 +72,7 @@ type gate struct {
 	nonces *digest.Nonces
 	log    *slog.Logger
 	lines  limiter
+	bans   *bans
 	count  [outcomes]atomic.Uint64
 
 	// asking bounds the challenges that strangers get without a transaction, so that one
@@ -92,7 +93,7 @@ type visitor struct {
 }
 
 func newGate(cfg Config, log *slog.Logger) *gate {
-	g := &gate{nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines},
+	g := &gate{nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines}, bans: newBans(log),
 		seed: maphash.MakeSeed(), visitors: make(map[netip.Addr]visitor)}
 	for i := range g.asking {
 		g.asking[i].rate = float64(cfg.Refusals)
@@ -202,6 +203,12 @@ func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now 
 	from, row := source(req), outcomeTable[o]
 	if o == accepted || row.failed { // both are answers to a nonce that this address was given
 		g.note(from.Addr(), o == accepted, now)
+	}
+	switch {
+	case o == accepted:
+		g.bans.forgive(from.Addr(), now)
+	case row.failed && here == nil:
+		g.bans.note(from.Addr(), offencePassword, true, g.open(), now)
 	}
 	if row.words != "" && g.lines.allow(now) {
 		id := "" // a name that no trunk has is not told: it may be a password in the wrong box

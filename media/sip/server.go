@@ -35,6 +35,9 @@ type Stats struct {
 
 	Refused map[string]uint64 // INVITEs, and changes to calls, by why; every reason is there
 	Digest  map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
+
+	Banned int               // sources that are banned now
+	Bans   map[string]uint64 // bans, by what for; every cause is there
 }
 
 // New checks cfg and starts nothing; a nil logger discards.
@@ -48,7 +51,8 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{handler: handler, gate: newGate(cfg, log)}
 	s.fw = &firewall{
-		gate:  s.gate,
+		gate: s.gate,
+		bans: s.gate.bans, silent: cfg.Silent,
 		agent: cfg.UserAgent, limit: limiter{rate: float64(cfg.Refusals)},
 		log: log, reply: func(to net.Addr, text string) { _, _ = s.ep.udp.WriteTo([]byte(text), to) },
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
@@ -65,6 +69,9 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		s.ep.transfers, s.ep.transfer = true, h.Transfer
 	}
 	s.ep.admit = s.admit
+	if cfg.Silent {
+		s.ep.hush, s.ep.hangUp = s.fw.hush, s.fw.hangUp
+	}
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
 	s.ep.whose = func(a netip.Addr) string {
@@ -148,6 +155,7 @@ func (s *Server) Stats() Stats {
 	secure := s.ep.streams.side.stats()
 	secure.Handshakes = s.ep.streams.failed.Load()
 	return Stats{TLS: secure, Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts(),
+		Banned: len(s.Bans()), Bans: s.fw.bans.byCause(),
 		Refused: s.ep.refused.byName()}
 }
 

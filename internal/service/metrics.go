@@ -35,7 +35,7 @@ func (c sipCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value))
 	}
 	out <- prometheus.MustNewConstMetric(desc("sip_dialogs", "SIP dialogs that live, those of callers who wait too."), prometheus.GaugeValue, float64(stats.Dialogs))
-	refused := desc("sip_refused_total", "Calls, and changes to calls, that trunks were refused, by reason.", "reason")
+	refused := desc("sip_refused_total", "SIP requests that were refused, by reason; what a call refuses for the state that it is in is not among them.", "reason")
 	for why, n := range stats.Refused {
 		out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(n), why)
 	}

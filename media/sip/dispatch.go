@@ -2,6 +2,7 @@ package sip
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -47,21 +48,21 @@ func (e *endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 	case sip.INVITE:
 		e.handleInvite(req, tx, c, trunk)
 	case sip.CANCEL: // its INVITE is over or was never here (RFC 3261 section 9.2)
-		_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
+		_ = tx.Respond(e.refusal(req, errNoDialog))
 	case sip.OPTIONS:
 		e.handleOptions(req, tx, c)
 	case sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK, sip.NOTIFY, sip.REFER:
 		if tagOf(req.To()) == "" && (req.Method == sip.NOTIFY || req.Method == sip.REFER) {
-			_ = tx.Respond(e.response(req, sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow)))
+			_ = tx.Respond(e.refusal(req, errNotAllowed, sip.NewHeader("Allow", allow)))
 			return
 		}
 		if c == nil || !c.deliver(event{req: req, tx: tx}) {
-			_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
+			_ = tx.Respond(e.refusal(req, errNoDialog))
 		}
 	case sip.REGISTER, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH:
-		_ = tx.Respond(e.response(req, sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow)))
+		_ = tx.Respond(e.refusal(req, errNotAllowed, sip.NewHeader("Allow", allow)))
 	default:
-		_ = tx.Respond(e.response(req, sip.StatusNotImplemented, sip.NewHeader("Allow", allow)))
+		_ = tx.Respond(e.refusal(req, errNotKnown, sip.NewHeader("Allow", allow)))
 	}
 }
 
@@ -72,12 +73,12 @@ func (e *endpoint) handleInvite(req *sip.Request, tx *sip.ServerTx, c *Call, tru
 		tx.Terminate()
 	case c != nil:
 		if !c.deliver(event{req: req, tx: tx}) {
-			_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
+			_ = tx.Respond(e.refusal(req, errNoDialog))
 		}
 	case opens:
 		e.newCall(req, tx, trunk)
 	default:
-		_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
+		_ = tx.Respond(e.refusal(req, errNoDialog))
 	}
 }
 
@@ -85,45 +86,46 @@ func (e *endpoint) handleInvite(req *sip.Request, tx *sip.ServerTx, c *Call, tru
 // learn to send their calls elsewhere.
 func (e *endpoint) handleOptions(req *sip.Request, tx *sip.ServerTx, c *Call) {
 	if hasTag := tagOf(req.To()) != ""; hasTag && c == nil {
-		_ = tx.Respond(e.response(req, sip.StatusCallTransactionDoesNotExists))
+		_ = tx.Respond(e.refusal(req, errNoDialog))
 		return
 	}
 	if !e.healthy() && c == nil {
-		_ = tx.Respond(e.response(req, sip.StatusServiceUnavailable, retryAfter(e.cfg.RetryAfter)))
+		_ = tx.Respond(e.refusal(req, errDraining))
 		return
 	}
 	_ = tx.Respond(e.response(req, sip.StatusOK, sip.NewHeader("Allow", allowed(e.transfers)),
 		sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", e.supported())))
 }
 
-// wellFormed says that a request has what RFC 3261 section 8.1.1 asks for, once.
+// wellFormed says that a request has what RFC 3261 section 8.1.1 asks for, once. sipgo writes
+// the method in capitals, but not that in CSeq.
 func wellFormed(req *sip.Request) bool {
-	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Max-Forwards"} {
-		if len(req.GetHeaders(name)) > 1 { // RFC 4475 section 3.3.8
+	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length"} {
+		if len(req.GetHeaders(name)) > 1 { // RFC 4475 sections 3.3.8 and 3.3.9
 			return false
 		}
 	}
 	cseq := req.CSeq()
 	return req.Via() != nil && req.CallID() != nil && req.From() != nil && req.To() != nil &&
-		cseq != nil && cseq.MethodName == req.Method && tagOf(req.From()) != ""
+		cseq != nil && strings.EqualFold(string(cseq.MethodName), string(req.Method)) && tagOf(req.From()) != ""
 }
 
 // faulty gives the refusal of a request that nobody needs to look at, or nil.
 func (e *endpoint) faulty(req *sip.Request) *sip.Response {
 	if req.SipVersion != sipVersion {
-		return e.response(req, sip.StatusVersionNotSupported)
+		return e.refusal(req, errVersion)
 	}
 	if !wellFormed(req) {
-		return e.response(req, sip.StatusBadRequest)
+		return e.refusal(req, errMalformed)
 	}
 	if req.Method == sip.CANCEL {
 		return nil // section 8.2.2.3: Require does not count for CANCEL
 	}
 	if s := req.Recipient.Scheme; s != "sip" && s != "sips" && s != "tel" {
-		return e.response(req, 416)
+		return e.refusal(req, errURIScheme)
 	}
 	if missing := e.unsupported(req); missing != "" {
-		return e.response(req, sip.StatusBadExtension, sip.NewHeader("Unsupported", missing))
+		return e.refusal(req, errExtension, sip.NewHeader("Unsupported", missing))
 	}
 	return nil
 }

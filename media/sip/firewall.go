@@ -34,6 +34,7 @@ type firewall struct {
 	trunks  atomic.Pointer[trunkTable]
 	gate    *gate
 	inCall  func(netip.Addr) bool
+	count   func(why error)           // of what is refused here
 	tag     func(*sip.Request) string // of this side, for a request without one
 	refuse  func(info sip.TransportReadProps, res *sip.Response)
 	reply   func(to net.Addr, text string) // over UDP
@@ -155,6 +156,7 @@ func (f *firewall) turnAway(info sip.TransportReadProps, data []byte) {
 			return
 		}
 		f.refused.Add(1)
+		f.count(errUnknownTrunk)
 		f.refuse(info, res)
 	}
 }
@@ -175,13 +177,14 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 		return false
 	}
 	_, o := f.gate.judge(req, nil, now)
-	if f.silent && (outcomeTable[o].status != sip.StatusUnauthorized || req.SipVersion != sipVersion) {
+	if f.silent && (outcomeTable[o].why != errPasswordWanted || req.SipVersion != sipVersion) {
 		f.dropped.Add(1)
 		return false
 	}
 	f.tell("asked for a password: no trunk has this address", info)
-	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(status int, headers ...sip.Header) *sip.Response {
-		return f.response(req, status, headers...)
+	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(why error, headers ...sip.Header) *sip.Response {
+		f.count(why)
+		return f.response(req, why, headers...)
 	}))
 	return false
 }
@@ -209,6 +212,7 @@ func (f *firewall) garbled(info sip.TransportReadProps, data []byte) {
 	}
 	f.log.Warn("message from a trunk cannot be read", "source", info.RemoteAddr.String(), "bytes", len(data))
 	if res := badRequest(data, f.agent); res != "" {
+		f.count(errUnreadable)
 		f.reply(info.RemoteAddr, res)
 	}
 }
@@ -220,7 +224,7 @@ func (f *firewall) answer(data []byte, info sip.TransportReadProps) *sip.Respons
 	if req == nil || req.Method == sip.ACK {
 		return nil
 	}
-	return f.response(req, sip.StatusForbidden)
+	return f.response(req, errUnknownTrunk)
 }
 
 // requestOf reads a request well enough to be answered; nil if it is none.
@@ -240,10 +244,11 @@ func requestOf(data []byte, info sip.TransportReadProps) *sip.Request {
 
 // response is an answer to a stranger: never to a third party that a Via names, and with the
 // same tag for the same request (RFC 3261 section 8.2.7).
-func (f *firewall) response(req *sip.Request, status int, headers ...sip.Header) *sip.Response {
+func (f *firewall) response(req *sip.Request, why error, headers ...sip.Header) *sip.Response {
 	if to := req.To(); to != nil && !to.Params.Has("tag") {
 		to.Params.Add("tag", f.tag(req))
 	}
+	status := statusOf(why)
 	res := sip.NewResponseFromRequest(req, status, reason(status), nil)
 	res.SipVersion = sipVersion
 	res.AppendHeader(sip.NewHeader("Server", f.agent))

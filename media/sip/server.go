@@ -33,7 +33,7 @@ type Stats struct {
 
 	TLS TLSStats
 
-	Refused map[string]uint64 // INVITEs, and changes to calls, by why; every reason is there
+	Refused map[string]uint64 // requests by why, those of strangers too; every reason is there
 	Digest  map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
 
 	Banned int               // sources that are banned now
@@ -57,6 +57,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		log: log, reply: func(to net.Addr, text string) { _, _ = s.ep.udp.WriteTo([]byte(text), to) },
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
+	s.fw.count = func(why error) { s.ep.refused.add(why) }
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
 	s.trunks = cfg.Trunks
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
@@ -179,6 +180,10 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		refuse(errNoContact)
 		return
 	}
+	if !acceptsAnswer(req) {
+		refuse(errAccept)
+		return
+	}
 	if res := s.ep.tooShort(req); res != nil {
 		_ = tx.Respond(res)
 		return
@@ -197,9 +202,9 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 			return
 		}
 	}
-	replaced, status := s.ep.replaced(req, trunk)
-	if status != 0 {
-		_ = tx.Respond(s.ep.response(req, status))
+	replaced, err := s.ep.replaced(req, trunk)
+	if err != nil {
+		refuse(err)
 		return
 	}
 	c, err := s.ep.inbound(req, tx, trunk, offered)
@@ -211,7 +216,7 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		s.ep.forget(c)
 		row := limitTable[l]
 		c.log.Warn("call refused: the trunk "+row.words, "limit", row.name)
-		_ = tx.Respond(s.ep.response(req, row.status, retryAfter(row.after)))
+		refuse(row.why)
 		return
 	}
 	c.handler, c.replaces, c.transfers = s.handler, replaced, s.ep.transfer

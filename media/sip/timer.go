@@ -42,7 +42,7 @@ func (e *endpoint) tooShort(req *sip.Request) *sip.Response {
 	if !ok || interval >= e.cfg.MinSE || !supports(req, "timer") {
 		return nil
 	}
-	return e.response(req, statusIntervalTooSmall, minSE(e.cfg.MinSE))
+	return e.refusal(req, errShortSession, minSE(e.cfg.MinSE))
 }
 
 // accept agrees on a timer in the 2xx to a session refresh request (section 9, table 2) and

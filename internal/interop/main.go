@@ -124,6 +124,7 @@ func (r row) attempt(ctx context.Context, s *system, dir string) outcome {
 	return o
 }
 
+// slug is a file's name for a row.
 func slug(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -133,7 +134,7 @@ func slug(s string) string {
 			return r + 'a' - 'A'
 		}
 		return '-'
-	}, s)
+	}, s[:min(len(s), 120)])
 }
 
 func write(outcomes []outcome, list, page string) error {

@@ -141,7 +141,7 @@ func (f *firewall) turnAway(info sip.TransportReadProps, data []byte) {
 		return
 	}
 	if res := f.answer(data, info); res == nil {
-		if stream || unreadable(data) { // not a response that comes too late, or an ACK
+		if stream || garbage(data) {
 			f.offends(from, offenceGarbage, stream)
 		}
 		f.dropped.Add(1)
@@ -161,6 +161,14 @@ func (f *firewall) turnAway(info sip.TransportReadProps, data []byte) {
 	}
 }
 
+// garbage says that what deserves no answer is not what may just come late either: a response,
+// or an ACK.
+func garbage(data []byte) bool {
+	msg, err := sip.ParseMessage(data)
+	req, ok := msg.(*sip.Request)
+	return err != nil || ok && req.Method != sip.ACK
+}
+
 // mayProveItself lets a stranger's request through that carries an answer to a challenge, or
 // ends what such a one began. Any other is challenged here, which costs no transaction.
 func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request) bool {
@@ -177,7 +185,7 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 		return false
 	}
 	_, o := f.gate.judge(req, nil, now)
-	if f.silent && (outcomeTable[o].why != errPasswordWanted || req.SipVersion != sipVersion) {
+	if f.silent && (!outcomeTable[o].asks() || req.SipVersion != sipVersion) {
 		f.dropped.Add(1)
 		return false
 	}

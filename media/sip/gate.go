@@ -43,16 +43,22 @@ const (
 	outcomes
 )
 
-// outcomeTable says of each outcome how it is counted, why the request is refused (refusal.go)
-// and what stands in the log. Whether a name exists, or its password was right in the wrong
-// place, is for the log alone.
-var outcomeTable = [outcomes]struct {
+// outcomeRow is a line of outcomeTable.
+type outcomeRow struct {
 	name   string
 	why    error
 	stale  bool // the client may try again without asking anybody
 	failed bool // counts towards being locked out
 	words  string
-}{
+}
+
+// asks says that the answer is a challenge.
+func (r outcomeRow) asks() bool { return errors.Is(r.why, errPasswordWanted) }
+
+// outcomeTable says of each outcome how it is counted, why the request is refused (refusal.go)
+// and what stands in the log. Whether a name exists, or its password was right in the wrong
+// place, is for the log alone.
+var outcomeTable = [outcomes]outcomeRow{
 	accepted:        {name: "accepted"},
 	challenged:      {name: "challenged", why: errPasswordWanted},
 	staleNonce:      {name: "stale", why: errPasswordWanted, stale: true},
@@ -220,7 +226,7 @@ func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now 
 	switch {
 	case o == accepted:
 		return nil
-	case row.why == errPasswordWanted:
+	case row.asks():
 		return refusal(row.why, g.challenges(from.Addr(), here, row.stale, now)...)
 	}
 	return refusal(row.why)

@@ -44,14 +44,14 @@ func (m Message) Transport() (transport string, port int) {
 }
 
 // Bytes are the message as it is sent. The one that came over TLS goes over UDP here, and says
-// so; the two that share sender and branch with another, of which they would be a repetition,
-// have one of their own.
+// so; those that share sender and branch with another, of which they would be a repetition, have
+// one of their own.
 func (m Message) Bytes() []byte {
 	switch b := m.read(); m.Name {
 	case "bext01":
 		return bytes.Replace(b, []byte("SIP/2.0/TLS"), []byte("SIP/2.0/UDP"), 1)
-	case "badvers", "mismatch01":
-		return bytes.Replace(b, []byte("z9hG4bKkdjuw"), []byte("z9hG4bKkdjuw"+m.Name), 1)
+	case "badvers", "mismatch01", "cparam02", "regescrt", "port-ambiguous", "port-unambiguous", "mult-ip-in-sdp", "ipv6-correct-abnf-2-colons":
+		return bytes.Replace(b, []byte("branch=z9hG4bK"), []byte("branch=z9hG4bK"+m.Name), 1)
 	default:
 		return b
 	}

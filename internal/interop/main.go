@@ -38,6 +38,7 @@ func main() {
 	list := flag.String("json", "build/interop.json", "write the results to this file")
 	only := flag.String("only", "", "rows that have this in their name or area")
 	work := flag.String("work", "build/interop", "folder for scenarios and logs")
+	flag.StringVar(&profileFile, "profile", "", "write a CPU profile of the service under load to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

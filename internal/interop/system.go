@@ -38,6 +38,7 @@ type system struct {
 	dir              string
 	http, udp, media int // ports; TCP has udp's
 	tls              int
+	debug            int
 	client           *http.Client
 	processes        []*exec.Cmd
 }
@@ -48,6 +49,7 @@ rtp: {address: 127.0.0.1, ports: 10000-17999}
 webrtc: {listen: "127.0.0.1:{{.Media}}"}
 data: {{.Data}}
 log: {level: debug}
+debug: {listen: "127.0.0.1:{{.Debug}}"}
 `
 
 const siteFile = `trunks:
@@ -72,7 +74,7 @@ users:
 // start runs everything in a folder of its own and waits until calls can be taken.
 func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	s := &system{dir: dir}
-	for _, port := range []*int{&s.http, &s.udp, &s.media, &s.tls} {
+	for _, port := range []*int{&s.http, &s.udp, &s.media, &s.tls, &s.debug} {
 		var err error
 		if *port, err = freePort(); err != nil {
 			return nil, err
@@ -86,7 +88,7 @@ func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	for name, text := range files {
 		var b bytes.Buffer
 		if err := template.Must(template.New(name).Parse(text)).Execute(&b, map[string]any{
-			"HTTP": s.http, "UDP": s.udp, "Media": s.media, "TLS": s.tls, "Data": filepath.Join(dir, "data"), "Agents": names,
+			"HTTP": s.http, "UDP": s.udp, "Media": s.media, "TLS": s.tls, "Debug": s.debug, "Data": filepath.Join(dir, "data"), "Agents": names,
 		}); err != nil {
 			return nil, err
 		}

@@ -19,13 +19,20 @@ import (
 
 // tx is the transaction a change runs in.
 type tx struct {
-	ctx context.Context
-	tx  *sql.Tx
+	ctx      context.Context
+	tx       *sql.Tx
+	prepared *prepared // nil = none
 }
 
 // exec runs a statement and gives the number of rows it touched.
 func (t *tx) exec(statement string, args ...any) (int64, error) {
-	res, err := t.tx.ExecContext(t.ctx, statement, bind(args)...)
+	var res sql.Result
+	var err error
+	if s := t.prepared.find(statement); s != nil {
+		res, err = t.tx.StmtContext(t.ctx, s).ExecContext(t.ctx, bind(args)...)
+	} else {
+		res, err = t.tx.ExecContext(t.ctx, statement, bind(args)...)
+	}
 	if err != nil {
 		return 0, named(err)
 	}

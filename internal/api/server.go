@@ -202,6 +202,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerHeadsets()
 	s.registerTrunks()
 	s.registerBans()
+	s.registerRefused()
 	s.registerEvents()
 	s.registerAgentLink()
 	s.registerMachine(r)

@@ -222,6 +222,7 @@ func (s *Service) newAPI() error {
 		Metrics:     registry,
 		Trunks:      trunkStates{s},
 		Bans:        sipBans{s.sip},
+		Refusals:    sipBans{s.sip},
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),

@@ -39,7 +39,7 @@ func (p *prepared) prepare(ctx context.Context) {
 		if p.ready[statement] != nil {
 			continue
 		}
-		if s, err := p.db.PrepareContext(ctx, statement); err == nil {
+		if s, err := p.db.PrepareContext(ctx, statement); err == nil { //nolint:sqlclosecheck // close does it
 			p.ready[statement] = s
 		}
 	}

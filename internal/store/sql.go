@@ -28,8 +28,10 @@ type tx struct {
 func (t *tx) exec(statement string, args ...any) (int64, error) {
 	var res sql.Result
 	var err error
-	if s := t.prepared.find(statement); s != nil {
-		res, err = t.tx.StmtContext(t.ctx, s).ExecContext(t.ctx, bind(args)...)
+	if parsed := t.prepared.find(statement); parsed != nil {
+		s := t.tx.StmtContext(t.ctx, parsed)
+		defer func() { _ = s.Close() }() // of this transaction; what is kept stays open
+		res, err = s.ExecContext(t.ctx, bind(args)...)
 	} else {
 		res, err = t.tx.ExecContext(t.ctx, statement, bind(args)...)
 	}

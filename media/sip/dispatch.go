@@ -113,19 +113,19 @@ func wellFormed(req *sip.Request) bool {
 // faulty gives the refusal of a request that nobody needs to look at, or nil.
 func (e *endpoint) faulty(req *sip.Request) *sip.Response {
 	if req.SipVersion != sipVersion {
-		return e.refusal(req, errVersion)
+		return e.refusalKept(req, e.at(req), errVersion)
 	}
 	if !wellFormed(req) {
-		return e.refusal(req, errMalformed)
+		return e.refusalKept(req, e.at(req), errMalformed)
 	}
 	if req.Method == sip.CANCEL {
 		return nil // section 8.2.2.3: Require does not count for CANCEL
 	}
 	if s := req.Recipient.Scheme; s != "sip" && s != "sips" && s != "tel" {
-		return e.refusal(req, errURIScheme)
+		return e.refusalKept(req, e.at(req), errURIScheme)
 	}
 	if missing := e.unsupported(req); missing != "" {
-		return e.refusal(req, errExtension, sip.NewHeader("Unsupported", missing))
+		return e.refusalKept(req, e.at(req), errExtension, sip.NewHeader("Unsupported", missing))
 	}
 	return nil
 }

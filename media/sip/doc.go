@@ -5,7 +5,8 @@
 //
 //   - A [Server] knows its trunks by their source address, their password, or both. A
 //     stranger's packet is refused, or asked for a password, before it reaches a
-//     transaction (firewall.go); passwords are judged in gate.go; who keeps on is not
+//     transaction (firewall.go); a trunk's stream is cut into messages there, so that one that
+//     cannot be read costs no connection (frames.go); passwords are judged in gate.go; who keeps on is not
 //     listened to for a time (bans.go).
 //   - A [Call] is one dialog, inbound or outbound. One goroutine owns it (call.go):
 //     every request, response, timer and command reaches it as an event, it never

@@ -37,7 +37,7 @@ type firewall struct {
 	count   func(why error)           // of what is refused here
 	tag     func(*sip.Request) string // of this side, for a request without one
 	refuse  func(info sip.TransportReadProps, res *sip.Response)
-	reply   func(to net.Addr, text string) // over UDP
+	reply   func(to sip.TransportReadProps, text string)
 	log     *slog.Logger
 	agent   string
 	limit   limiter
@@ -49,6 +49,7 @@ type firewall struct {
 	tcp     atomic.Int32  // strangers' connections
 	told    atomic.Int64  // when the log last named a stranger, ns since 1970
 	conns   sync.Map      // netip.AddrPort of a stranger over TCP to its *guardedConn
+	streams sync.Map      // netip.AddrPort of a trunk over TCP to its *frames
 }
 
 // knows says that signalling from a is let through: it is a trunk's, or was when the call
@@ -66,8 +67,9 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 				f.garbled(info, data)
 				return nil, nil
 			}
+			return data, nil
 		}
-		return data, nil
+		return f.framed(info, data), nil
 	}
 	if f.shutOut(addrPort(info.RemoteAddr).Addr()) {
 		f.dropped.Add(1)
@@ -221,7 +223,7 @@ func (f *firewall) garbled(info sip.TransportReadProps, data []byte) {
 	f.log.Warn("message from a trunk cannot be read", "source", info.RemoteAddr.String(), "bytes", len(data))
 	if res := badRequest(data, f.agent); res != "" {
 		f.count(errUnreadable)
-		f.reply(info.RemoteAddr, res)
+		f.reply(info, res)
 	}
 }
 
@@ -307,6 +309,7 @@ func (l guardListener) Accept() (net.Conn, error) {
 		}
 		g := &guardedConn{Conn: conn, fw: l.fw, from: addrPort(conn.RemoteAddr())}
 		if l.fw.knows(addrPort(conn.RemoteAddr()).Addr()) {
+			l.fw.frame(g.from)
 			return g, nil
 		}
 		if l.fw.shutOut(g.from.Addr()) || l.fw.deaf(g.from.Addr()) {
@@ -381,6 +384,7 @@ func (c *guardedConn) Close() error {
 		c.fw.offends(c.from.Addr(), offenceUnknown, true)
 	}
 	c.settle()
+	c.fw.streams.Delete(c.from)
 	return c.Conn.Close()
 }
 

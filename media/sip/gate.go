@@ -365,7 +365,11 @@ func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 		o = wrongPlace
 	}
 	refusal := s.gate.answer(req, here, trunk, o, now, func(why error, headers ...sip.Header) *sip.Response {
-		return s.ep.refusal(req, why, headers...)
+		id := ""
+		if here != nil { // what comes from elsewhere may be anybody's
+			id = here.id
+		}
+		return s.ep.refusalKept(req, id, why, headers...)
 	})
 	if refusal == nil && here == nil {
 		s.fw.settle(source(req))

@@ -259,3 +259,68 @@ func TestStrangersHearTheChallengeAloneWhereTrunksCallFromAnywhere(t *testing.T)
 		p.options(answerTo(p.asked("OPTIONS")[0], branchLogin, "OPTIONS", 1), "200")
 	})
 }
+
+// What came to nothing before it was a call is remembered of a trunk, and of nobody else.
+func TestRefusedCallsOfATrunkLeaveALadder(t *testing.T) {
+	t.Parallel()
+	guarded := sip.Trunk{ID: "guarded", Sources: []netip.Prefix{here}, Digest: sip.Digest{Login: branchLogin}}
+	s := start(t, make(desk, 1), withTrunks(guarded))
+	p := newPhone(t, "UDP", s.udp)
+	c := p.asked("INVITE")[0] // a 401
+	p.send("INVITE", strings.Replace(p.offer("0"), "RTP/AVP 0", "RTP/AVP 18", 1), answerTo(c, branchLogin, "INVITE", 1))
+	p.expect("SIP/2.0 488")
+	p.send("ACK", "")
+	stranger := newPhoneAt(t, elsewhere, "UDP", s.udp)
+	stranger.send("INVITE", stranger.offer("0"))
+	stranger.expect("SIP/2.0 403")
+	list := s.Refusals("guarded")
+	if len(list) != 2 || list[0].Reason != "no_codec" || list[0].Status != 488 || list[1].Reason != "password_wanted" {
+		t.Fatalf("%+v", list)
+	}
+	if got := list[0].Ladder.Draw(true); !strings.Contains(got, "INVITE") || !strings.Contains(got, "488") || strings.Contains(got, "response=\"") || !strings.Contains(got, "RTP/AVP 18") {
+		t.Error(got)
+	}
+	for range 40 {
+		p.id += "x"
+		p.toTag = ""
+		p.cseq++
+		p.send("INVITE", p.offer("0"))
+		p.expect("SIP/2.0 401")
+		p.toTag = ""
+		p.send("ACK", "")
+	}
+	if n := len(s.Refusals("guarded")); n != 16 {
+		t.Errorf("%d are remembered", n)
+	}
+	if err := s.SetTrunks(onlyHere); err != nil {
+		t.Fatal(err)
+	}
+	p.id += "y"
+	p.toTag = ""
+	p.send("INVITE", strings.Replace(p.offer("0"), "RTP/AVP 0", "RTP/AVP 18", 1))
+	p.expect("SIP/2.0 488")
+	p.send("ACK", "")
+	if a, b := len(s.Refusals("guarded")), len(s.Refusals("carrier")); a != 0 || b != 1 {
+		t.Errorf("%d of a trunk that has gone, %d of the new one", a, b)
+	}
+}
+
+// A message that cannot be read is refused, and the connection that it came by stays.
+func TestAConnectionOutlivesAMessageThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	d := make(desk, 1)
+	s := start(t, d)
+	p := newPhone(t, "TCP", s.tcp)
+	call, _, _ := answered(t, p, d, p.offer("0"))
+	for range 3 {
+		p.raw("OPTIONS  sip:a@b  SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bKy\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: odd\r\nCSeq: 1 OPTIONS\r\nContent-Length: 3\r\n\r\nbad")
+		p.expect("SIP/2.0 400")
+	}
+	p.cseq++
+	p.send("BYE", "")
+	p.expect("SIP/2.0 200")
+	ended(t, call, sip.CauseRemoteBye)
+	if n := s.Stats().Unreadable; n != 3 {
+		t.Errorf("%d are counted", n)
+	}
+}

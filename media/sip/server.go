@@ -2,8 +2,8 @@ package sip
 
 import (
 	"context"
+	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -54,7 +54,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		gate: s.gate,
 		bans: s.gate.bans, silent: cfg.Silent,
 		agent: cfg.UserAgent, limit: limiter{rate: float64(cfg.Refusals)},
-		log: log, reply: func(to net.Addr, text string) { _, _ = s.ep.udp.WriteTo([]byte(text), to) },
+		log: log, reply: s.sendText,
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
 	s.fw.count = func(why error) { s.ep.refused.add(why) }
@@ -81,6 +81,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		}
 		return ""
 	}
+	s.ep.hasTrunk = func(id string) bool { return s.fw.trunks.Load().all[id] != nil }
 	s.ep.limits = func(trunk string) Limits {
 		if k := s.fw.trunks.Load().all[trunk]; k != nil {
 			return k.limits
@@ -167,7 +168,11 @@ func (s *Server) Messages() map[Kind]uint64 { return s.ep.tally.all() }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
 func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) {
-	refuse := func(why error, headers ...sip.Header) { _ = tx.Respond(s.ep.refusal(req, why, headers...)) }
+	id := ""
+	if trunk != nil {
+		id = trunk.id
+	}
+	refuse := func(why error, headers ...sip.Header) { _ = tx.Respond(s.ep.refusalKept(req, id, why, headers...)) }
 	switch {
 	case trunk == nil: // its trunk has just been taken away
 		s.fw.refused.Add(1)
@@ -184,8 +189,8 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		refuse(errAccept)
 		return
 	}
-	if res := s.ep.tooShort(req); res != nil {
-		_ = tx.Respond(res)
+	if s.ep.tooShort(req) {
+		refuse(errShortSession, minSE(s.ep.cfg.MinSE))
 		return
 	}
 	body, isSDP := sdpBody(req)
@@ -234,6 +239,20 @@ func (s *Server) sendRefusal(info sip.TransportReadProps, res *sip.Response) {
 	}
 	if c := s.ep.tp.Pool(info.Transport).Get(info.RemoteAddr.String()); c != nil {
 		_ = c.WriteMsg(res)
+		_, _ = c.TryClose()
+	}
+}
+
+// sendText writes a response that sipgo has no type for.
+func (s *Server) sendText(info sip.TransportReadProps, text string) {
+	if info.Transport == "UDP" {
+		_, _ = s.ep.udp.WriteTo([]byte(text), info.RemoteAddr)
+		return
+	}
+	if c := s.ep.tp.Pool(info.Transport).Get(info.RemoteAddr.String()); c != nil {
+		if w, ok := c.(io.Writer); ok {
+			_, _ = w.Write([]byte(text))
+		}
 		_, _ = c.TryClose()
 	}
 }

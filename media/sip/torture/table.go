@@ -1,7 +1,5 @@
 package torture
 
-const unframed = "sipgo's parser closes a connection on which it cannot read a message; as a datagram it gets what the RFC asks for"
-
 // Messages are all of them, in the order of the RFCs.
 func Messages() []Message { return append(rfc4475(), rfc5118()...) }
 
@@ -25,13 +23,13 @@ func rfc4475() []Message {
 		{Section: "3.1.2.1", Name: "badinv01", What: "extraneous separators in header fields", Want: "400"},
 		{Section: "3.1.2.2", Name: "clerr", What: "a Content-Length that is larger than the message", Want: "400"},
 		{Section: "3.1.2.3", Name: "ncl", What: "a negative Content-Length", Want: "400"},
-		{Section: "3.1.2.4", Name: "scalar02", What: "numbers in a request that are too large", Want: "closed", Miss: unframed},
-		{Section: "3.1.2.5", Name: "scalarlg", What: "numbers in a response that are too large", Want: "closed", Miss: unframed},
+		{Section: "3.1.2.4", Name: "scalar02", What: "numbers in a request that are too large", Want: "400"},
+		{Section: "3.1.2.5", Name: "scalarlg", What: "numbers in a response that are too large", Want: ""},
 		{Section: "3.1.2.6", Name: "quotbal", What: "a quote without an end in a name", Want: "400"},
 		{Section: "3.1.2.7", Name: "ltgtruri", What: "the Request-URI in <>", Want: "400"},
 		{Section: "3.1.2.8", Name: "lwsruri", What: "white space within the Request-URI", Want: "400"},
 		{Section: "3.1.2.9", Name: "lwsstart", What: "several spaces in the start line", Want: "400"},
-		{Section: "3.1.2.10", Name: "trws", What: "spaces at the end of the start line", Want: "closed", Miss: unframed},
+		{Section: "3.1.2.10", Name: "trws", What: "spaces at the end of the start line", Want: "400"},
 		{Section: "3.1.2.11", Name: "escruri", What: "escaped header fields in the Request-URI", Want: "400|404"},
 		{Section: "3.1.2.12", Name: "baddate", What: "a date in a time zone that is not GMT", Want: "400|404"},
 		{Section: "3.1.2.13", Name: "regbadct", What: "a name-addr that must be in <> is not", Want: "400|" + registers},
@@ -46,7 +44,7 @@ func rfc4475() []Message {
 		// Application layer
 		{Section: "3.3.1", Name: "insuf", What: "required header fields are missing", Want: "400"},
 		{Section: "3.3.2", Name: "unkscm", What: "a Request-URI of an unknown scheme", Want: "416"},
-		{Section: "3.3.3", Name: "novelsc", What: "a Request-URI of a known scheme that is not SIP's", Want: "closed", Miss: unframed},
+		{Section: "3.3.3", Name: "novelsc", What: "a Request-URI of a known scheme that is not SIP's", Want: "400", Miss: "416; sipgo cannot read a URI with // as anything"},
 		{Section: "3.3.4", Name: "unksm2", What: "unknown schemes in header fields", Want: "400|" + registers},
 		{Section: "3.3.5", Name: "bext01", What: "Require and Proxy-Require of what nobody has", Want: "420"},
 		{Section: "3.3.6", Name: "invut", What: "a body of an unknown type", Want: "415"},

@@ -114,8 +114,10 @@ func (b *bans) note(from netip.Addr, what offence, proven, open bool, now time.T
 		o = &offender{proven: proven}
 		b.offenders[key] = o
 	}
-	if now.Before(o.until) { // it is banned already, perhaps for what no longer counts
-		o.proven = o.proven || proven
+	if open && !o.proven { // what may be forged counted until now, and no longer does
+		*o = offender{proven: true}
+	}
+	if now.Before(o.until) { // it is banned already
 		b.mu.Unlock()
 		return
 	}

@@ -71,6 +71,9 @@ func TestForgedDatagramsBanNobodyWhoMayCallFromAnywhere(t *testing.T) {
 	if b.holds(from, true, now) { // ... until one may
 		t.Error("banned by what somebody else can have sent, once it matters")
 	}
+	if b.note(from, offenceUnknown, true, true, now); b.holds(from, true, now) {
+		t.Error("one slip of its own makes a forged ban count")
+	}
 	for range 1000 {
 		b.note(from, offenceUnknown, true, true, now)
 	}

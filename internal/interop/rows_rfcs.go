@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -17,11 +18,13 @@ import (
 	rfcs "github.com/headroom-voice/headroom/media/sip/torture"
 )
 
-// Addresses of loopback: the first is a trunk's and nobody else has ports there, the second is
-// a stranger's.
-const (
-	torturer = "127.0.0.77"
-	unknown  = "127.0.0.78"
+// Addresses of loopback where nobody else has ports: the first is of a trunk, the second a
+// stranger's.
+const torturers = "127.87.0.0/16"
+
+var (
+	torturer = net.IPv4(127, 87, byte(rand.IntN(256)), byte(1+rand.IntN(254)))
+	unknown  = net.IPv4(127, 88, byte(rand.IntN(256)), byte(1+rand.IntN(254)))
 )
 
 // tortures are the messages of RFC 4475 and RFC 5118, each from a trunk and all from a
@@ -57,9 +60,9 @@ func outcomeWords(want string) string {
 // next is served.
 func (s *system) tortured(ctx context.Context, m rfcs.Message) error {
 	transport, port := m.Transport()
-	var local net.Addr = &net.UDPAddr{IP: net.ParseIP(torturer), Port: port}
+	var local net.Addr = &net.UDPAddr{IP: torturer, Port: port}
 	if transport == "TCP" {
-		local = &net.TCPAddr{IP: net.ParseIP(torturer)}
+		local = &net.TCPAddr{IP: torturer}
 	}
 	conn, err := (&net.Dialer{LocalAddr: local}).DialContext(ctx, strings.ToLower(transport), fmt.Sprintf("127.0.0.1:%d", s.udp))
 	if err != nil {
@@ -117,7 +120,7 @@ func finalStatus(conn net.Conn, m rfcs.Message) (string, error) {
 
 // fromAStranger sends them all from where nobody is known.
 func fromAStranger(ctx context.Context, s *system, _ string) error {
-	conn, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(unknown), Port: 5060}}).DialContext(ctx, "udp", fmt.Sprintf("127.0.0.1:%d", s.udp))
+	conn, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: unknown, Port: 5060}}).DialContext(ctx, "udp", fmt.Sprintf("127.0.0.1:%d", s.udp))
 	if err != nil {
 		return err
 	}

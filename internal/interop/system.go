@@ -56,7 +56,7 @@ const siteFile = `trunks:
   - name: loopback
     sources: [127.0.0.1/32, "::1/128"]
   - name: rfcs
-    sources: [` + torturer + `/32]
+    sources: [` + torturers + `]
   - name: known-by-password
     sources: [127.0.0.2/32]
     digest: {username: ` + trunkUser + `, password: "` + trunkPassword + `"}

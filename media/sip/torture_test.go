@@ -2,6 +2,7 @@ package sip_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,8 +14,9 @@ import (
 	"github.com/headroom-voice/headroom/media/sip/torture"
 )
 
-// tortures is whence the messages come: an address of loopback where nobody has their ports.
-var tortures = net.IPv4(127, 0, 0, 77)
+// tortures is whence the messages come: an address of loopback where nobody has their ports,
+// not even another run of this test.
+var tortures = net.IPv4(127, 77, byte(rand.IntN(256)), byte(1+rand.IntN(254)))
 
 // tortured sends a message as it is and gives what comes of it: statuses, "" for nothing and
 // "closed" for the end of a stream. That nothing comes is known when a call and an OPTIONS
@@ -86,7 +88,7 @@ func ackOf(response string) string {
 // The messages of RFC 4475 and RFC 5118, from a trunk's address and from a stranger's.
 func TestTheTortureMessagesOfTheRFCs(t *testing.T) {
 	t.Parallel()
-	s := start(t, handlerFunc(func(c *sip.Call) { _ = c.Reject(404, 0) }), withTrunks(sip.Trunk{ID: "carrier", Sources: []netip.Prefix{here, netip.MustParsePrefix("127.0.0.77/32")}}), func(c *sip.Config) { c.Refusals = 1000 })
+	s := start(t, handlerFunc(func(c *sip.Call) { _ = c.Reject(404, 0) }), withTrunks(sip.Trunk{ID: "carrier", Sources: []netip.Prefix{here, netip.MustParsePrefix("127.77.0.0/16")}}), func(c *sip.Config) { c.Refusals = 1000 })
 	if n := len(torture.Messages()); n != 49+12 {
 		t.Fatalf("%d messages", n)
 	}

@@ -52,6 +52,8 @@ func (p Policy) number(s string) string {
 		return s
 	case p == None:
 		return hidden
+	case strings.HasPrefix(s, hidden) && len(s) <= len(hidden)+shown: // it has been here already
+		return s
 	}
 	digits := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
@@ -89,6 +91,7 @@ func (p Policy) Text(s string) string {
 	if p == Full || len(s) < numberLen && !strings.Contains(s, ":") {
 		return s
 	}
+	s = spaced.ReplaceAllStringFunc(s, p.number)
 	if strings.Contains(s, ":") {
 		s = quotedName.ReplaceAllString(s, `"`+hidden+`"$2`)
 		s = tokenName.ReplaceAllStringFunc(s, func(m string) string {
@@ -98,7 +101,6 @@ func (p Policy) Text(s string) string {
 		s = p.each(sipUser, s, "@")
 		s = p.each(telURI, s, "")
 	}
-	s = spaced.ReplaceAllStringFunc(s, p.number)
 	return p.runs(s)
 }
 

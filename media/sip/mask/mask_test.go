@@ -67,8 +67,7 @@ func TestNothingOfAnIdentityGetsIntoALog(t *testing.T) {
 	}
 }
 
-// FuzzText holds that no URI's user and no long run of digits is left in any text, and that
-// masking what is masked changes nothing.
+// FuzzText holds that a number is left neither in a URI nor alone, whatever stands before it.
 func FuzzText(f *testing.F) {
 	f.Add(`"Alice" <sip:+442079460958@a>;tag=1`, "442079460958")
 	f.Add("x tel:+1-201-555-0123", "5550123")
@@ -84,8 +83,8 @@ func FuzzText(f *testing.F) {
 			if tail := got[strings.LastIndex(got, "sip:"):]; strings.Contains(tail, number) {
 				t.Fatalf("%q", got)
 			}
-			if again := policy.Text(policy.Text(text)); again != policy.Text(text) && policy == None {
-				t.Fatalf("%q becomes %q", policy.Text(text), again)
+			if got := policy.Text(got); strings.Contains(got[strings.LastIndex(got, "sip:"):], number) {
+				t.Fatalf("%q, masked again", got)
 			}
 		}
 	})

@@ -39,10 +39,8 @@ func drawDialling(t *rapid.T, site *model.Site, title *rapid.Generator[string]) 
 		site.Queues[i].CallerID = caller()
 	}
 	d := &site.Dialling
-	if rapid.Bool().Draw(t, "plan") {
-		d.Numbers = model.TrunkNumbers{Country: "44", National: word("", "0"), International: word("", "00"), Bare: word("", "keep", "national"), Short: rapid.IntRange(0, 15).Draw(t, "short")}
-		d.Region = word("", "GB", "JE")
-	}
+	d.Numbers = model.TrunkNumbers{Country: "44", National: word("", "0"), International: word("", "00"), Bare: word("", "keep", "national"), Short: rapid.IntRange(0, 15).Draw(t, "short")}
+	d.Region = word("", "GB", "JE")
 	d.Emergency = rapid.SliceOfNDistinct(rapid.StringMatching(`[0-9]{2,8}`), 1, 4, rapid.ID).Draw(t, "emergency")
 	d.Blocked = rapid.SampledFrom([][]string{nil, {"+4470", "0"}}).Draw(t, "blocked")
 	d.CallerID, d.Timezone, d.Hours = caller(), word("", "UTC", "Europe/London"), hours()

@@ -31,9 +31,10 @@ var diallers = []string{"dialler-1", "dialler-2"}
 // agentProgram is headroom-agent.
 var agentProgram string
 
+const byAgents = "calls that agents place"
+
 // outbound are calls that an agent places by hand, through the carrier's trunk, to SIPp.
 func outbound() []row {
-	const area = "calls that agents place"
 	trying := []step{await("INVITE", header("INVITE sip:\\"+worldNumber+"@"), header("From:.*sip:\\"+shownNumber+"@")), respond(100, "Trying", ""), pause(200)}
 	ring := append(slices.Clone(trying), respond(180, "Ringing", ""), pause(300))
 	answer := []step{respond(200, "OK", sdp(1, pcmuOnly)), await("ACK")}
@@ -46,22 +47,22 @@ func outbound() []row {
 		return errors.Join(d.says("call with "+worldNumber), d.do("hangup"), d.says("call ended: agent_hung_up"))
 	}
 	return []row{
-		agentRow(area, "rings, answers, and is hung up on", list(ring, answer, over), func(d *dialler) error {
+		agentRow("rings, answers, and is hung up on", list(ring, answer, over), func(d *dialler) error {
 			return errors.Join(d.says("call to "+worldNumber+": ringing"), talks(d))
 		}),
-		agentRow(area, "lets itself be heard (183), then answers", list(trying, []step{respond(183, "Session Progress", sdp(1, pcmuOnly)), pause(500)}, answer, over), func(d *dialler) error {
+		agentRow("lets itself be heard (183), then answers", list(trying, []step{respond(183, "Session Progress", sdp(1, pcmuOnly)), pause(500)}, answer, over), func(d *dialler) error {
 			return errors.Join(d.says("call to "+worldNumber+": early_media"), talks(d))
 		}),
-		agentRow(area, "answers without ringing", list(trying, answer, over), talks),
-		agentRow(area, "is busy: 486", refuse(486, "Busy Here"), failed("busy")),
-		agentRow(area, "does not want to: 603", refuse(603, "Decline"), failed("")),
-		agentRow(area, "does not know the number: 404", refuse(404, "Not Found"), failed("")),
-		agentRow(area, "is hung up on while it rings: CANCEL", list(trying, []step{respond(180, "Ringing", ""), await("CANCEL"), respond(200, "OK", ""),
+		agentRow("answers without ringing", list(trying, answer, over), talks),
+		agentRow("is busy: 486", refuse(486, "Busy Here"), failed("busy")),
+		agentRow("does not want to: 603", refuse(603, "Decline"), failed("")),
+		agentRow("does not know the number: 404", refuse(404, "Not Found"), failed("")),
+		agentRow("is hung up on while it rings: CANCEL", list(trying, []step{respond(180, "Ringing", ""), await("CANCEL"), respond(200, "OK", ""),
 			raw(cancelled), await("ACK")}), func(d *dialler) error {
 			return errors.Join(d.says("call to "+worldNumber+": ringing"), d.do("hangup"), d.says("call ended: "))
 		}),
-		{area: area, name: "hears nothing of a call to a class that is closed", peer: "a UDP socket", try: closedClass},
-		{area: area, name: "takes an emergency call past the limit of its trunk, and no other", peer: "SIPp", try: func(ctx context.Context, s *system, dir string) error {
+		{area: byAgents, name: "hears nothing of a call to a class that is closed", peer: "a UDP socket", try: closedClass},
+		{area: byAgents, name: "takes an emergency call past the limit of its trunk, and no other", peer: "SIPp", try: func(ctx context.Context, s *system, dir string) error {
 			return pastTheLimit(ctx, s, dir, play(number, slices.Concat([]step{await("INVITE"), respond(180, "Ringing", ""), pause(300)}, answer, over)...))
 		}},
 	}
@@ -87,8 +88,8 @@ func failed(cause string) func(*dialler) error {
 }
 
 // agentRow is a call that an agent dials while SIPp plays the carrier.
-func agentRow(area, name, scenario string, see func(*dialler) error) row {
-	return row{area: area, name: name, peer: "SIPp", try: func(ctx context.Context, s *system, dir string) error {
+func agentRow(name, scenario string, see func(*dialler) error) row {
+	return row{area: byAgents, name: name, peer: "SIPp", try: func(ctx context.Context, s *system, dir string) error {
 		d, err := s.dialler(ctx, diallers[0], dir)
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ type Options struct {
 	Process func(*config.Process) // last word on the process
 	Call    call.Config           // deadlines
 
-	Dialling call.Dialling // who may call where; nil: nobody
+	Dialling call.Dialling // who may call where; nil: the rules of the site
 }
 
 // Env is a running service.

@@ -59,7 +59,7 @@ func Check(site model.Site) []Problem {
 	c.duration(at+".longest_call", d.LongestCall, longestCall)
 	c.limits(at+".limits", d.Limits)
 	c.ownClasses(d.Classes, at+".classes")
-	c.roles(d.Roles, at+".roles")
+	c.roles(d.Roles, at+".roles", d.Numbers.Country != "")
 	c.trunks(d.Trunks, site.Trunks, at+".trunks")
 	return c.problems
 }
@@ -173,7 +173,8 @@ func (c *checker) ownClasses(classes []model.DialClass, at string) {
 	}
 }
 
-func (c *checker) roles(roles []model.DialRole, at string) {
+// roles checks what is opened; home says that it is known which country is the site's own.
+func (c *checker) roles(roles []model.DialRole, at string, home bool) {
 	known, seen := []model.Role{model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin}, map[string]bool{}
 	for i, r := range roles {
 		key := fmt.Sprintf("%s[%d]", at, i)
@@ -182,6 +183,11 @@ func (c *checker) roles(roles []model.DialRole, at string) {
 		}
 		c.once(seen, key+".name", string(r.Name))
 		c.known(key+".classes", r.Classes)
+		for j, name := range r.Classes {
+			if !home && slices.Contains([]string{National, Mobile, Special, Premium}, name) {
+				c.add(fmt.Sprintf("%s.classes[%d]", key, j), "%s is of a country; say which is yours with dialling.numbers.country, like 44", name)
+			}
+		}
 	}
 }
 

@@ -161,10 +161,10 @@ func (r *Rules) keep(c class, u model.DialUsage) (time.Duration, *model.DialRefu
 	}
 	for _, b := range r.bounds(c, u) {
 		if b.limit.AtOnce > 0 && b.used.AtOnce >= b.limit.AtOnce {
-			return 0, refuse(codeLimit+b.name+"_at_once", "%s %d calls%s in progress, and no more are allowed at once; end one first", b.whose, b.used.AtOnce, b.of)
+			return 0, refuse(codeLimit+b.name+"_at_once", "%s %s%s in progress, and no more are allowed at once; end one first", b.whose, calls(b.used.AtOnce), b.of)
 		}
 		if b.limit.Calls > 0 && b.used.Calls >= b.limit.Calls {
-			return 0, refuse(codeLimit+b.name+"_calls", "%s placed %d calls%s in the last 24 hours, and no more are allowed; try later, or ask a supervisor", b.whose, b.used.Calls, b.of)
+			return 0, refuse(codeLimit+b.name+"_calls", "%s placed %s%s in the last 24 hours, and no more are allowed; try later, or ask a supervisor", b.whose, calls(b.used.Calls), b.of)
 		}
 		if b.limit.Talk <= 0 {
 			continue
@@ -179,6 +179,13 @@ func (r *Rules) keep(c class, u model.DialUsage) (time.Duration, *model.DialRefu
 		}
 	}
 	return longest, nil
+}
+
+func calls(n int) string {
+	if n == 1 {
+		return "1 call"
+	}
+	return fmt.Sprintf("%d calls", n)
 }
 
 // countsSite reports whether a limit for all users together bears on a class; without one their

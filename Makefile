@@ -5,11 +5,12 @@ GO            ?= go
 GOLANGCI_LINT := v2.15.0
 BIN           := build/bin
 UI            := internal/web/ui
-FUZZTIME      ?= 30s
+FUZZTIME      ?= 5m
+FUZZPKG       ?= ./...
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-interop deps-accuracy accuracy interop build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
+.PHONY: deps deps-test deps-interop deps-accuracy accuracy interop profile-signalling build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
@@ -69,10 +70,10 @@ lint: build/lint/golangci-lint web ## the import fences and the linters
 build/lint/golangci-lint:
 	GOBIN=$(CURDIR)/build/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 
-fuzz: deps ## every fuzz target for FUZZTIME each
-	@$(GO) list ./... | while read -r pkg; do \
+fuzz: deps ## every fuzz target for FUZZTIME each, on one core and behind everything else; FUZZPKG=./media/sip/... for some
+	@$(GO) list $(FUZZPKG) | while read -r pkg; do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	    echo "== $$pkg $$f"; nice $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -parallel 1 $$pkg || exit 1; \
 	  done; \
 	done
 
@@ -88,6 +89,11 @@ accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voic
 
 interop: build deps-interop ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
 	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load -doc docs/interop.md -json build/interop.json
+
+profile-signalling: build deps-test ## the CPU under 50 calls a second, as docs/performance.md has it (2 minutes)
+	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load \
+	  -work build/profile -json build/profile.json -only load/ -profile build/signalling.pprof
+	$(GO) tool pprof -top -cum -nodecount=60 $(BIN)/headroom build/signalling.pprof
 
 vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (10 minutes)
 	$(GO) run ./internal/vadcompare -o docs/vad.md

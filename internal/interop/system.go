@@ -40,6 +40,7 @@ type system struct {
 	http, udp, media int // ports; TCP has udp's
 	tls              int
 	callee           int // where calls out go to
+	debug            int
 	client           *http.Client
 	processes        []*exec.Cmd
 }
@@ -50,11 +51,14 @@ rtp: {address: 127.0.0.1, ports: 10000-17999}
 webrtc: {listen: "127.0.0.1:{{.Media}}"}
 data: {{.Data}}
 log: {level: debug}
+debug: {listen: "127.0.0.1:{{.Debug}}"}
 `
 
 const siteFile = `trunks:
   - name: loopback
     sources: [127.0.0.1/32, "::1/128"]
+  - name: rfcs
+    sources: [` + torturers + `]
   - name: known-by-password
     sources: [127.0.0.2/32]
     digest: {username: ` + trunkUser + `, password: "` + trunkPassword + `"}
@@ -84,7 +88,7 @@ dialling:
 // start runs everything in a folder of its own and waits until calls can be taken.
 func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	s := &system{dir: dir}
-	for _, port := range []*int{&s.http, &s.udp, &s.media, &s.tls, &s.callee} {
+	for _, port := range []*int{&s.http, &s.udp, &s.media, &s.tls, &s.callee, &s.debug} {
 		var err error
 		if *port, err = freePort(); err != nil {
 			return nil, err
@@ -98,7 +102,7 @@ func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	for name, text := range files {
 		var b bytes.Buffer
 		if err := template.Must(template.New(name).Parse(text)).Execute(&b, map[string]any{
-			"HTTP": s.http, "UDP": s.udp, "Media": s.media, "TLS": s.tls, "Data": filepath.Join(dir, "data"), "Agents": names, "Callee": s.callee, "Diallers": diallers,
+			"HTTP": s.http, "UDP": s.udp, "Media": s.media, "TLS": s.tls, "Debug": s.debug, "Data": filepath.Join(dir, "data"), "Agents": names, "Callee": s.callee, "Diallers": diallers,
 		}); err != nil {
 			return nil, err
 		}

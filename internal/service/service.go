@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -63,6 +64,7 @@ type Service struct {
 	board    *call.Switchboard
 	toll     *toll.Service
 	api      *api.Server
+	debug    net.Listener // nil = off
 
 	site     model.Site // as last applied to the parts; owned by Run's site watcher after New
 	draining atomic.Bool
@@ -112,6 +114,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 func (s *Service) listen(ctx context.Context) error {
 	if err := s.sip.Listen(ctx); err != nil {
 		return fmt.Errorf("sip: %w", err)
+	}
+	if err := s.listenDebug(ctx); err != nil {
+		return err
 	}
 	return s.api.Listen(ctx)
 }
@@ -199,6 +204,7 @@ func sipConfig(p config.Process, ports *rtp.Ports, version string) sip.Config {
 		TLS:   sip.TLS{Listen: p.SIP.TLS.Listen, Certificate: p.SIP.TLS.Certificate, Key: p.SIP.TLS.Key, Roots: p.SIP.TLS.Roots, Ask: p.SIP.TLS.AskClients},
 		Ports: ports, UserAgent: "headroom/" + version,
 		SessionExpires: p.SIP.SessionTimer.Expires, MinSE: p.SIP.SessionTimer.MinSE,
+		Silent: p.SIP.Strangers == config.StrangersSilent,
 	}
 }
 
@@ -224,6 +230,8 @@ func (s *Service) newAPI() error {
 		Bus:         s.bus,
 		Metrics:     registry,
 		Trunks:      trunkStates{s},
+		Bans:        sipBans{s.sip},
+		Refusals:    sipBans{s.sip},
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),
@@ -268,6 +276,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.pacer.Run(edge) })
 	g.Go(func() error { return s.runEdge(edge) })
 	g.Go(func() error { return s.api.Run(edge) })
+	g.Go(func() error { return s.runDebug(edge) })
 	g.Go(func() error { return s.watchSite(core) })
 	g.Go(func() error {
 		select {
@@ -324,6 +333,9 @@ func (s *Service) Close() {
 	}
 	if s.api != nil {
 		s.api.Close()
+	}
+	if s.debug != nil {
+		_ = s.debug.Close()
 	}
 	if s.gateway != nil {
 		if err := s.gateway.Close(); err != nil {

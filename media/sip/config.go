@@ -66,8 +66,11 @@ type Config struct {
 	HoldTimeout  time.Duration // the same while the caller holds us or only listens; 1 h
 	RingTimeout  time.Duration // unanswered by the handler; 3 min, then 480
 	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
-	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
-	NonceLife    time.Duration // how long a challenge can be answered; 5 min
+	// Silent answers strangers nothing: no refusal, and a connection is closed without a word.
+	// Where trunks may call from anywhere, the challenge that those answer is still given.
+	Silent    bool
+	Refusals  int           // answers to strangers per second; the rest is dropped and counted; 20
+	NonceLife time.Duration // how long a challenge can be answered; 5 min
 
 	// The session timer (RFC 4028), in whole seconds: how long a session may go without a
 	// refresh, 30 min, and the least that a caller may ask for, 90 s. The RFC has no MinSE

@@ -56,6 +56,9 @@ type endpoint struct {
 	// admit says whose a request is and whether it may be looked at; nil lets all in. A
 	// client, and who calls from where no trunk is, has no trunk.
 	admit     func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
+	hush      func(*sip.Request) bool                        // nothing but a challenge is the answer; nil = never
+	hasTrunk  func(string) bool                              // nil = there are none
+	hangUp    func(netip.AddrPort)                           // closes the connection of who is not answered
 	newCall   func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
 	transfers bool                                           // the handler decides about them
 	transfer  func(*Transfer)                                // of the handler; nil where it does not
@@ -76,6 +79,7 @@ type endpoint struct {
 	ladders ladders
 	tally   tally
 	refused refusalCounts
+	turned  refusedCalls
 }
 
 func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) (*endpoint, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/headroom-voice/headroom/media/sip/digest"
 	"github.com/headroom-voice/headroom/media/sip/e164"
 	"github.com/headroom-voice/headroom/media/sip/ladder"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
@@ -77,6 +78,9 @@ type Config struct {
 	// Ladder, if set, is given what was said in a call when its last message has gone, on the
 	// goroutine that owned the call: it must not block.
 	Ladder func(*Call, ladder.Record)
+
+	Phones    []Phone              // whose users may register and call
+	Registrar *registrar.Registrar // where they are kept; nil = REGISTER is refused
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100
@@ -124,7 +128,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MinSE < time.Second || c.SessionExpires < c.MinSE {
 		return c, fmt.Errorf("sip: sessions that expire after %v, at the least %v", c.SessionExpires, c.MinSE)
 	}
-	return c, validTrunks(c.Trunks)
+	if err := validTrunks(c.Trunks); err != nil {
+		return c, err
+	}
+	return c, validPhones(c.Phones, c.Trunks)
 }
 
 func validTrunks(trunks []Trunk) error {
@@ -171,6 +178,7 @@ type trunkTable struct {
 	named   map[string]*knownTrunk
 	all     map[string]*knownTrunk
 	realms  []string // that a stranger may answer for; none = no stranger may
+	phones  bool     // there are any
 }
 
 type trunkEntry struct {
@@ -191,6 +199,7 @@ type knownTrunk struct {
 	contact string // Trunk.Registered
 	keys    MediaKeys
 	login   digest.Login // Trunk.Login
+	phone   string       // of a phone, its user
 
 	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
 	// about every realm at once, and many a phone answers the first, whatever it says.
@@ -205,7 +214,7 @@ func (k *knownTrunk) accountFor(realm string) digest.Account {
 	return k.elsewhere[realm]
 }
 
-func newTrunkTable(trunks []Trunk) *trunkTable {
+func newTrunkTable(trunks []Trunk, phones ...Phone) *trunkTable {
 	t := &trunkTable{named: make(map[string]*knownTrunk), all: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
 		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0,
@@ -225,6 +234,7 @@ func newTrunkTable(trunks []Trunk) *trunkTable {
 			t.entries = append(t.entries, trunkEntry{unmapPrefix(p), k})
 		}
 	}
+	t.addPhones(phones)
 	for _, trunk := range trunks {
 		if k := t.named[trunk.Digest.Username]; k != nil && !k.bound {
 			k.elsewhere = make(map[string]digest.Account)

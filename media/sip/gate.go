@@ -113,8 +113,10 @@ func (g *gate) open() bool { return len(g.trunks().realms) > 0 }
 
 // asks says that a request of this method needs a password at all. ACK and CANCEL cannot be
 // sent again with one (RFC 3261 section 22.1); others are refused anyway.
-func asks(method sip.RequestMethod) bool {
+func (g *gate) asks(method sip.RequestMethod) bool {
 	switch method {
+	case sip.REGISTER:
+		return g.trunks().phones
 	case sip.INVITE, sip.OPTIONS, sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK, sip.REFER, sip.NOTIFY:
 		return true
 	}
@@ -333,16 +335,19 @@ func sameTarget(text string, target *sip.Uri) bool {
 func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 	from := source(req).Addr()
 	here := s.fw.trunks.Load().find(from)
+	if here != nil && s.fromPhone(req) {
+		here = nil
+	}
 	within := c != nil && (from == c.dlg.peer.Addr() || here != nil && here.account.Username == "")
 	nowhere := c == nil && tagOf(req.To()) != "" && tagOf(req.To()) != s.ep.tagFor(req) // 481 comes of it
 	switch {
 	case req.Method == sip.CANCEL, within:
 		return here, nil
-	case here != nil && (here.account.Username == "" || nowhere || !asks(req.Method)):
+	case here != nil && (here.account.Username == "" || nowhere || !s.gate.asks(req.Method)):
 		return here, nil
 	case here == nil && !s.gate.open():
 		return nil, nil // a call with this address outlives its trunk; a new one is refused
-	case here == nil && !asks(req.Method): // over TCP, where a stranger's bytes come this far
+	case here == nil && !s.gate.asks(req.Method): // over TCP, where a stranger's bytes come this far
 		s.fw.refused.Add(1)
 		return nil, s.ep.response(req, sip.StatusForbidden)
 	}

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // Why a call, or a change to one, is refused. The words are told to the other side and to
@@ -17,6 +19,8 @@ var (
 	errNotSDP       = errors.New("a body that is no session description")
 	errMerged       = errors.New("this INVITE is here already, having come another way")
 	errUnavailable  = errors.New("no room for another call")
+	errNoPhone      = errors.New("only a user with a phone may register here")
+	errOtherUser    = errors.New("this password is not that of the user in To")
 
 	errSDP           = errors.New("malformed session description")
 	errAddress       = errors.New("the audio's address is not one by number")
@@ -46,6 +50,13 @@ var refusals = [...]struct {
 	{errNotSDP, "not_sdp", sip.StatusUnsupportedMediaType, 399, false},
 	{errMerged, "merged", sip.StatusLoopDetected, 399, false},
 	{errUnavailable, "unavailable", sip.StatusServiceUnavailable, 399, true},
+	{errNoPhone, "no_phone", sip.StatusForbidden, 399, false},
+	{errOtherUser, "other_user", sip.StatusForbidden, 399, false},
+	{registrar.ErrContact, "contact", sip.StatusBadRequest, 399, false},
+	{registrar.ErrStar, "contact_star", sip.StatusBadRequest, 399, false},
+	{registrar.ErrOrder, "register_order", sip.StatusInternalServerError, 399, false},
+	{registrar.ErrMany, "registrations", sip.StatusForbidden, 399, false},
+	{registrar.ErrBrief, "interval_too_brief", statusIntervalTooBrief, 0, false},
 
 	{errSDP, "bad_sdp", sip.StatusBadRequest, 399, false},
 	{errAddress, "sdp_address", sip.StatusNotAcceptableHere, 301, false},

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -21,6 +22,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	trunks []Trunk
+	phones []Phone
 	met    map[string][]netip.Addr
 }
 
@@ -54,8 +56,8 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
-	s.trunks = cfg.Trunks
-	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
+	s.trunks, s.phones = cfg.Trunks, cfg.Phones
+	s.fw.trunks.Store(newTrunkTable(cfg.Trunks, cfg.Phones...))
 	s.gate.trunks = s.fw.trunks.Load
 	if s.ep, err = newEndpoint(cfg, log, s.fw.filter); err != nil {
 		return nil, err
@@ -65,6 +67,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		s.ep.transfers, s.ep.transfer = true, h.Transfer
 	}
 	s.ep.admit = s.admit
+	s.ep.registered = s.registered
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
 	s.ep.whose = func(a netip.Addr) string {
@@ -107,11 +110,11 @@ func (s *Server) TLSAddr() netip.AddrPort { return s.ep.listening("TLS") }
 
 // SetTrunks replaces all trunks at once. Calls in progress are left alone.
 func (s *Server) SetTrunks(trunks []Trunk) error {
-	if err := validTrunks(trunks); err != nil {
-		return err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := errors.Join(validTrunks(trunks), validPhones(s.phones, trunks)); err != nil {
+		return err
+	}
 	s.trunks = trunks
 	s.know()
 	return nil
@@ -129,7 +132,7 @@ func (s *Server) SetMet(met map[string][]netip.Addr) {
 
 // know puts the trunks and where they were found into force; s.mu is held.
 func (s *Server) know() {
-	table := newTrunkTable(s.trunks)
+	table := newTrunkTable(s.trunks, s.phones...)
 	table.meet(s.met)
 	s.fw.trunks.Store(table)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/headroom-voice/headroom/dsp"
@@ -56,6 +58,14 @@ func check(m Message) error {
 		return ident("call_id", m.CallID, true)
 	case Hangup:
 		return ident("call_id", m.CallID, true)
+	case Dial:
+		return first(address("to", m.To), ident("queue", m.Queue, false))
+	case Transfer:
+		return first(ident("call_id", m.CallID, true), address("to", m.To))
+	case CancelTransfer:
+		return ident("call_id", m.CallID, true)
+	case Hold:
+		return ident("call_id", m.CallID, true)
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:
@@ -74,6 +84,10 @@ func check(m Message) error {
 		return checkCall(m.Call)
 	case Ended:
 		return first(ident("call_id", m.CallID, true), ident("cause", m.Cause, false))
+	case Progress:
+		return checkProgress(m)
+	case Ack:
+		return ident("call_id", m.CallID, false)
 	case Verdict:
 		return first(ident("state", m.State, true), text("text", m.Text))
 	case Limits:
@@ -102,7 +116,17 @@ func checkState(s State) error {
 }
 
 func checkCall(c Call) error {
+	if c.Direction != "" && c.Direction != Inbound && c.Direction != Outbound {
+		return fmt.Errorf("direction %.32q is neither inbound nor outbound: %w", c.Direction, ErrBounds)
+	}
 	return first(ident("id", c.ID, true), ident("queue", c.Queue, false), text("from", c.From), text("from_name", c.FromName), text("to", c.To))
+}
+
+func checkProgress(p Progress) error {
+	if p.Status != 0 && (p.Status < 100 || p.Status > 699) {
+		return fmt.Errorf("status %d is none of SIP: %w", p.Status, ErrBounds)
+	}
+	return first(ident("call_id", p.CallID, true), text("to", p.To), ident("state", p.State, true), text("text", p.Text))
 }
 
 func checkHeadset(h Headset) error {
@@ -180,6 +204,17 @@ func ident(name, s string, required bool) error {
 	return nil
 }
 
+// address holds what somebody typed to call to a length and to what can be typed.
+func address(name, s string) error {
+	if err := ident(name, s, true); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return fmt.Errorf("%s holds a control character: %w", name, ErrBounds)
+	}
+	return nil
+}
+
 func text(name, s string) error {
 	if len(s) > MaxText {
 		return fmt.Errorf("%s of %d bytes: %w", name, len(s), ErrBounds)
@@ -240,6 +275,9 @@ func clip(m Message) Message {
 		return m
 	case Connected:
 		m.Call = clipCall(m.Call)
+		return m
+	case Progress:
+		m.To, m.Text = cut(m.To, MaxText), cut(m.Text, MaxText)
 		return m
 	case Verdict:
 		m.Text = cut(m.Text, MaxText)

@@ -44,7 +44,7 @@ func TestDocumentationShowsEveryMessageAsItIs(t *testing.T) {
 		}
 		wantKnownFields(t, example[1], got)
 	}
-	for _, code := range []string{CodeBadMessage, CodeUnknown, CodeVersion, CodeReplaced, CodeStale, CodeNotNow, CodeMedia, CodeBusy, CodeInternal} {
+	for _, code := range []string{CodeBadMessage, CodeUnknown, CodeVersion, CodeReplaced, CodeStale, CodeNotNow, CodeNotAllowed, CodeMedia, CodeBusy, CodeInternal} {
 		if !strings.Contains(service, "\n| `"+code+"` |") {
 			t.Errorf("code %s is not in the table", code)
 		}

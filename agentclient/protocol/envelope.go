@@ -25,6 +25,7 @@ const (
 	CodeReplaced   = "replaced"    // the same user signed in elsewhere; the client stops
 	CodeStale      = "stale"       // the call or offer it speaks of is not this agent's any more
 	CodeNotNow     = "not_now"     // not possible in the agent's state
+	CodeNotAllowed = "not_allowed" // the number may not be called; the message says why
 	CodeMedia      = "media"       // the SDP offer could not be taken
 	CodeBusy       = "busy"        // the service is draining or full; try again later
 	CodeInternal   = "internal"    // the service failed; the message may be sent again under a new id
@@ -125,6 +126,14 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[Decline](body)
 	case Hangup{}.kind():
 		return as[Hangup](body)
+	case Dial{}.kind():
+		return as[Dial](body)
+	case Transfer{}.kind():
+		return as[Transfer](body)
+	case CancelTransfer{}.kind():
+		return as[CancelTransfer](body)
+	case Hold{}.kind():
+		return as[Hold](body)
 	case EndWrapUp{}.kind():
 		return as[EndWrapUp](body)
 	case Mute{}.kind():
@@ -151,6 +160,8 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[Connected](body)
 	case Ended{}.kind():
 		return as[Ended](body)
+	case Progress{}.kind():
+		return as[Progress](body)
 	case Verdict{}.kind():
 		return as[Verdict](body)
 	case Limits{}.kind():
@@ -175,16 +186,16 @@ func as[T Message](body []byte) (Message, error) {
 // the service says, in the order of the documentation.
 func Messages() []Message {
 	return []Message{
-		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, EndWrapUp{}, Mute{},
+		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, Dial{}, Transfer{}, CancelTransfer{}, Hold{}, EndWrapUp{}, Mute{},
 		MicReading{}, MicReport{}, HeadsetChanged{}, SignOut{},
-		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Verdict{}, Limits{}, Ack{}, Error{},
+		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Verdict{}, Limits{}, Ack{}, Error{},
 	}
 }
 
 // FromClient reports whether the message is the client's to send. The others are the service's.
 func FromClient(m Message) bool {
 	switch m.(type) {
-	case Hello, SDPOffer, SetState, Accept, Decline, Hangup, EndWrapUp, Mute, MicReading, MicReport, HeadsetChanged, SignOut:
+	case Hello, SDPOffer, SetState, Accept, Decline, Hangup, Dial, Transfer, CancelTransfer, Hold, EndWrapUp, Mute, MicReading, MicReport, HeadsetChanged, SignOut:
 		return true
 	}
 	return false

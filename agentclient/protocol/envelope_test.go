@@ -19,12 +19,13 @@ var moment = time.Date(2026, 3, 14, 9, 26, 53, 589e6, time.UTC)
 
 // filled is one message of each type with every field set.
 func filled() []Message {
-	call := Call{ID: "c-1", Queue: "support", From: "+4930123456", FromName: "Ada <Lovelace> & Söhne", To: "+498001", Arrived: moment}
+	call := Call{ID: "c-1", Direction: Outbound, Held: true, Queue: "support", From: "+4930123456", FromName: "Ada <Lovelace> & Söhne", To: "+498001", Arrived: moment}
 	until := moment.Add(time.Minute)
 	return []Message{
 		Hello{Version: 1, Client: "headroom-agent 0.1", Headset: Headset{Model: "Evolve 20", Serial: "E-77"}, Resume: "token"},
 		SDPOffer{SDP: "v=0\r\n"}, SetState{State: "break", Reason: "lunch"}, Accept{CallID: "c-1"}, Decline{CallID: "c-1"},
-		Hangup{CallID: "c-1"}, EndWrapUp{}, Mute{On: true},
+		Hangup{CallID: "c-1"}, Dial{To: "+49 30 123456", Queue: "support"}, Transfer{CallID: "c-1", To: "sales"}, CancelTransfer{CallID: "c-1"},
+		Hold{CallID: "c-1", On: true}, EndWrapUp{}, Mute{On: true},
 		MicReading{CallID: "c-1", Reading: headset.Reading{At: 3, Level: -24.5, ActiveLevel: -22, NoiseFloor: -61, Peak: -6, Clipped: 0.001, Speech: 0.5, Scored: 1}},
 		MicReport{CallID: "c-1", Headset: Headset{Model: "H1", Serial: "77"}, Report: headset.Report{
 			Tap: headset.TapMic, SampleRate: 48000, Duration: 60, ActiveSpeech: 31,
@@ -36,7 +37,8 @@ func filled() []Message {
 		Welcome{Version: 1, Resume: "token", Resumed: true, Agent: "ada", Name: "Ada", State: State{State: "on-call", Reason: "x", Since: moment, Until: &until}, Call: &call},
 		SDPAnswer{SDP: "v=0\r\n"}, State{State: "wrap-up", Reason: "y", Since: moment, Until: &until}, Offer{Call: call, Expires: until},
 		OfferWithdrawn{CallID: "c-1", Why: "caller_gone"}, Connected{Call: call}, Ended{CallID: "c-1", Cause: "caller_hung_up"},
-		Verdict{State: "replace", Text: "It clips."}, Limits{headset.DefaultLimits()}, Ack{}, Error{Code: CodeStale, Message: "That call is over."},
+		Progress{CallID: "c-1", Transfer: true, To: "+4930123456", State: Failed, Status: 486, Text: "The number is busy."},
+		Verdict{State: "replace", Text: "It clips."}, Limits{headset.DefaultLimits()}, Ack{CallID: "c-2"}, Error{Code: CodeStale, Message: "That call is over."},
 	}
 }
 
@@ -131,6 +133,16 @@ func TestFramesThatAreRefused(t *testing.T) {
 		{"state that nobody can ask for", `{"type":"set_state","body":{"state":"offered"}}`, ErrBounds},
 		{"accept of no call", `{"type":"accept","body":{}}`, ErrBounds},
 		{"long call id", `{"type":"hangup","body":{"call_id":"` + long + `"}}`, ErrBounds},
+		{"dial of nothing", `{"type":"dial","body":{}}`, ErrBounds},
+		{"dial of a line break", `{"type":"dial","body":{"to":"123\r\nVia: me"}}`, ErrBounds},
+		{"dial of a long number", `{"type":"dial","body":{"to":"` + long + `"}}`, ErrBounds},
+		{"dial for a long queue", `{"type":"dial","body":{"to":"1","queue":"` + long + `"}}`, ErrBounds},
+		{"transfer of no call", `{"type":"transfer","body":{"to":"sales"}}`, ErrBounds},
+		{"transfer to nowhere", `{"type":"transfer","body":{"call_id":"c"}}`, ErrBounds},
+		{"hold of no call", `{"type":"hold","body":{"on":true}}`, ErrBounds},
+		{"cancel of no transfer", `{"type":"cancel_transfer","body":{}}`, ErrBounds},
+		{"progress with a status of no protocol", `{"type":"progress","body":{"call_id":"c","state":"failed","status":7}}`, ErrBounds},
+		{"call in no direction", `{"type":"connected","body":{"call":{"id":"c","direction":"sideways"}}}`, ErrBounds},
 		{"long headset serial", `{"type":"headset_changed","body":{"headset":{"serial":"` + long + `"}}}`, ErrBounds},
 		{"share above one", `{"type":"mic_reading","body":{"reading":{"speech_share":1.5}}}`, ErrBounds},
 		{"time before the first sample", `{"type":"mic_reading","body":{"reading":{"at_s":-1}}}`, ErrBounds},

@@ -47,9 +47,31 @@ type (
 	Decline struct {
 		CallID string `json:"call_id"`
 	}
-	// Hangup ends the caller's call.
+	// Hangup ends the caller's call, or one that is being dialled. While the caller is being
+	// passed on to a number it only ends the agent's part.
 	Hangup struct {
 		CallID string `json:"call_id"`
+	}
+	// Dial calls a number, on behalf of a queue if one is named: the agent is on a call from
+	// then on. The Ack holds the call's identity; Progress follows.
+	Dial struct {
+		To    string `json:"to"`
+		Queue string `json:"queue,omitempty"`
+	}
+	// Transfer passes the caller on (blind): to a queue, by its name or one of its numbers, or to
+	// a telephone number. The agent stays on the call until that is settled; Progress follows.
+	Transfer struct {
+		CallID string `json:"call_id"`
+		To     string `json:"to"`
+	}
+	// CancelTransfer takes the caller back from a transfer that is not settled.
+	CancelTransfer struct {
+		CallID string `json:"call_id"`
+	}
+	// Hold parts agent and caller for a while, who hears music, or joins them again.
+	Hold struct {
+		CallID string `json:"call_id"`
+		On     bool   `json:"on"`
 	}
 	// EndWrapUp cuts the wrap-up short.
 	EndWrapUp struct{}
@@ -125,6 +147,17 @@ type (
 		CallID string `json:"call_id"`
 		Cause  string `json:"cause"`
 	}
+	// Progress tells how a dialled call, or a transfer, gets on. After Answered a dialled call is
+	// Connected, and the agent's part of a transferred one Ended; after Failed a dialled call is
+	// Ended, and a transferred one the agent's again.
+	Progress struct {
+		CallID   string `json:"call_id"`
+		Transfer bool   `json:"transfer,omitempty"` // of the call's transfer, not of the call itself
+		To       string `json:"to"`
+		State    string `json:"state"`            // Trying and so on
+		Status   int    `json:"status,omitempty"` // of SIP, where there was one
+		Text     string `json:"text"`             // for people
+	}
 	// Verdict tells what is known of the agent's headset.
 	Verdict struct {
 		State string `json:"state"`
@@ -135,8 +168,11 @@ type (
 	Limits struct {
 		Limits headset.Limits `json:"limits"`
 	}
-	// Ack answers a message that carried an id and was carried out (and is durable).
-	Ack struct{}
+	// Ack answers a message that carried an id and was carried out (and is durable). CallID is the
+	// call that Dial began.
+	Ack struct {
+		CallID string `json:"call_id,omitempty"`
+	}
 	// Error answers a message that was not; without an id it speaks of the connection.
 	Error struct {
 		Code    string `json:"code"`
@@ -146,13 +182,30 @@ type (
 
 // Call is what an agent is told of a call.
 type Call struct {
-	ID       string    `json:"id"`
-	Queue    string    `json:"queue"`
-	From     string    `json:"from"`
-	FromName string    `json:"from_name,omitempty"`
-	To       string    `json:"to"`
-	Arrived  time.Time `json:"arrived"`
+	ID        string    `json:"id"`
+	Direction string    `json:"direction,omitempty"` // Inbound or Outbound; empty is inbound
+	Queue     string    `json:"queue"`               // empty for a call dialled for none
+	From      string    `json:"from"`                // of an outbound call, the number that is shown to the callee
+	FromName  string    `json:"from_name,omitempty"`
+	To        string    `json:"to"`
+	Arrived   time.Time `json:"arrived"`        // of an outbound call, when it was dialled
+	Held      bool      `json:"held,omitempty"` // by Hold
 }
+
+// Directions of a Call.
+const (
+	Inbound  = "inbound"
+	Outbound = "outbound"
+)
+
+// States of Progress.
+const (
+	Trying     = "trying"      // a trunk was asked
+	Ringing    = "ringing"     // the callee is being told
+	EarlyMedia = "early_media" // and heard before the answer: a tone, an announcement
+	Answered   = "answered"    // or, of a transfer to a queue: the caller waits there
+	Failed     = "failed"      // it came to nothing, or was cancelled; Text says why
+)
 
 func (Hello) kind() string          { return "hello" }
 func (SDPOffer) kind() string       { return "sdp_offer" }
@@ -160,6 +213,10 @@ func (SetState) kind() string       { return "set_state" }
 func (Accept) kind() string         { return "accept" }
 func (Decline) kind() string        { return "decline" }
 func (Hangup) kind() string         { return "hangup" }
+func (Dial) kind() string           { return "dial" }
+func (Transfer) kind() string       { return "transfer" }
+func (CancelTransfer) kind() string { return "cancel_transfer" }
+func (Hold) kind() string           { return "hold" }
 func (EndWrapUp) kind() string      { return "end_wrap_up" }
 func (Mute) kind() string           { return "mute" }
 func (MicReading) kind() string     { return "mic_reading" }
@@ -173,6 +230,7 @@ func (Offer) kind() string          { return "offer" }
 func (OfferWithdrawn) kind() string { return "offer_withdrawn" }
 func (Connected) kind() string      { return "connected" }
 func (Ended) kind() string          { return "ended" }
+func (Progress) kind() string       { return "progress" }
 func (Verdict) kind() string        { return "verdict" }
 func (Limits) kind() string         { return "limits" }
 func (Ack) kind() string            { return "ack" }

@@ -95,6 +95,20 @@ func (s *State) handle(e Event) {
 		if a := s.agents[e.Agent]; a != nil && a.state == model.WrapUp {
 			s.afterWrapUp(a)
 		}
+	case AgentDials:
+		s.dials(e)
+	case DialAnswered:
+		if c := s.calls[e.Call]; c != nil {
+			c.ringing = false
+		}
+	case TransferBegan:
+		s.transferBegan(s.agents[e.Agent], s.calls[e.Call])
+	case TransferFailed:
+		s.transferFailed(s.calls[e.Call])
+	case AgentParted:
+		s.parted(s.agents[e.Agent], s.calls[e.Call])
+	case CallMoved:
+		s.moved(s.agents[e.Agent], s.calls[e.Call], e.Queue)
 	case Tick:
 	}
 }

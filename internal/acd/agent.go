@@ -154,7 +154,12 @@ func (s *State) lost(a *agent) {
 		s.withdraw(a, WhyAgentLost)
 	case model.OnCall:
 		a.call = nil
-		s.requeue(c, WhyAgentLost)
+		if c.passing {
+			c.agent = nil
+			s.emit(Parted{Agent: a.id, Call: c.id, Why: WhyAgentLost})
+		} else {
+			s.cutOff(c, WhyAgentLost)
+		}
 	}
 	s.leave(a)
 }
@@ -170,9 +175,14 @@ func (s *State) judged(a *agent, v model.VerdictState) {
 
 // callOver lets the agent of a call that has ended go on: out, into wrap-up, or further.
 func (s *State) callOver(a *agent) {
-	wrapUp := a.call.queue.cfg.WrapUp
+	c, wrapUp := a.call, time.Duration(0)
+	if c.queue != nil {
+		wrapUp = c.queue.cfg.WrapUp
+	}
 	a.call = nil
-	a.handled++
+	if !c.ringing { // nobody was spoken with
+		a.handled++
+	}
 	switch {
 	case a.wish == wishOut:
 		s.leave(a)

@@ -14,6 +14,12 @@
 //     caller rings with the next.
 //   - After a call comes wrap-up; a break wished during the call follows it, a sign-out
 //     takes effect as the call ends.
+//   - An agent may dial while no call rings or goes on, from a break too, to which they return
+//     afterwards. Dialled calls are none of a queue's figures. A callee whose agent is lost
+//     waits at the head of the queue on whose behalf they were called.
+//   - A caller who is passed on to another queue has the place there that the time of their
+//     call gives them. One who is passed on to a number keeps the agent until that is settled;
+//     if it fails after the agent has left, the caller goes to the head of the queue.
 //   - Every state that ends by itself has a deadline; Tick at NextDeadline is all that is
 //     needed for nothing to be stuck.
 //

@@ -105,6 +105,14 @@ func said(a acd.Action) string {
 		return fmt.Sprintf("connect %s with %s", a.Call, a.Agent)
 	case acd.Requeued:
 		return fmt.Sprintf("requeue %s: %s", a.Call, a.Why)
+	case acd.Dial:
+		return fmt.Sprintf("dial %s for %s", a.Call, a.Agent)
+	case acd.DialRefused:
+		return fmt.Sprintf("no dial %s for %s: %s", a.Call, a.Agent, a.Why)
+	case acd.Dropped:
+		return fmt.Sprintf("drop %s: %s", a.Call, a.Why)
+	case acd.Parted:
+		return fmt.Sprintf("part %s from %s: %s", a.Agent, a.Call, a.Why)
 	case acd.AgentChanged:
 		if a.Reason != "" {
 			return fmt.Sprintf("%s is on break: %s", a.Agent, a.Reason)

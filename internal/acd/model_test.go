@@ -20,6 +20,7 @@ type oracle struct {
 	agents   map[model.AgentID]*oracleAgent
 	calls    []*oracleCall // in the order they came
 	clock    int
+	dialling model.QueueID // of the AgentDials that is being heard
 }
 
 type oracleAgent struct {
@@ -38,6 +39,13 @@ type oracleCall struct {
 	requeued bool
 	agent    model.AgentID
 	talking  bool
+	dialled  bool // and not answered
+	passing  bool
+}
+
+// with reports whether the agent speaks with the caller, or is passing them on.
+func (c *oracleCall) with(a model.AgentID) bool {
+	return c != nil && c.talking && a != "" && c.agent == a
 }
 
 func (o *oracle) call(id model.CallID) *oracleCall {
@@ -84,7 +92,7 @@ func (o *oracle) best(q model.QueueID) *oracleAgent {
 func (o *oracle) nextPair() (*oracleCall, *oracleAgent) {
 	for _, requeued := range []bool{true, false} {
 		for _, c := range o.calls {
-			if c.agent != "" || c.requeued != requeued {
+			if c.agent != "" || c.talking || c.requeued != requeued {
 				continue
 			}
 			if a := o.best(c.queue); a != nil {
@@ -122,9 +130,69 @@ func (o *oracle) hear(e acd.Event) {
 			if a := o.agents[c.agent]; a != nil && c.talking {
 				a.call = ""
 			}
-			o.calls = slices.DeleteFunc(o.calls, func(c *oracleCall) bool { return c.id == e.Call })
+			o.forget(e.Call)
+		}
+	case acd.AgentDials:
+		o.dialling = e.Queue
+	case acd.DialAnswered:
+		if c := o.call(e.Call); c != nil {
+			c.dialled = false
+		}
+	case acd.TransferBegan:
+		if c := o.call(e.Call); c.with(e.Agent) && !c.dialled {
+			c.passing = true
+		}
+	case acd.TransferFailed:
+		if c := o.call(e.Call); c != nil && c.agent != "" {
+			c.passing = false
+		}
+	case acd.AgentParted:
+		if c := o.call(e.Call); c.with(e.Agent) && c.passing {
+			o.agents[c.agent].call, c.agent = "", ""
+		}
+	case acd.CallMoved:
+		if c := o.call(e.Call); c.with(e.Agent) && !c.dialled {
+			o.agents[c.agent].call = ""
+			c.agent, c.talking, c.requeued, c.passing, c.queue = "", false, false, false, e.Queue
 		}
 	}
+}
+
+func (o *oracle) forget(id model.CallID) {
+	o.calls = slices.DeleteFunc(o.calls, func(c *oracleCall) bool { return c.id == id })
+}
+
+// seeDialled takes an action about a call that was dialled or is passed on.
+func (o *oracle) seeDialled(act acd.Action) error {
+	switch act := act.(type) {
+	case acd.Dial:
+		a := o.agents[act.Agent]
+		if a == nil || a.state != model.OnCall || a.call != "" || o.call(act.Call) != nil {
+			return fmt.Errorf("dials while %+v", a)
+		}
+		a.call = act.Call
+		o.calls = append(o.calls, &oracleCall{id: act.Call, queue: o.dialling, agent: a.id, talking: true, dialled: true})
+	case acd.DialRefused:
+		if a := o.agents[act.Agent]; (a == nil) != (act.Why == acd.WhyOffline) || a != nil && a.call == "" {
+			return fmt.Errorf("may not dial, though %+v", a)
+		}
+	case acd.Dropped:
+		c := o.call(act.Call)
+		if c == nil || !c.talking || !c.dialled && c.queue != "" {
+			return fmt.Errorf("dropped %+v", c)
+		}
+		if a := o.agents[c.agent]; a != nil {
+			a.call = ""
+		}
+		o.forget(c.id)
+	case acd.Parted:
+		c := o.call(act.Call)
+		if !c.with(act.Agent) || !c.passing {
+			return fmt.Errorf("parted from %+v", c)
+		}
+		o.agents[c.agent].call, c.agent = "", ""
+	}
+	return nil
 }
 
 // see takes one action and says what is wrong with it, if anything.
@@ -135,7 +203,7 @@ func (o *oracle) see(now time.Time, act acd.Action) error {
 	case acd.Offer:
 		c, a := o.call(act.Call), o.agents[act.Agent]
 		switch {
-		case c == nil || c.agent != "":
+		case c == nil || c.agent != "" || c.talking:
 			return fmt.Errorf("offered a call that is not free: %+v", c)
 		case a.state != model.Offered || a.call != "":
 			return fmt.Errorf("offered to an agent who is %s with call %q", a.state, a.call)
@@ -179,8 +247,17 @@ func (o *oracle) see(now time.Time, act acd.Action) error {
 		if c == nil || !c.talking {
 			return fmt.Errorf("requeued %+v", c)
 		}
-		o.agents[c.agent].call = ""
-		c.agent, c.talking, c.requeued = "", false, true
+		if a := o.agents[c.agent]; a != nil {
+			a.call = ""
+		} else if !c.passing || act.Why != acd.WhyTransferFailed {
+			return fmt.Errorf("requeued without an agent: %+v", c)
+		}
+		if c.dialled || c.queue == "" {
+			return fmt.Errorf("nobody would wait, or nowhere: %+v", c)
+		}
+		c.agent, c.talking, c.requeued, c.passing = "", false, true, false
+	default:
+		return o.seeDialled(act)
 	}
 	return nil
 }
@@ -274,7 +351,7 @@ func drawSite(t *rapid.T) acd.SiteChanged {
 }
 
 // happenings are drawn with equal chance; the numbers are the cases of drawEvent.
-var happenings = []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8, 8, 9, 9, 10}
+var happenings = []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8, 8, 9, 9, 10, 11, 11, 12, 12, 12, 12, 13, 13}
 
 var people = []model.AgentID{"ann", "bob", "cem", "dia", "eva"}
 
@@ -316,8 +393,20 @@ func drawEvent(t *rapid.T, o *oracle, calls *int) acd.Event {
 		return rapid.SampledFrom([]acd.Event{
 			acd.ConnectFailed{Agent: agent, Call: call}, acd.WrapUpDone{Agent: agent}, acd.Tick{},
 		}).Draw(t, "other")
-	default:
+	case 10:
 		return drawSite(t)
+	case 11:
+		*calls++
+		q := rapid.SampledFrom([]model.QueueID{"q1", "q2", "q3", ""}).Draw(t, "for queue")
+		return acd.AgentDials{Agent: agent, Call: model.CallID(fmt.Sprintf("c%d", *calls)), Queue: q}
+	case 12:
+		return rapid.SampledFrom([]acd.Event{
+			acd.DialAnswered{Call: call}, acd.TransferBegan{Agent: agent, Call: call}, acd.TransferFailed{Call: call},
+		}).Draw(t, "on the way")
+	default:
+		return rapid.SampledFrom([]acd.Event{
+			acd.AgentParted{Agent: agent, Call: call}, acd.CallMoved{Agent: agent, Call: call, Queue: "q2"},
+		}).Draw(t, "passed on")
 	}
 }
 

@@ -88,15 +88,17 @@ func (q *queue) bench(v model.VerdictState) *ranking[*agent] {
 	return q.ready
 }
 
-// call is a caller, from CallQueued to CallGone.
+// call is a caller, from CallQueued to CallGone, or a callee, from AgentDials on.
 type call struct {
 	id        model.CallID
-	queue     *queue
+	queue     *queue    // nil for a dialled call of no queue, which is never without its agent
 	since     time.Time // joined the queue; kept through everything
 	seq       uint64    // order of arrival
 	requeued  bool      // was cut off: stands before those who wait for the first time
 	agent     *agent    // offered to or speaking with
-	connected bool      // speaking with agent
+	connected bool      // speaking with agent, or being passed on by one who may have left
+	ringing   bool      // dialled, and not answered by the callee
+	passing   bool      // being passed on to a number
 	answered  bool      // somebody has answered before: counted
 	inTime    bool      // and within the service level
 }
@@ -139,7 +141,9 @@ func (s *State) gone(c *call) {
 	a := c.agent
 	c.agent = nil
 	if c.connected {
-		s.callOver(a)
+		if a != nil {
+			s.callOver(a)
+		}
 		return
 	}
 	c.queue.held--
@@ -157,7 +161,7 @@ func (s *State) gone(c *call) {
 
 // requeue puts a caller who was speaking with somebody back, at the head.
 func (s *State) requeue(c *call, why string) {
-	c.agent, c.connected, c.requeued = nil, false, true
+	c.agent, c.connected, c.requeued, c.passing = nil, false, true, false
 	c.queue.held++
 	s.emit(Requeued{Call: c.id, Why: why})
 	s.await(c)
@@ -205,7 +209,7 @@ func (s *State) offered(a *agent, c *call) bool {
 func (s *State) late(id model.AgentID, callID model.CallID) {
 	why := WhyStale
 	if c := s.calls[callID]; c != nil && c.connected {
-		if c.agent.id == id {
+		if c.agent != nil && c.agent.id == id {
 			return
 		}
 		why = WhyElsewhere
@@ -226,7 +230,7 @@ func (s *State) connectFailed(a *agent, c *call) {
 		c.answered, c.inTime = false, false
 	}
 	a.call = nil
-	s.requeue(c, WhyConnectFailed)
+	s.cutOff(c, WhyConnectFailed)
 	if a.wish == wishOut {
 		s.leave(a)
 		return

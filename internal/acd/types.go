@@ -127,7 +127,7 @@ type (
 	// Requeued says the caller is back at the head of the queue and hears music again.
 	Requeued struct {
 		Call model.CallID
-		Why  string // WhyAgentLost, WhyConnectFailed
+		Why  string // WhyAgentLost, WhyConnectFailed, WhyTransferFailed
 	}
 	// AgentChanged tells an agent's new state. Until is zero when nothing ends it by itself.
 	AgentChanged struct {

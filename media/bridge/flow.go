@@ -25,6 +25,7 @@ type flow struct {
 
 	mu        sync.Mutex // against close only; the reader goroutine alone sends packets
 	closed    bool
+	held      bool
 	sequencer *rtp.Sequencer // made when something must be decoded
 	decoders  [4]codec.Decoder
 	out       packetizer
@@ -43,9 +44,11 @@ func (f *flow) Packet(p *media.Packet) {
 	if f.closed {
 		return
 	}
-	direct := f.to.Accepts(p.Codec)
+	direct := f.held || f.to.Accepts(p.Codec)
 	if direct {
-		f.to.Send(p)
+		if !f.held {
+			f.to.Send(p)
+		}
 		if len(f.taps) == 0 {
 			return
 		}
@@ -64,6 +67,16 @@ func (f *flow) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
+}
+
+// hold keeps what is said from the other party, or lets it pass again, as a new stream.
+func (f *flow) hold(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held != on {
+		f.held = on
+		f.out.restart()
+	}
 }
 
 // item decodes one piece of the stream in order and hands it on.
@@ -172,6 +185,9 @@ func (f *flow) emit(pcm []float32, rate int, from media.Codec, mark dsp.Mark, di
 }
 
 func (f *flow) offer(pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
+	if f.held {
+		mark |= dsp.Held
+	}
 	for _, tap := range f.taps {
 		tap.Offer(pcm, rate, from, mark)
 	}

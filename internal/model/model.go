@@ -47,6 +47,8 @@ type Site struct {
 	Queues  []Queue      `yaml:"queues" json:"queues"`
 	Users   []User       `yaml:"users" json:"users"`
 	Headset HeadsetRules `yaml:"headset" json:"headset"`
+
+	FeatureCodes FeatureCodes `yaml:"feature_codes" json:"feature_codes,omitzero"` // zero = the default ones
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
@@ -116,6 +118,8 @@ type User struct {
 	Title  string    `yaml:"title" json:"title"` // the name people read
 	Roles  []Role    `yaml:"roles" json:"roles"`
 	Queues []QueueID `yaml:"queues" json:"queues"`
+
+	Phone UserPhone `yaml:"phone" json:"phone,omitzero"`
 }
 
 // Has reports whether the user holds the role; an admin holds every one.

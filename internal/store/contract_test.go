@@ -35,6 +35,7 @@ func TestContract(t *testing.T) {
 		"what was said in SIP comes back, once for each party":    ladders,
 		"a database from before SIP ladders is taken over":        upgraded,
 		"dead calls are closed at the last thing known":           deadCalls,
+		"phones are registered where they were, after a restart":  phones,
 		"many dead calls are all closed":                          manyDeadCalls,
 		"headsets remember the newest sight":                      headsets,
 		"a report sent twice counts once":                         reportsOnce,

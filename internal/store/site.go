@@ -87,6 +87,9 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 		items = append(items, row("queue", string(q.ID), i, q))
 	}
 	items = append(items, row("rules", "headset", 0, site.Headset))
+	if site.FeatureCodes != (model.FeatureCodes{}) {
+		items = append(items, row("codes", "feature", 0, site.FeatureCodes))
+	}
 	for i, u := range site.Users {
 		users = append(users, row("user", string(u.ID), i, u))
 	}
@@ -95,8 +98,11 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 
 // name is what people read of a row in Changes.
 func (r siteRow) name() string {
-	if r.kind == "rules" {
+	switch r.kind {
+	case "rules":
 		return "headset rules"
+	case "codes":
+		return "feature codes"
 	}
 	return r.kind + " " + r.id
 }
@@ -202,6 +208,8 @@ func (s *Store) Site(ctx context.Context) (model.Site, error) {
 			err = errors.Join(err, appendJSON(&site.Queues, r.body))
 		case "user":
 			err = errors.Join(err, appendJSON(&site.Users, r.body))
+		case "codes":
+			err = errors.Join(err, document{&site.FeatureCodes}.Scan(r.body))
 		case "rules":
 			err = errors.Join(err, document{&site.Headset}.Scan(r.body))
 		}

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -77,15 +78,21 @@ func (t *trunkTable) addPhones(phones []Phone) {
 	}
 }
 
-// SetPhones replaces the phones of all users at once. Calls in progress, and what is
+// PhoneHandler is a Handler that decides about the transfers of calls that users' phones
+// placed, too; without it their REFER gets what a trunk's does.
+type PhoneHandler interface {
+	PhoneTransfer(*Transfer)
+}
+
+// SetSite replaces all trunks and all users' phones at once. Calls in progress, and what is
 // registered, are left alone.
-func (s *Server) SetPhones(phones []Phone) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := validPhones(phones, s.trunks); err != nil {
+func (s *Server) SetSite(trunks []Trunk, phones []Phone) error {
+	if err := errors.Join(validTrunks(trunks), validPhones(phones, trunks)); err != nil {
 		return err
 	}
-	s.phones = phones
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trunks, s.phones = trunks, phones
 	s.know()
 	return nil
 }

@@ -275,7 +275,7 @@ func TestPhonesAreCheckedBeforeTheyCount(t *testing.T) {
 	if err := s.SetTrunks([]sip.Trunk{{ID: "x", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}, Digest: sip.Digest{Login: bob.Login}}}); err == nil {
 		t.Error("a trunk with a phone's username is taken")
 	}
-	if err := s.SetPhones(nil); err != nil {
+	if err := s.SetSite([]sip.Trunk{{ID: "x", Digest: sip.Digest{Login: bob.Login}}}, nil); err != nil {
 		t.Error(err)
 	}
 }

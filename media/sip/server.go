@@ -210,6 +210,9 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		return
 	}
 	c.handler, c.replaces, c.transfers = s.handler, replaced, s.ep.transfer
+	if h, ok := s.handler.(PhoneHandler); ok && c.phone != "" {
+		c.transfers = h.PhoneTransfer
+	}
 	if !s.ep.begin(c) {
 		s.ep.forget(c)
 		refuse(errUnavailable)

@@ -28,7 +28,7 @@ const (
 
 // Why a REGISTER is refused.
 var (
-	ErrContact = errors.New("a Contact that cannot be read, or is not sip: or sips:")
+	ErrContact = errors.New("a Contact that cannot be read, or is no SIP address")
 	ErrStar    = errors.New(`"*" without "Expires: 0", or beside another Contact`)
 	ErrOrder   = errors.New("older than what is registered: the CSeq did not go up")
 	ErrMany    = errors.New("more registrations than one user may have")

@@ -23,6 +23,7 @@ func checkPhones(site model.Site, f *findings) {
 			checkPhone(f, logins, fmt.Sprintf("users[%d]", i), u)
 		}
 	}
+	checkOptional(f, "phones.digest", site.Phones.Digest, model.PhoneMD5, model.PhoneSHA256)
 	checkFeatureCodes(site, f)
 }
 
@@ -65,7 +66,7 @@ func checkPhone(f *findings, logins map[string]string, user string, u model.User
 
 // checkFeatureCodes checks that each code can be dialled and leads to one thing only.
 func checkFeatureCodes(site model.Site, f *findings) {
-	if site.FeatureCodes == (model.FeatureCodes{}) {
+	if site.Phones.FeatureCodes == (model.FeatureCodes{}) {
 		return
 	}
 	taken := map[string]string{}
@@ -74,9 +75,9 @@ func checkFeatureCodes(site model.Site, f *findings) {
 			taken[model.Dialable(n)] = fmt.Sprintf("a number of queues[%d]", i)
 		}
 	}
-	codes := site.FeatureCodes
+	codes := site.Phones.FeatureCodes
 	for _, c := range [][2]string{{"ready", codes.Ready}, {"break", codes.Break}, {"sign_out", codes.SignOut}, {"end_wrap_up", codes.WrapUp}} {
-		key, code := "feature_codes."+c[0], c[1]
+		key, code := "phones.feature_codes."+c[0], c[1]
 		switch {
 		case len(code) == 0 || len(code) > 16 || strings.Trim(code, "0123456789*#") != "":
 			f.add(key, "%q cannot be dialled; use up to 16 digits, * and #, like *10", code)

@@ -31,7 +31,7 @@ func TestAPhonesPasswordIsShownToNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !site.Users[0].HasPhone() || site.Users[0].PhoneUsername() != "ada" || site.FeatureCodes != model.DefaultFeatureCodes() {
+	if !site.Users[0].HasPhone() || site.Users[0].PhoneUsername() != "ada" || site.Phones.FeatureCodes != model.DefaultFeatureCodes() {
 		t.Errorf("%+v", site)
 	}
 	for what, text := range map[string]string{

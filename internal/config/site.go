@@ -21,7 +21,7 @@ func DefaultSite() model.Site {
 		Trunks: []model.Trunk{}, Queues: []model.Queue{}, Users: []model.User{},
 		Headset: model.HeadsetRules{MinActiveSpeech: 30 * time.Second, Window: 10, ReplaceAfter: 3, Limits: headset.DefaultLimits()},
 
-		FeatureCodes: model.DefaultFeatureCodes(),
+		Phones: model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
 	}
 }
 
@@ -134,8 +134,8 @@ func Marshal(site model.Site) []byte {
 		fmt.Fprintf(&b, "  - name: %s\n    title: %s\n    roles: %s\n    queues: %s\n", quote(u.ID), quote(u.Title), flow(u.Roles), flow(u.Queues))
 		yamlWriter{&b}.block("    ", reflect.ValueOf(u), "phone")
 	}
-	if site.FeatureCodes != (model.FeatureCodes{}) {
-		yamlWriter{&b}.block("", reflect.ValueOf(site), "feature_codes")
+	if site.Phones != (model.PhoneRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "phones")
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)

@@ -48,7 +48,7 @@ type Site struct {
 	Users   []User       `yaml:"users" json:"users"`
 	Headset HeadsetRules `yaml:"headset" json:"headset"`
 
-	FeatureCodes FeatureCodes `yaml:"feature_codes" json:"feature_codes,omitzero"` // zero = the default ones
+	Phones PhoneRules `yaml:"phones" json:"phones,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from

@@ -31,6 +31,18 @@ func (u User) PhoneUsername() string {
 // HasPhone says that phones may register as the user, who may take calls on them.
 func (u User) HasPhone() bool { return u.Phone.Password != "" && u.Has(RoleAgent) }
 
+// PhoneRules hold for all users' phones.
+type PhoneRules struct {
+	Digest       string       `yaml:"digest" json:"digest,omitempty"`              // md5 (also when empty), sha-256
+	FeatureCodes FeatureCodes `yaml:"feature_codes" json:"feature_codes,omitzero"` // zero = the default ones
+}
+
+// The algorithms that phones are asked to prove their password by.
+const (
+	PhoneMD5    = "md5"
+	PhoneSHA256 = "sha-256" // or MD5, should the phone choose that
+)
+
 // FeatureCodes are what is dialled on a phone to change its user's state.
 type FeatureCodes struct {
 	Ready   string `yaml:"ready" json:"ready"`

@@ -96,7 +96,7 @@ func (l *Lines) Load(ctx context.Context) error {
 func (l *Lines) SiteChanged(site model.Site) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.codes = site.FeatureCodes
+	l.codes = site.Phones.FeatureCodes
 	if l.codes == (model.FeatureCodes{}) {
 		l.codes = model.DefaultFeatureCodes()
 	}

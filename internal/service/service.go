@@ -188,6 +188,7 @@ func (s *Service) newSIP() error {
 	}
 	cfg := sipConfig(p, ports, s.cfg.Version)
 	cfg.Trunks, cfg.Phones, cfg.Registrar = trunks(s.site), sipPhones(s.site), s.registrar
+	cfg.PhonesSHA256 = s.site.Phones.Digest == model.PhoneSHA256
 	s.sip, err = sip.New(cfg, incoming{s}, s.log.With("component", "sip"))
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)

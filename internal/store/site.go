@@ -87,8 +87,8 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 		items = append(items, row("queue", string(q.ID), i, q))
 	}
 	items = append(items, row("rules", "headset", 0, site.Headset))
-	if site.FeatureCodes != (model.FeatureCodes{}) {
-		items = append(items, row("codes", "feature", 0, site.FeatureCodes))
+	if site.Phones != (model.PhoneRules{}) {
+		items = append(items, row("phones", "rules", 0, site.Phones))
 	}
 	for i, u := range site.Users {
 		users = append(users, row("user", string(u.ID), i, u))
@@ -101,8 +101,8 @@ func (r siteRow) name() string {
 	switch r.kind {
 	case "rules":
 		return "headset rules"
-	case "codes":
-		return "feature codes"
+	case "phones":
+		return "phone rules"
 	}
 	return r.kind + " " + r.id
 }
@@ -208,8 +208,8 @@ func (s *Store) Site(ctx context.Context) (model.Site, error) {
 			err = errors.Join(err, appendJSON(&site.Queues, r.body))
 		case "user":
 			err = errors.Join(err, appendJSON(&site.Users, r.body))
-		case "codes":
-			err = errors.Join(err, document{&site.FeatureCodes}.Scan(r.body))
+		case "phones":
+			err = errors.Join(err, document{&site.Phones}.Scan(r.body))
 		case "rules":
 			err = errors.Join(err, document{&site.Headset}.Scan(r.body))
 		}

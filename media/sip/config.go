@@ -79,8 +79,11 @@ type Config struct {
 	// goroutine that owned the call: it must not block.
 	Ladder func(*Call, ladder.Record)
 
-	Phones    []Phone              // whose users may register and call
-	Registrar *registrar.Registrar // where they are kept; nil = REGISTER is refused
+	Phones []Phone // whose users may register and call
+	// PhonesSHA256 has phones asked by SHA-256 and MD5, as trunks are. Many give up on an
+	// algorithm that they do not know, though MD5 is offered, too (RFC 8760 section 2.4).
+	PhonesSHA256 bool
+	Registrar    *registrar.Registrar // where they are kept; nil = REGISTER is refused
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100

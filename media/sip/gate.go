@@ -72,6 +72,7 @@ type gate struct {
 	nonces *digest.Nonces
 	log    *slog.Logger
 	lines  limiter
+	plain  func(*sip.Request) bool // to be asked for MD5 alone
 	count  [outcomes]atomic.Uint64
 
 	// asking bounds the challenges that strangers get without a transaction, so that one
@@ -92,7 +93,7 @@ type visitor struct {
 }
 
 func newGate(cfg Config, log *slog.Logger) *gate {
-	g := &gate{nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines},
+	g := &gate{plain: func(*sip.Request) bool { return false }, nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines},
 		seed: maphash.MakeSeed(), visitors: make(map[netip.Addr]visitor)}
 	for i := range g.asking {
 		g.asking[i].rate = float64(cfg.Refusals)
@@ -216,18 +217,22 @@ func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now 
 	case o == accepted:
 		return nil
 	case row.status == sip.StatusUnauthorized:
-		return response(row.status, g.challenges(from.Addr(), here, row.stale, now)...)
+		algorithms := []digest.Algorithm{digest.SHA256, digest.MD5}
+		if g.plain(req) {
+			algorithms = algorithms[1:]
+		}
+		return response(row.status, g.challenges(from.Addr(), here, row.stale, algorithms, now)...)
 	}
 	return response(row.status)
 }
 
 // challenges are the questions to one source, for each realm the better algorithm first
 // (RFC 8760 section 2.3).
-func (g *gate) challenges(from netip.Addr, here *knownTrunk, stale bool, now time.Time) []sip.Header {
+func (g *gate) challenges(from netip.Addr, here *knownTrunk, stale bool, algorithms []digest.Algorithm, now time.Time) []sip.Header {
 	var out []sip.Header
 	nonce := g.nonces.Issue(now, from)
 	for _, realm := range g.realms(here) {
-		for _, a := range []digest.Algorithm{digest.SHA256, digest.MD5} {
+		for _, a := range algorithms {
 			c := digest.Challenge{Realm: realm, Nonce: nonce, Algorithm: a, Auth: true, Stale: stale}
 			out = append(out, sip.NewHeader("WWW-Authenticate", c.String()))
 		}

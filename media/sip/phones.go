@@ -84,15 +84,15 @@ type PhoneHandler interface {
 	PhoneTransfer(*Transfer)
 }
 
-// SetSite replaces all trunks and all users' phones at once. Calls in progress, and what is
-// registered, are left alone.
-func (s *Server) SetSite(trunks []Trunk, phones []Phone) error {
+// SetSite replaces all trunks and all users' phones at once, and whether these are offered
+// SHA-256 (Config.PhonesSHA256). Calls in progress, and what is registered, are left alone.
+func (s *Server) SetSite(trunks []Trunk, phones []Phone, sha256 bool) error {
 	if err := errors.Join(validTrunks(trunks), validPhones(phones, trunks)); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trunks, s.phones = trunks, phones
+	s.trunks, s.phones, s.better = trunks, phones, sha256
 	s.know()
 	return nil
 }
@@ -104,6 +104,16 @@ func (s *Server) fromPhone(req *sip.Request) bool {
 		return false
 	}
 	return req.Method == sip.REGISTER || s.ep.cfg.Registrar.At(source(req))
+}
+
+// onlyMD5 says that whoever sends a request is asked by MD5 alone.
+func (s *Server) onlyMD5(req *sip.Request) bool {
+	if !s.fromPhone(req) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.better
 }
 
 // handleRegister answers a REGISTER of whoever has shown a password.

@@ -55,6 +55,7 @@ func withPhones(trunks ...sip.Trunk) func(*sip.Config) {
 	return func(c *sip.Config) {
 		c.Trunks, c.Phones = trunks, []sip.Phone{bob}
 		c.Registrar, _ = registrar.New(registrar.Config{})
+		c.PhonesSHA256 = true
 	}
 }
 
@@ -150,6 +151,26 @@ func TestARegistrationIsRefusedWithItsReason(t *testing.T) {
 	}
 }
 
+func TestAPhoneIsAskedForWhatEveryPhoneKnows(t *testing.T) {
+	t.Parallel()
+	overBoth(t, func(t *testing.T, network string) {
+		r, _ := registrar.New(registrar.Config{})
+		s := start(t, make(desk, 1), func(c *sip.Config) { c.Trunks, c.Phones, c.Registrar = []sip.Trunk{branch}, []sip.Phone{bob}, r })
+		p := newPhone(t, network, s.addr(network))
+		p.raw(p.register("bob"))
+		m := p.expect("SIP/2.0 401")
+		if strings.Contains(m, "SHA-256") || strings.Count(m, "WWW-Authenticate") != 1 {
+			t.Errorf("asked for more:\n%s", m)
+		}
+		c, err := digest.ParseChallenge(header(m, "WWW-Authenticate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.raw(p.register("bob", "Contact: <sip:bob@192.0.2.1>", "Authorization: "+digest.Answer(c, bob.Login, "REGISTER", "sip:127.0.0.1", "cnonce", 1).String()))
+		p.expect("SIP/2.0 200")
+	})
+}
+
 func TestNobodyRegistersWhereThereAreNoPhones(t *testing.T) {
 	t.Parallel()
 	s := start(t, make(desk, 1), withTrunks(everyone...))
@@ -163,7 +184,7 @@ func TestAPhoneIsCalledWhereItRegisteredFromAndCalls(t *testing.T) {
 	overBoth(t, func(t *testing.T, network string) {
 		d := make(desk, 1)
 		r, _ := registrar.New(registrar.Config{})
-		s := start(t, d, func(c *sip.Config) { c.Phones, c.Registrar = []sip.Phone{bob}, r })
+		s := start(t, d, func(c *sip.Config) { c.Phones, c.Registrar, c.PhonesSHA256 = []sip.Phone{bob}, r, true })
 		p := newPhone(t, network, s.addr(network))
 		p.registers(bob.Login, "200", "Contact: <sip:bob@198.51.100.7:5060>") // where nobody is
 		b := r.Bindings("bob")
@@ -275,7 +296,7 @@ func TestPhonesAreCheckedBeforeTheyCount(t *testing.T) {
 	if err := s.SetTrunks([]sip.Trunk{{ID: "x", Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}, Digest: sip.Digest{Login: bob.Login}}}); err == nil {
 		t.Error("a trunk with a phone's username is taken")
 	}
-	if err := s.SetSite([]sip.Trunk{{ID: "x", Digest: sip.Digest{Login: bob.Login}}}, nil); err != nil {
+	if err := s.SetSite([]sip.Trunk{{ID: "x", Digest: sip.Digest{Login: bob.Login}}}, nil, false); err != nil {
 		t.Error(err)
 	}
 }

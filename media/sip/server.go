@@ -23,6 +23,7 @@ type Server struct {
 	mu     sync.Mutex
 	trunks []Trunk
 	phones []Phone
+	better bool // phones are offered SHA-256, too
 	met    map[string][]netip.Addr
 }
 
@@ -56,9 +57,10 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
-	s.trunks, s.phones = cfg.Trunks, cfg.Phones
+	s.trunks, s.phones, s.better = cfg.Trunks, cfg.Phones, cfg.PhonesSHA256
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks, cfg.Phones...))
 	s.gate.trunks = s.fw.trunks.Load
+	s.gate.plain = s.onlyMD5
 	if s.ep, err = newEndpoint(cfg, log, s.fw.filter); err != nil {
 		return nil, err
 	}

@@ -106,17 +106,18 @@ type Agents struct {
 
 // Call is one call from ring to hang-up.
 type Call struct {
-	ID         model.CallID  `json:"id" doc:"The call"`
-	Trunk      model.TrunkID `json:"trunk" doc:"The trunk it came in on"`
-	Queue      model.QueueID `json:"queue" doc:"The queue the dialled number leads to"`
-	From       string        `json:"from" doc:"The caller's number"`
-	FromName   string        `json:"from_name,omitempty" doc:"The caller's name as the trunk gave it"`
-	To         string        `json:"to" doc:"The dialled number"`
-	StartedAt  time.Time     `json:"started_at" doc:"When it rang"`
-	AnsweredAt *time.Time    `json:"answered_at,omitempty" doc:"When the first agent answered"`
-	EndedAt    *time.Time    `json:"ended_at,omitempty" doc:"Absent while the call goes on"`
-	Cause      model.Cause   `json:"cause,omitempty" doc:"Why it ended"`
-	Agent      model.AgentID `json:"agent,omitempty" doc:"The last agent who spoke with the caller"`
+	ID         model.CallID    `json:"id" doc:"The call"`
+	Direction  model.Direction `json:"direction" doc:"inbound, or outbound for one that an agent dialled"`
+	Trunk      model.TrunkID   `json:"trunk" doc:"The trunk it came in on or goes out by; empty before one is known"`
+	Queue      model.QueueID   `json:"queue" doc:"The queue the dialled number leads to, or that it was dialled for; empty for none"`
+	From       string          `json:"from" doc:"The caller's number; of an outbound call, what the callee is shown, empty for the trunk's own"`
+	FromName   string          `json:"from_name,omitempty" doc:"The caller's name as the trunk gave it"`
+	To         string          `json:"to" doc:"The dialled number"`
+	StartedAt  time.Time       `json:"started_at" doc:"When it rang"`
+	AnsweredAt *time.Time      `json:"answered_at,omitempty" doc:"When the first agent answered"`
+	EndedAt    *time.Time      `json:"ended_at,omitempty" doc:"Absent while the call goes on"`
+	Cause      model.Cause     `json:"cause,omitempty" doc:"Why it ended"`
+	Agent      model.AgentID   `json:"agent,omitempty" doc:"The last agent who spoke with the caller"`
 }
 
 // Calls is the body of GET /api/v1/calls.

@@ -58,7 +58,9 @@ type Agent struct {
 	mediaLost  alarm
 	next       Peer // answered, not yet connected
 	nextBy     alarm
-	offers     int // SDP offers so far; only the newest counts
+	dialling   bool               // it is being asked whether a number may be called
+	underWay   *protocol.Progress // of what is dialled and not settled
+	offers     int                // SDP offers so far; only the newest counts
 	settingUp  bool
 	answers    answers
 	micLimit   rateLimit
@@ -312,6 +314,9 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 		if a.offer != nil {
 			a.send("", *a.offer)
 		}
+		if a.underWay != nil {
+			a.send("", *a.underWay)
+		}
 		if resumed && info != a.headset {
 			a.wear(info)
 		}
@@ -473,7 +478,7 @@ func (a *Agent) letGo(id model.CallID, cause model.Cause) {
 		return
 	}
 	a.flushMic()
-	a.leg, a.talking = nil, nil
+	a.leg, a.talking, a.underWay = nil, nil, nil
 	a.mediaLost.clear()
 	a.onLeg.Store(nil)
 	a.send("", protocol.Ended{CallID: string(id), Cause: string(cause)})
@@ -504,5 +509,5 @@ func (a *Agent) know(v model.Verdict) {
 
 // told is a call as an agent is told of it.
 func told(c model.Call) protocol.Call {
-	return protocol.Call{ID: string(c.ID), Queue: string(c.Queue), From: c.From, FromName: c.FromName, To: c.To, Arrived: c.StartedAt}
+	return protocol.Call{ID: string(c.ID), Direction: string(c.Direction), Queue: string(c.Queue), From: c.From, FromName: c.FromName, To: c.To, Arrived: c.StartedAt}
 }

@@ -104,6 +104,16 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 		}
 		a.leg.on.hangup(a)
 		return protocol.Ack{}
+	case protocol.Dial:
+		a.dial(m.To, model.QueueID(m.Queue), a.dialLater(id))
+		return nil
+	case protocol.Transfer:
+		a.transfer(m, a.later(id))
+		return nil
+	case protocol.CancelTransfer:
+		return a.onCall(id, m.CallID, func(c *call, answer func(error)) bool { return c.cancelTransfer(a, answer) })
+	case protocol.Hold:
+		return a.onCall(id, m.CallID, func(c *call, answer func(error)) bool { return c.hold(a, m.On, answer) })
 	case protocol.EndWrapUp:
 		if a.state.State != string(model.WrapUp) {
 			return refuse(protocol.CodeNotNow, "There is no wrap-up to end.")

@@ -21,6 +21,9 @@ const (
 	waiting                     // in a queue, with music, offered or not; until MaxWait
 	connecting                  // an agent accepted and is about to be joined; until ConnectTimeout
 	talking                     // joined with an agent; until somebody leaves
+	dialling                    // an agent calls a number; the agent's leg until ConnectTimeout, the callee until DialTimeout
+	passing                     // an agent passes the caller on to a number; until DialTimeout
+	bridged                     // with who was called, without an agent; until somebody leaves
 	over                        // ended; nothing happens any more
 )
 
@@ -30,11 +33,12 @@ const (
 	digitRuns = 100             // runs recorded per call
 )
 
-// call is one caller, from ring to hang-up. Its goroutine owns every field below box;
+// call is one caller, from ring to hang-up, or one callee, from the dialling on. Its goroutine owns every field below box;
 // methods that others call post a step and return at once.
 type call struct {
 	sb        *Switchboard
-	in        Inbound
+	in        Inbound // nil when an agent dialled
+	order     *order  // nil when a caller came
 	id        model.CallID
 	log       *slog.Logger
 	journal   *journal
@@ -43,8 +47,9 @@ type call struct {
 
 	state     callState
 	info      model.Call
+	party     Party // the caller, or the callee once answered
 	trunk     model.Leg
-	leg       media.Leg // nil until answered
+	leg       media.Leg // the party's; nil until answered
 	waitUntil time.Time
 	closed    bool // the site no longer has the queue
 	deadline  alarm
@@ -56,13 +61,25 @@ type call struct {
 	digits    int // of the run that goes on
 	runs      int
 	digitEnd  alarm
+
+	out       *dialled // under way: the call's own, or a transfer's
+	tried     []tried  // whom it has called
+	earlyLeg  media.Leg
+	listening *bridge.Listening // to early media; nil while there is none
+	stopTone  func()            // of the agent's ringing tone; nil while there is none
+	held      bool              // by the agent
+	transfers int               // to numbers, begun
+	third     *third            // whom the caller was passed on to
+	pair      *bridge.Bridge    // of the caller with them
+	limit     alarm             // on how long the call may last
+	limitAt   time.Time
 }
 
 func newCall(s *Switchboard, in Inbound) *call {
 	now := time.Now()
 	number, name := in.From()
-	c := &call{sb: s, in: in, id: newCallID(now), box: newMailbox()}
-	c.info = model.Call{ID: c.id, Trunk: model.TrunkID(in.Trunk()), From: number, FromName: name, To: in.To(), StartedAt: now}
+	c := &call{sb: s, in: in, party: in, id: newCallID(now), box: newMailbox()}
+	c.info = model.Call{ID: c.id, Direction: model.Inbound, Trunk: model.TrunkID(in.Trunk()), From: number, FromName: name, To: in.To(), StartedAt: now}
 	c.info.Queue = (*s.numbers.Load())[model.Dialable(c.info.To)]
 	c.log = s.log.With("call_id", c.id)
 	c.journal = &journal{sb: s, call: c.id, log: c.log}
@@ -78,19 +95,23 @@ func (c *call) show() {
 
 func (c *call) run() {
 	defer c.box.close()
-	c.arrive()
-	digits := c.in.Digits()
+	if c.order != nil {
+		c.setOut()
+	} else {
+		c.arrive()
+	}
 	for c.state != over {
 		select {
 		case <-c.box.wake:
 			c.box.run()
-		case <-c.in.Done():
-			c.end(callerCause(c.in.Ended(), c.state == talking))
-		case _, ok := <-digits:
-			if !ok {
-				digits = nil
-				break
-			}
+		case <-left(c.party):
+			c.end(c.partyCause(c.party.Ended(), c.state == talking || c.state == passing || c.state == bridged))
+		case <-c.thirdLeft():
+			c.end(calleeCause(c.third.party.Ended(), true))
+		case <-c.limit.C:
+			c.limit.clear()
+			c.end(model.CauseTimeLimit)
+		case <-digits(c.party):
 			c.digits++
 			c.digitEnd.set(digitGap)
 		case <-c.digitEnd.C:
@@ -99,6 +120,36 @@ func (c *call) run() {
 			c.expired()
 		}
 	}
+}
+
+// left and digits are a party's channels; nil, which never is ready, without one.
+func left(p Party) <-chan struct{} {
+	if p == nil {
+		return nil
+	}
+	return p.Done()
+}
+
+func digits(p Party) <-chan rune {
+	if p == nil {
+		return nil
+	}
+	return p.Digits()
+}
+
+func (c *call) thirdLeft() <-chan struct{} {
+	if c.third == nil {
+		return nil
+	}
+	return c.third.party.Done()
+}
+
+// partyCause is the cause of a call whose caller, or callee, ended it.
+func (c *call) partyCause(ended string, talking bool) model.Cause {
+	if c.order != nil {
+		return calleeCause(ended, talking)
+	}
+	return callerCause(ended, talking)
 }
 
 // arrive refuses the caller or starts the answer.
@@ -203,6 +254,13 @@ func (c *call) expired() {
 	case connecting:
 		c.log.Warn("agent did not join in time", "agent", c.expect)
 		c.connectFailed()
+	case dialling, passing:
+		if c.out != nil {
+			c.unplaced(unanswered(c.sb.cfg.DialTimeout))
+			return
+		}
+		c.log.Error("nobody came", "agent", c.expect) // neither the agent's leg nor acd's word
+		c.end(model.CauseAgentLost)
 	}
 }
 
@@ -219,25 +277,18 @@ func (c *call) end(cause model.Cause) {
 		return
 	}
 	c.state = over
+	c.giveUp()
 	c.hush()
 	c.unbridge(cause)
+	if c.pair != nil {
+		c.pair.Close()
+	}
 	if cause == model.CauseAbandoned {
 		c.sb.count.abandoned.Add(1)
 	}
-	if c.leg != nil {
-		ended := time.Now()
-		trunk := c.trunk
-		trunk.EndedAt, trunk.Cause, trunk.Stats = &ended, cause, legStats(c.leg.Stats(), media.Stats{})
-		c.journal.add("trunk leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegEnded(ctx, trunk) })
-	}
-	select {
-	case <-c.in.Done():
-	default:
-		c.sb.goodbye(c.sb.cfg.HangupTimeout, func(ctx context.Context) {
-			if err := c.in.Hangup(ctx); err != nil {
-				c.log.Warn("trunk could not be hung up", "err", err)
-			}
-		})
+	c.endTrunk(c.party, c.leg, c.trunk, cause, c.partyCause)
+	if c.third != nil {
+		c.endTrunk(c.third.party, c.third.leg, c.third.rec, cause, calleeCause)
 	}
 	c.close(cause, nil)
 }
@@ -245,6 +296,7 @@ func (c *call) end(cause model.Cause) {
 // close writes the end of the story and lets everybody go.
 func (c *call) close(cause model.Cause, detail map[string]string) {
 	c.deadline.clear()
+	c.limit.clear()
 	c.writeDigits()
 	now := time.Now()
 	c.info.EndedAt, c.info.Cause = &now, cause
@@ -260,7 +312,12 @@ func (c *call) close(cause model.Cause, detail map[string]string) {
 	id := c.id
 	c.journal.add("call ended", func(ctx context.Context) error { return c.sb.deps.Journal.CallEnded(ctx, id, now, cause) })
 	c.log.Info("call ended", "cause", cause, "duration", now.Sub(c.info.StartedAt).Round(time.Millisecond))
-	c.keepSignalling()
+	if c.in != nil {
+		c.keepSignalling(tried{party: c.in, leg: c.trunkLeg()})
+	}
+	for _, t := range c.tried {
+		c.keepSignalling(t)
+	}
 	c.sb.floor.callOver(c)
 }
 
@@ -330,8 +387,15 @@ func (c *call) connecting(agent model.AgentID, attempt uint64) bool {
 
 func (c *call) requeued(why string) {
 	c.box.post(func() {
-		if c.state != waiting && c.state != connecting && c.state != talking {
+		switch c.state {
+		case waiting, connecting, talking, passing:
+		default:
 			return
+		}
+		if c.out != nil { // the agent was lost before acd knew of the transfer
+			c.story("transfer_failed", "", map[string]string{"to": c.out.permit.Number, "cause": string(model.CauseCancelled)})
+			c.sb.count.outbound(c.out.trunk, string(model.CauseCancelled))
+			c.giveUp()
 		}
 		c.log.Info("caller requeued", "why", why)
 		agent := c.expect

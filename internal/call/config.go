@@ -18,6 +18,8 @@ type Config struct {
 	OutageGrace    time.Duration // a client without its link may resume within this; default 10 s
 	MediaGrace     time.Duration // a call survives a lost media connection this long; default 10 s
 	MediaSetup     time.Duration // an SDP offer must lead to a connection within this; default 15 s
+	DialTimeout    time.Duration // a number that an agent calls must answer within this; default 90 s
+	PermitTimeout  time.Duration // to find out whether a number may be called; default 5 s
 	HangupTimeout  time.Duration // to say goodbye on the trunk; default 5 s
 	ReportTimeout  time.Duration // a client waits this long for its report to be stored; default 30 s
 	FlushTimeout   time.Duration // at the end, the journal gets this long; default 5 s
@@ -42,6 +44,8 @@ func (c Config) withDefaults() Config {
 	def(&c.OutageGrace, 10*time.Second)
 	def(&c.MediaGrace, 10*time.Second)
 	def(&c.MediaSetup, 15*time.Second)
+	def(&c.DialTimeout, 90*time.Second)
+	def(&c.PermitTimeout, 5*time.Second)
 	def(&c.HangupTimeout, 5*time.Second)
 	def(&c.ReportTimeout, 30*time.Second)
 	def(&c.FlushTimeout, 5*time.Second)
@@ -64,7 +68,7 @@ func (c Config) withDefaults() Config {
 // validate refuses what cannot work, defaults filled in.
 func (c Config) validate() error {
 	for _, d := range []time.Duration{c.AnswerTimeout, c.MaxWait, c.ClosedWait, c.ConnectTimeout, c.OutageGrace, c.MediaGrace,
-		c.MediaSetup, c.HangupTimeout, c.ReportTimeout, c.FlushTimeout, c.RetryAfter} {
+		c.MediaSetup, c.DialTimeout, c.PermitTimeout, c.HangupTimeout, c.ReportTimeout, c.FlushTimeout, c.RetryAfter} {
 		if d < 0 {
 			return errors.New("call: a deadline is negative")
 		}
@@ -79,7 +83,7 @@ func (c Config) validate() error {
 	return nil
 }
 
-// Deps are what the switchboard works with; all are needed.
+// Deps are what the switchboard works with; all are needed but those of calls out.
 type Deps struct {
 	Journal  Journal
 	Evidence Evidence
@@ -88,11 +92,18 @@ type Deps struct {
 	Bus      Bus
 	Music    Music
 	Log      *slog.Logger
+
+	Dialling Dialling // nil: nobody may call anywhere
+	Dialer   Dialer   // needed with Dialling
+	Ringback Music    // to an agent whose callee's phone rings; nil for silence
 }
 
 func (d Deps) validate() error {
 	if d.Journal == nil || d.Evidence == nil || d.Headsets == nil || d.Gateway == nil || d.Bus == nil || d.Music == nil || d.Log == nil {
 		return errors.New("call: a dependency is missing")
+	}
+	if d.Dialling != nil && d.Dialer == nil {
+		return errors.New("call: numbers may be called, but there is nobody to dial them")
 	}
 	return nil
 }

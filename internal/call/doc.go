@@ -7,8 +7,8 @@
 //   - The floor, one goroutine of the [Switchboard], owns the acd.State. It takes events
 //     from calls and agents, applies them in order, and turns the actions into messages to
 //     those concerned. It also owns the tables of calls and agents and the drain.
-//   - A call, one goroutine per caller, owns the trunk leg, the music, the bridge, both
-//     legs' records and the story. It alone ends the call, and writes one cause for the
+//   - A call, one goroutine per caller or callee, owns the trunk legs, the music, the bridges,
+//     all legs' records and the story. It alone ends the call, and writes one cause for the
 //     call and for each of its legs.
 //   - An [Agent], one goroutine per signed-in person, owns the link to the client (the
 //     WebSocket, here a [Link]), the media peer, the outage deadline, the headset and the
@@ -29,7 +29,9 @@
 //
 // Everything that waits has one. Answering: Config.AnswerTimeout. Waiting in a queue:
 // Config.MaxWait, or Config.ClosedWait once the site no longer has the queue. An offer and a wrap-up: the queue's, kept by acd. Joining an accepted
-// call: Config.ConnectTimeout. A client that is gone: Config.OutageGrace. A lost media
+// call: Config.ConnectTimeout. A number that is called, by an agent or to pass a caller on:
+// Config.DialTimeout; how long the call may last from then on: its permit. Finding out whether
+// it may be called: Config.PermitTimeout. A client that is gone: Config.OutageGrace. A lost media
 // connection: Config.MediaGrace. A new media connection: Config.MediaSetup. Hanging up:
 // Config.HangupTimeout. Talking waits for nobody: the caller's silence ends it (the trunk
 // leg's media time-out), and so does the loss of the agent's client.
@@ -48,11 +50,36 @@
 //	connected        agent; headset
 //	rejoined         agent; why (media_replaced, new_headset), headset
 //	requeued         agent; why
+//	dialled          agent; to, class; queue, emergency
+//	progress         state; sip_status, transfer
+//	answered         trunk, sip_call_id, sip_status: the callee did
+//	failed           to, cause, text; sip_status: the callee did not
+//	held, resumed    agent
+//	transfer         agent; to, class: the caller is being passed on to a number
+//	transferred      to, trunk, sip_call_id, sip_status; or agent and queue
+//	transfer_failed  to, cause, text; sip_status
+//	parted           agent; why: left the call while the caller is being passed on
 //	dtmf             count: how many keys, never which, since they may be a card's
 //	ended            cause; sip_status of a refusal
 //
 // Beside it the record has the call's SIP ladder, taken from the trunk once the last message
 // of the dialog has gone, which may be half a minute after the end (signalling.go).
+//
+// # Calls out
+//
+// An agent who dials is on a call of their own from the moment that acd agrees: their leg
+// comes, then the number is called beside the call, and the two are joined at the answer.
+// Before it the agent hears the callee's early media, or a ringing tone, and is not heard.
+// Who ends it: the agent or the loss of their client (CANCEL), the callee's side, the
+// deadline. Whether a number may be called is asked of [Dialling] and never decided here;
+// without one nobody calls anywhere.
+//
+// A caller who is passed on to a queue leaves the agent at once. One who is passed on to a
+// number hears music until that answers, and the agent stays; should the agent hang up or be
+// lost, the transfer goes on alone. The caller always has a next step: who was called, the
+// agent, or the head of the queue they came from. Only one who came from no queue, a callee,
+// is let go then. Once the two are joined nobody at a desk is part of the call, which ends as
+// either of them hangs up.
 //
 // # Durability
 //

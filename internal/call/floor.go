@@ -27,6 +27,7 @@ type floor struct {
 	agents   map[model.AgentID]*seat
 	books    map[model.AgentID]*legBook // survives the session, so that a late report finds its leg
 	offered  map[model.CallID]model.AgentID
+	dialling *order // for the step in which acd is asked
 	verdicts map[model.HeadsetID]model.Verdict
 	attempt  uint64 // counts Connects, so that a late one is known
 	empty    []chan struct{}
@@ -150,6 +151,18 @@ func (f *floor) do(a acd.Action) {
 		if c := f.calls[a.Call]; c != nil {
 			c.requeued(a.Why)
 		}
+	case acd.Dial:
+		f.dialled(a)
+	case acd.DialRefused:
+		f.dialling.answer(dialResult{err: errBusy})
+	case acd.Dropped:
+		if c := f.calls[a.Call]; c != nil {
+			c.dropped(a.Why)
+		}
+	case acd.Parted:
+		if c := f.calls[a.Call]; c != nil {
+			c.parted(a.Agent)
+		}
 	case acd.AgentChanged:
 		if s := f.agents[a.Agent]; s != nil {
 			s.agent.changed(a)
@@ -199,6 +212,40 @@ func (f *floor) connect(a acd.Connect) {
 	}
 }
 
+// dial takes an agent out of the line for a call of their own.
+func (f *floor) dial(o order) bool {
+	return f.box.post(func() {
+		s := f.agents[o.agent.id]
+		switch {
+		case s == nil || s.agent != o.agent:
+			o.answer(dialResult{err: errStopping})
+		case !o.permit.Emergency && (f.ending || f.sb.draining.Load() || f.sb.count.backlog.Load() > int64(f.sb.cfg.MaxBacklog)):
+			o.answer(dialResult{err: errStopping})
+		default:
+			f.dialling = &o
+			f.apply(acd.AgentDials{Agent: o.agent.id, Call: o.id, Queue: o.queue})
+			f.dialling = nil
+		}
+	})
+}
+
+// dialled starts the call that acd has put an agent on.
+func (f *floor) dialled(a acd.Dial) {
+	o := *f.dialling
+	f.attempt++
+	c := newOutbound(f.sb, o, f.attempt)
+	f.enterCall(c)
+	if !f.sb.enter(c.run) {
+		f.leaveCall(c)
+		o.answer(dialResult{err: errStopping})
+		return
+	}
+	o.answer(dialResult{call: c.id})
+	if !o.agent.connect(c, f.attempt) {
+		f.tell(acd.ConnectFailed(a))
+	}
+}
+
 // answer is what an agent said to an offer.
 func (f *floor) answer(agent model.AgentID, id model.CallID, accepted bool) {
 	f.box.post(func() {
@@ -218,26 +265,30 @@ func (f *floor) answer(agent model.AgentID, id model.CallID, accepted bool) {
 
 // callBegan enters a call into the tables.
 func (f *floor) callBegan(c *call) {
-	f.box.post(func() {
-		f.calls[c.id] = c
-		list := append(slices.Clone(*f.sb.calls.Load()), c) // readers may hold the old one
-		f.sb.calls.Store(&list)
-		if f.ending {
-			c.drained()
-		}
-	})
+	f.box.post(func() { f.enterCall(c) })
+}
+
+func (f *floor) enterCall(c *call) {
+	f.calls[c.id] = c
+	list := append(slices.Clone(*f.sb.calls.Load()), c) // readers may hold the old one
+	f.sb.calls.Store(&list)
+	if f.ending {
+		c.drained()
+	}
 }
 
 // callOver takes it out again; whoever was on it or rung for it is freed by acd.
 func (f *floor) callOver(c *call) {
-	f.box.post(func() {
-		f.apply(acd.CallGone{Call: c.id})
-		delete(f.calls, c.id)
-		delete(f.offered, c.id)
-		list := slices.DeleteFunc(slices.Clone(*f.sb.calls.Load()), func(other *call) bool { return other == c })
-		f.sb.calls.Store(&list)
-		f.checkEmpty()
-	})
+	f.box.post(func() { f.leaveCall(c) })
+}
+
+func (f *floor) leaveCall(c *call) {
+	f.apply(acd.CallGone{Call: c.id})
+	delete(f.calls, c.id)
+	delete(f.offered, c.id)
+	list := slices.DeleteFunc(slices.Clone(*f.sb.calls.Load()), func(other *call) bool { return other == c })
+	f.sb.calls.Store(&list)
+	f.checkEmpty()
 }
 
 func (f *floor) listAgents() {

@@ -12,6 +12,11 @@ import (
 // join hands over the leg of the agent who accepted.
 func (c *call) join(l *agentLeg, attempt uint64) bool {
 	return c.box.post(func() {
+		if c.state == dialling && attempt == c.attempt && c.talk == nil {
+			c.talk, c.expect = l, ""
+			c.place(c.order.permit, c.trunkLeg())
+			return
+		}
 		if c.state != connecting || attempt != c.attempt {
 			cause := model.CauseRequeued // too late: somebody else has the caller,
 			if c.state == over {
@@ -34,11 +39,16 @@ func (c *call) join(l *agentLeg, attempt uint64) bool {
 // rejoin goes on with another leg of the same agent: a new media connection or headset.
 func (c *call) rejoin(l *agentLeg, cause model.Cause) bool {
 	return c.box.post(func() {
-		if c.state != talking || c.talk.agent != l.agent {
+		if c.talk == nil || c.talk.agent != l.agent {
 			return
 		}
-		c.unbridge(cause)
-		if err := c.bridgeWith(l); err != nil {
+		goOn := c.bridgeWith
+		if c.held || c.state != talking {
+			goOn = func(l *agentLeg) error { return c.rejoinParted(l, cause) }
+		} else {
+			c.unbridge(cause)
+		}
+		if err := goOn(l); err != nil {
 			c.log.Error("call could not go on with the new leg", "agent", l.agent.id, "err", err)
 			l.agent.end(endMedia()) // acd requeues the caller
 			return
@@ -50,6 +60,16 @@ func (c *call) rejoin(l *agentLeg, cause model.Cause) bool {
 // bridgeWith stops the music and joins the legs in one step, so that audio flows at once.
 func (c *call) bridgeWith(l *agentLeg) error {
 	c.hush()
+	if err := c.joinLegs(l); err != nil {
+		return err
+	}
+	c.state, c.expect = talking, ""
+	c.deadline.clear()
+	return nil
+}
+
+// joinLegs joins the legs and begins the record of the agent's.
+func (c *call) joinLegs(l *agentLeg) error {
 	var opt bridge.Options
 	if l.meter != nil {
 		opt = bridge.Options{FromA: []media.Tap{l.meter.Far()}, FromB: []media.Tap{l.near}}
@@ -58,8 +78,7 @@ func (c *call) bridgeWith(l *agentLeg) error {
 	if err != nil {
 		return err
 	}
-	c.bridge, c.talk, c.state, c.expect = b, l, talking, ""
-	c.deadline.clear()
+	c.bridge, c.talk = b, l
 	l.started = time.Now()
 	l.base = l.peer.Stats()
 	l.listen()
@@ -75,14 +94,21 @@ func (c *call) connected() {
 	if c.info.AnsweredAt == nil {
 		at := time.Now()
 		c.info.AnsweredAt = &at
-		c.sb.count.callsAnswered.Add(1)
+		if c.in != nil {
+			c.sb.count.callsAnswered.Add(1)
+		}
 	}
+	c.update()
+	c.story("connected", agent.id, map[string]string{"headset": string(c.talk.headset.ID())})
+	c.log.Info("call connected", "agent", agent.id, "leg", c.talk.id)
+	agent.joined(c.info)
+}
+
+// update shows and records what has changed about the call.
+func (c *call) update() {
 	c.show()
 	info := c.info
 	c.journal.add("call updated", func(ctx context.Context) error { return c.sb.deps.Journal.CallUpdated(ctx, info) })
-	c.story("connected", agent.id, map[string]string{"headset": string(c.talk.headset.ID())})
-	c.log.Info("call connected", "agent", agent.id, "leg", c.talk.id)
-	agent.joined(info)
 }
 
 // comfort plays to the caller while the agent's program is gone and nobody knows yet
@@ -90,10 +116,10 @@ func (c *call) connected() {
 func (c *call) comfort(a *Agent, on bool) {
 	c.box.post(func() {
 		switch {
-		case c.state != talking || c.talk.agent != a:
+		case c.state != talking || c.talk == nil || c.talk.agent != a:
 		case on:
 			c.play()
-		default:
+		case !c.held:
 			c.hush()
 		}
 	})
@@ -104,14 +130,16 @@ func (c *call) unbridge(cause model.Cause) {
 	if c.talk == nil {
 		return
 	}
-	c.bridge.Close()
 	l := c.talk
-	c.talk, c.bridge = nil, nil
-	l.finish()
-	ended := time.Now()
-	rec := l.record()
-	rec.EndedAt, rec.Cause, rec.Stats = &ended, cause, legStats(l.peer.Stats(), l.base)
-	c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegEnded(ctx, rec) })
+	if c.bridge != nil { // not before a callee's answer
+		c.bridge.Close()
+		l.finish()
+		ended := time.Now()
+		rec := l.record()
+		rec.EndedAt, rec.Cause, rec.Stats = &ended, cause, legStats(l.peer.Stats(), l.base)
+		c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegEnded(ctx, rec) })
+	}
+	c.talk, c.bridge, c.held = nil, nil, false
 	if cause != model.CauseMediaReplaced && cause != model.CauseNewHeadset {
 		l.agent.released(c.id, cause)
 	}
@@ -123,6 +151,14 @@ func (c *call) hangup(a *Agent) {
 		switch {
 		case c.state == talking && c.talk.agent == a:
 			c.end(model.CauseAgentHungUp)
+		case c.state == dialling && (c.talk == nil && c.expect == a.id || c.talk != nil && c.talk.agent == a):
+			if c.out != nil {
+				c.unplaced(outcome{cause: model.CauseCancelled, text: "You hung up before the answer."})
+				return
+			}
+			c.end(model.CauseCancelled)
+		case c.state == passing && c.talk != nil && c.talk.agent == a:
+			c.partWith(a)
 		case c.state == connecting && c.expect == a.id:
 			// Accepted and hung up before the legs were joined: nobody was spoken with,
 			// and a caller who has waited is not thrown out for a slip.

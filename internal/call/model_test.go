@@ -3,6 +3,7 @@ package call_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,8 @@ func deeds() *rapid.Generator[[]deed] {
 				"shift", "shift", "sign in", "resume", "connect", "dead connect", "ready", "ready", "ready", "break",
 				"accept", "accept", "accept", "accept", "decline", "hang up", "end wrap-up", "sign out",
 				"link lost", "peer dies", "headset", "flag", "unflag", "reading", "report", "store down", "store up", "site", "stray",
+				"dial", "dial", "dial", "callee rings", "callee speaks", "callee answers", "callee answers", "callee answers", "callee refuses", "callee leaves",
+				"pass on", "pass on", "pass on", "to queue", "take back", "hold", "hold", "unhold", "hang up whatever",
 			}).Draw(t, "do"),
 			Desk: rapid.IntRange(0, 2).Draw(t, "desk"),
 			Call: rapid.IntRange(0, 5).Draw(t, "call"),
@@ -64,7 +67,7 @@ type player struct {
 }
 
 func play(t *testing.T, plan []deed) []string {
-	w := newWorld(t, call.Config{})
+	w := newWorld(t, call.Config{DialTimeout: 25 * time.Second})
 	p := &player{w: w, up: make([]bool, 3)}
 	for _, name := range []string{"kim", "lee", "max"} {
 		p.desks = append(p.desks, w.desk(name))
@@ -144,8 +147,38 @@ func (p *player) do(e deed) {
 		w.rec.setDown(nil)
 	case "site":
 		w.sb.SiteChanged(site(p.desks[0].user, p.desks[1].user, p.desks[2].user))
+	case "callee rings", "callee speaks", "callee answers", "callee refuses", "callee leaves":
+		p.called(e)
 	default:
 		p.say(d, e)
+	}
+}
+
+// called is what somebody who was called does.
+func (p *player) called(e deed) {
+	all := p.w.out.all()
+	if len(all) == 0 {
+		return
+	}
+	c := all[max(0, len(all)-1-e.Call%2)] // mostly the last
+	if e.Do == "callee leaves" {
+		if c.wasAnswered() {
+			c.leaves()
+		}
+		return
+	}
+	if c.wasAnswered() || c.Ended() != "" || len(c.result) > 0 {
+		return
+	}
+	switch e.Do {
+	case "callee rings":
+		c.out.Progress(180)
+	case "callee speaks":
+		c.out.EarlyMedia(c.leg)
+	case "callee answers":
+		c.result <- nil
+	case "callee refuses":
+		c.result <- &call.DialError{Fault: call.FaultRefused, Status: 486, Reason: "Busy Here"}
 	}
 }
 
@@ -181,11 +214,44 @@ func (p *player) say(d *desk, e deed) {
 		p.tell(d, "", protocol.MicReading{CallID: id, Reading: headset.Reading{At: 1}})
 	case "report":
 		p.tell(d, "rep-"+id, micReport(id))
+	case "dial":
+		to, queue := []string{friend, friend, brief, closed, emergency, friend}[e.Call], []string{"sales", "", "strict"}[e.Call%3]
+		p.tell(d, "", protocol.Dial{To: to, Queue: queue})
+	case "pass on", "to queue", "take back", "hold", "unhold", "hang up whatever":
+		p.onCallSays(d, e)
 	case "stray":
 		if calls := p.w.sb.Calls(); e.Call < len(calls) { // somebody else's call
 			p.tell(d, "", protocol.Accept{CallID: string(calls[e.Call].ID)})
 			p.tell(d, "", protocol.Hangup{CallID: string(calls[e.Call].ID)})
 		}
+	}
+}
+
+// onCallSays is what an agent on a call says; mostly one who is on one.
+func (p *player) onCallSays(d *desk, e deed) {
+	live := map[model.AgentID]model.CallID{}
+	for _, l := range p.w.sb.Live() {
+		live[l.Agent] = l.Call
+	}
+	for _, other := range p.desks {
+		if live[d.user.ID] == "" && e.Call > 0 && live[other.user.ID] != "" {
+			d = other
+		}
+	}
+	id := string(live[d.user.ID])
+	switch e.Do {
+	case "pass on":
+		p.tell(d, "", protocol.Transfer{CallID: id, To: []string{friend, friend, brief, closed, emergency, unclear}[e.Call]})
+	case "to queue":
+		p.tell(d, "", protocol.Transfer{CallID: id, To: []string{"sales", "2000"}[e.Call%2]})
+	case "take back":
+		p.tell(d, "", protocol.CancelTransfer{CallID: id})
+	case "hold":
+		p.tell(d, "", protocol.Hold{CallID: id, On: true})
+	case "hang up whatever":
+		p.tell(d, "", protocol.Hangup{CallID: id})
+	case "unhold":
+		p.tell(d, "", protocol.Hold{CallID: id})
 	}
 }
 
@@ -230,10 +296,21 @@ func (p *player) look(when string) {
 		}
 		d.mu.Unlock()
 	}
-	for i, c := range p.callers {
+	parties := slices.Clone(p.callers)
+	for _, c := range p.w.out.all() {
+		parties = append(parties, c.caller)
+	}
+	for i, c := range parties {
+		if i >= len(p.callers) && !c.wasAnswered() {
+			continue // early media: heard, or not, by whoever called
+		}
 		before := make([]int, len(peers))
 		for j, q := range peers {
 			before[j] = len(q.Heard())
+		}
+		others := 0
+		for _, o := range parties {
+			others -= len(o.leg.Heard())
 		}
 		c.leg.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
 		heard, perhaps := 0, false
@@ -243,11 +320,15 @@ func (p *player) look(when string) {
 				perhaps = linkless[q]
 			}
 		}
+		for _, o := range parties {
+			others += len(o.leg.Heard())
+		}
+		heard += others
 		music := p.w.music.plays(c.leg)
 		here := c.Ended() == "" && c.wasAnswered()
 		switch {
 		case heard > 1:
-			p.fault("%s: caller %d is heard by %d agents", when, i, heard)
+			p.fault("%s: caller %d is heard by %d others", when, i, heard)
 		case here && !music && heard == 0:
 			p.fault("%s: caller %d hears nothing", when, i)
 		case music && heard > 0 && !perhaps:
@@ -286,10 +367,23 @@ func (p *player) finish() {
 	for _, c := range p.callers {
 		c.leaves()
 	}
+	for _, c := range p.w.out.all() {
+		if c.wasAnswered() {
+			c.leaves()
+		}
+	}
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	if n := len(p.w.sb.Calls()); n != 0 {
 		p.fault("%d calls are left though every caller has gone", n)
+	}
+	for i, c := range p.w.out.all() {
+		if c.Ended() == "" {
+			p.fault("callee %d is still on the line", i)
+		}
+	}
+	if n := len(p.w.music.playing) + len(p.w.tones.playing); n != 0 {
+		p.fault("music or tones play to %d who have gone", n)
 	}
 	for _, a := range p.w.sb.Snapshot().Agents {
 		if a.State != model.Ready && a.State != model.Break {

@@ -12,18 +12,11 @@ import (
 	"github.com/headroom-voice/headroom/media/sip/ladder"
 )
 
-// Inbound is one caller on a trunk, before and after the answer (media/sip.Call).
-// Methods may be called from any goroutine.
-type Inbound interface {
+// Party is somebody on a trunk, before and after the answer (media/sip.Call). Methods may be
+// called from any goroutine.
+type Party interface {
 	ID() string // the SIP Call-ID; not ours, not unique for ever
 	Trunk() string
-	From() (number, name string)
-	To() string
-	Ring() error
-	// Answer accepts the call; the leg can be sent to from then on.
-	Answer(ctx context.Context) (media.Leg, error)
-	// Reject refuses a call that was not answered. Retry-After is left out when zero.
-	Reject(status int, retryAfter time.Duration) error
 	// Hangup ends the call from our side, answered or not.
 	Hangup(ctx context.Context) error
 	// Done is closed when the call is over, whoever ended it; Ended then says how.
@@ -34,6 +27,18 @@ type Inbound interface {
 	// in SIP is whole then.
 	Gone() <-chan struct{}
 	Ladder() ladder.Record
+}
+
+// Inbound is one caller.
+type Inbound interface {
+	Party
+	From() (number, name string)
+	To() string
+	Ring() error
+	// Answer accepts the call; the leg can be sent to from then on.
+	Answer(ctx context.Context) (media.Leg, error)
+	// Reject refuses a call that was not answered. Retry-After is left out when zero.
+	Reject(status int, retryAfter time.Duration) error
 }
 
 // Peer is an agent's media connection (media/webrtc.Peer).

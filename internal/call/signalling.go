@@ -11,15 +11,15 @@ import (
 // sections 13.3.1.4 and 17.1.2.2). What was said until then is kept in any case.
 const ladderWait = 2 * time.Minute
 
-// keepSignalling has what was said in the call's dialog recorded once it is whole. It waits
+// keepSignalling has what was said in a party's dialog recorded once it is whole. It waits
 // beside the call, and no longer than a hang-up may take when the switchboard ends.
-func (c *call) keepSignalling() {
+func (c *call) keepSignalling(t tried) {
 	c.sb.owners.Go(func() {
 		limit, ending := time.NewTimer(ladderWait), c.sb.work.Done()
 		defer limit.Stop()
 		for whole := false; !whole; {
 			select {
-			case <-c.in.Gone():
+			case <-t.party.Gone():
 				whole = true
 			case <-limit.C:
 				whole = true
@@ -28,11 +28,11 @@ func (c *call) keepSignalling() {
 				limit.Reset(c.sb.cfg.HangupTimeout)
 			}
 		}
-		if r := c.in.Ladder(); len(r.Messages) > 0 {
-			c.journal.addLadder(model.CallLadder{Call: c.id, Leg: c.trunkLeg(), Record: r})
+		if r := t.party.Ladder(); len(r.Messages) > 0 {
+			c.journal.addLadder(model.CallLadder{Call: c.id, Leg: t.leg, Record: r})
 		}
 	})
 }
 
-// trunkLeg is the identity of the caller's leg, which is recorded once answered.
+// trunkLeg is the identity of the leg of the caller, or the callee, which is recorded once answered.
 func (c *call) trunkLeg() model.LegID { return model.LegID(string(c.id) + ".trunk") }

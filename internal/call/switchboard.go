@@ -24,7 +24,8 @@ type Switchboard struct {
 	count counters
 
 	numbers  atomic.Pointer[map[string]model.QueueID] // dialable number to queue
-	faults   atomic.Pointer[headset.Limits]           // what counts as one at this site; see limits
+	queues   atomic.Pointer[map[model.QueueID]model.Queue]
+	faults   atomic.Pointer[headset.Limits] // what counts as one at this site; see limits
 	snapshot atomic.Pointer[acd.Snapshot]
 	agents   atomic.Pointer[[]*Agent]
 	calls    atomic.Pointer[[]*call]
@@ -49,6 +50,7 @@ func New(cfg Config, deps Deps) (*Switchboard, error) {
 	}
 	s := &Switchboard{cfg: cfg, deps: deps, log: deps.Log}
 	s.numbers.Store(&map[string]model.QueueID{})
+	s.queues.Store(&map[model.QueueID]model.Queue{})
 	s.snapshot.Store(&acd.Snapshot{At: time.Now(), Queues: []acd.QueueView{}, Agents: []acd.AgentView{}})
 	s.agents.Store(&[]*Agent{})
 	s.calls.Store(&[]*call{})
@@ -148,8 +150,9 @@ func (s *Switchboard) Incoming(in Inbound) {
 // SiteChanged takes over queues, numbers and users, and renews the queues of the agents
 // who are signed in. Who is no agent any more is signed out after the call in progress.
 func (s *Switchboard) SiteChanged(site model.Site) {
-	numbers := map[string]model.QueueID{}
+	numbers, queues := map[string]model.QueueID{}, map[model.QueueID]model.Queue{}
 	for _, q := range site.Queues {
+		queues[q.ID] = q
 		for _, n := range q.Numbers {
 			numbers[model.Dialable(n)] = q.ID
 		}
@@ -158,6 +161,7 @@ func (s *Switchboard) SiteChanged(site model.Site) {
 	s.faults.Store(&site.Headset.Limits) // before the agents are told of them
 	s.floor.siteChanged(site)
 	s.numbers.Store(&numbers)
+	s.queues.Store(&queues)
 }
 
 // limits is what counts as a headset's fault at this site.

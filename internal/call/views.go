@@ -1,6 +1,8 @@
 package call
 
 import (
+	"maps"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,6 +54,7 @@ type AgentLive struct {
 type Stats struct {
 	CallsOffered  uint64 // callers that arrived on a trunk
 	CallsAnswered uint64 // callers that spoke with an agent
+	Dialled       uint64 // calls that agents placed
 	Abandoned     uint64 // callers that left while waiting
 	Rejected      uint64 // callers that were refused: unknown number, draining
 	TurnedAway    uint64 // callers refused unrecorded, because the store is behind or the service stopped
@@ -68,6 +71,15 @@ type Stats struct {
 	JournalTries  uint64 // writes that the store refused and that were tried again
 	JournalLost   uint64 // lines set aside, or unwritten when the service ended
 	Backlog       int64  // lines that wait for the store now
+
+	Outbound map[OutboundKey]uint64 // calls to numbers, transfers too, by what came of them
+}
+
+// OutboundKey tells calls to numbers apart. Trunk is the last that was tried, empty where
+// there was none; Result is "answered" or the model.Cause of one that came to nothing.
+type OutboundKey struct {
+	Trunk  model.TrunkID
+	Result string
 }
 
 // counters are Stats while they are counted.
@@ -78,6 +90,26 @@ type counters struct {
 	laddersShed, journalTries, journalLost                                 atomic.Uint64
 	journalWrites                                                          atomic.Uint64 // successes, to tell a bad line from a bad store
 	backlog, ladders                                                       atomic.Int64
+	dialled                                                                atomic.Uint64
+
+	mu      sync.Mutex
+	results map[OutboundKey]uint64
+}
+
+// outbound counts what came of a call to a number.
+func (c *counters) outbound(trunk model.TrunkID, result string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.results == nil {
+		c.results = map[OutboundKey]uint64{}
+	}
+	c.results[OutboundKey{trunk, result}]++
+}
+
+func (c *counters) outbounds() map[OutboundKey]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.results)
 }
 
 // Stats gives the counters; cheap enough for every scrape.
@@ -90,6 +122,7 @@ func (s *Switchboard) Stats() Stats {
 		ReadingsMic: c.readingsMic.Load(), ReadingsWire: c.readingsWire.Load(), ReadingsShed: c.readingsShed.Load(),
 		ShedFrames: c.shedFrames.Load(), Reports: c.reports.Load(),
 		LaddersShed: c.laddersShed.Load(), JournalTries: c.journalTries.Load(), JournalLost: c.journalLost.Load(), Backlog: c.backlog.Load(),
+		Dialled: c.dialled.Load(), Outbound: c.outbounds(),
 	}
 }
 

@@ -169,9 +169,19 @@ const (
 	Break   AgentState = "break" // with a reason
 )
 
-// Call is what a caller experienced from ring to hang-up.
+// Direction is who called whom.
+type Direction string
+
+// The directions.
+const (
+	Inbound  Direction = "inbound"
+	Outbound Direction = "outbound" // an agent called: From is what the callee was shown, To the callee
+)
+
+// Call is what a caller experienced from ring to hang-up, or a callee from the dialling on.
 type Call struct {
 	ID         CallID     `json:"id"`
+	Direction  Direction  `json:"direction"`
 	Trunk      TrunkID    `json:"trunk"`
 	Queue      QueueID    `json:"queue"`
 	From       string     `json:"from"`
@@ -203,6 +213,18 @@ const (
 	CauseWaitExpired   Cause = "wait_expired"   // nobody was free within the longest wait there is
 	CauseMediaReplaced Cause = "media_replaced" // an agent's leg went on over a new media connection
 	CauseNewHeadset    Cause = "new_headset"    // an agent's leg went on with another headset
+
+	// Of calls that agents place, and of callers who are passed on.
+	CauseBusy           Cause = "busy"
+	CauseNoAnswer       Cause = "no_answer"       // nobody answered in time
+	CauseDeclined       Cause = "declined"        // the callee did not want it
+	CauseNoSuchNumber   Cause = "no_such_number"  // says the trunk
+	CauseUnreachable    Cause = "unreachable"     // no trunk leads there, or none could carry the call
+	CauseCancelled      Cause = "cancelled"       // the agent gave up before the answer
+	CauseCalleeHungUp   Cause = "callee_hung_up"  // who was called, or passed on to
+	CauseTransferred    Cause = "transferred"     // an agent's leg ended because the caller was passed on
+	CauseTransferFailed Cause = "transfer_failed" // the caller could not be passed on, and nobody was left
+	CauseTimeLimit      Cause = "time_limit"      // as long as the call was allowed to be
 )
 
 // Leg is one party's part of a call.

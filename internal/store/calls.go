@@ -38,14 +38,14 @@ type CallStory struct {
 func (s *Store) CallStarted(ctx context.Context, c model.Call) error {
 	answered, ended := copyTime(c.AnsweredAt), copyTime(c.EndedAt)
 	return s.change(ctx, "call", string(c.ID), func(t *tx) error {
-		_, err := t.exec(`INSERT INTO calls (id, trunk, queue, from_number, from_name, to_number, started_at, answered_at, ended_at, cause, agent)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		_, err := t.exec(`INSERT INTO calls (id, trunk, queue, from_number, from_name, to_number, started_at, answered_at, ended_at, cause, agent, direction)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			ON CONFLICT (id) DO UPDATE SET trunk = excluded.trunk, queue = excluded.queue, from_number = excluded.from_number,
-				from_name = excluded.from_name, to_number = excluded.to_number, agent = excluded.agent,
+				from_name = excluded.from_name, to_number = excluded.to_number, agent = excluded.agent, direction = excluded.direction,
 				answered_at = COALESCE(calls.answered_at, excluded.answered_at),
 				cause = CASE WHEN calls.ended_at IS NULL THEN excluded.cause ELSE calls.cause END,
 				ended_at = COALESCE(calls.ended_at, excluded.ended_at)`,
-			c.ID, c.Trunk, c.Queue, c.From, c.FromName, c.To, c.StartedAt, answered, ended, c.Cause, c.Agent)
+			c.ID, c.Trunk, c.Queue, c.From, c.FromName, c.To, c.StartedAt, answered, ended, c.Cause, c.Agent, c.Direction)
 		return err
 	})
 }
@@ -132,11 +132,11 @@ func copyTime(t *time.Time) *time.Time {
 	return &c
 }
 
-const callColumns = "id, trunk, queue, from_number, from_name, to_number, started_at, answered_at, ended_at, cause, agent"
+const callColumns = "id, trunk, queue, from_number, from_name, to_number, started_at, answered_at, ended_at, cause, agent, direction"
 
 func scanCall(r row) (c model.Call, err error) {
 	err = r.Scan(&c.ID, &c.Trunk, &c.Queue, &c.From, &c.FromName, &c.To, instant{&c.StartedAt},
-		maybeInstant{&c.AnsweredAt}, maybeInstant{&c.EndedAt}, &c.Cause, &c.Agent)
+		maybeInstant{&c.AnsweredAt}, maybeInstant{&c.EndedAt}, &c.Cause, &c.Agent, &c.Direction)
 	return c, err
 }
 

@@ -27,7 +27,7 @@ func (to *Outgoing) sayable() error {
 // launch starts a call that is placed, within its trunk's limits.
 func (e *endpoint) launch(c *Call) error {
 	var limits Limits
-	if e.limits != nil {
+	if e.limits != nil && !c.out.urgent {
 		limits = e.limits(c.trunk)
 	}
 	if l, ok := e.admitCall(c, limits); !ok {

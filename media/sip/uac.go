@@ -51,6 +51,9 @@ type Outgoing struct {
 	// answered, and again for each other phone of a forked call. It must not block either.
 	LateOffer bool // leave the offer to the callee, and answer it in PRACK or ACK
 
+	Placed func(*Call) // if set, is told the call as it begins, before Dial returns; it must not block
+	Urgent bool        // an emergency: the limits of its trunk do not count
+
 	Transfer   func(*Transfer) // as TransferHandler has it; nil: the server's handler decides, if it is one, else it is refused
 	Replaces   *Replaces       // the callee's dialog that this call is to take over (RFC 3891)
 	ReferredBy string          // on whose behalf (RFC 3892): Transfer.ReferredBy
@@ -71,6 +74,7 @@ type outgoing struct {
 	progress    func(int)
 	earlyMedia  func(media.Leg)
 	lateOffer   bool
+	urgent      bool
 	replaces    *Replaces
 	referredBy  string
 	early       map[string]*early // by To tag
@@ -142,6 +146,9 @@ func (c *Client) Dial(ctx context.Context, to Outgoing) (*Call, error) {
 		c.ep.forget(call)
 		return nil, err
 	}
+	if to.Placed != nil {
+		to.Placed(call)
+	}
 	select {
 	case <-call.up:
 		return call, nil
@@ -197,7 +204,7 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if strings.ContainsFunc(to.ReferredBy, unicode.IsControl) || to.Replaces != nil && strings.ContainsFunc(to.Replaces.String(), unicode.IsControl) {
 		return nil, errors.New("sip: dial: a control character in a header")
 	}
-	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, replaces: to.Replaces, referredBy: to.ReferredBy, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4), headers: to.Headers}
+	c.out = &outgoing{ctx: ctx, progress: to.Progress, earlyMedia: to.EarlyMedia, lateOffer: to.LateOffer, urgent: to.Urgent, replaces: to.Replaces, referredBy: to.ReferredBy, ptime: to.PTime, patience: to.Patience, again: make(chan *sip.Response, 4), headers: to.Headers}
 	if c.out.patience <= 0 {
 		c.out.patience = 64 * e.cfg.T1
 	}

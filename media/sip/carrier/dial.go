@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip"
 	"github.com/headroom-voice/headroom/media/sip/locate"
 )
@@ -23,6 +24,10 @@ type Order struct {
 	Trunks   []string // only these; nil = any
 	PTime    time.Duration
 	Progress func(status int) // see sip.Outgoing
+	// EarlyMedia and Placed are those of sip.Outgoing; each attempt is placed.
+	EarlyMedia func(media.Leg)
+	Placed     func(*sip.Call)
+	Urgent     bool // an emergency: the limits of trunks do not count
 }
 
 // Attempt is one server that a call was tried at.
@@ -204,6 +209,7 @@ func (c *Carrier) try(ctx context.Context, o Order, s step) (call *sip.Call, ran
 		Target: "sip:" + called + "@" + hostOf(s.uri) + transportParam(s.uri), Via: s.via, Trunk: t.ID,
 		From: who.user, FromName: who.name, Domain: who.domain, Headers: who.headers,
 		Codecs: t.Codecs, Keys: t.Keys, PTime: o.PTime, Patience: t.FirstReply, Login: t.Login,
+		EarlyMedia: o.EarlyMedia, Placed: o.Placed, Urgent: o.Urgent,
 		Progress: func(status int) {
 			ringing.Store(true)
 			patience.Stop()

@@ -2,7 +2,6 @@ package phone
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
@@ -108,26 +107,34 @@ func (l *line) dialled(c *sip.Call, err error) {
 		return
 	}
 	l.hold(c, "")
+	l.talk.dialled = true
 	if err := l.bring(); err != nil {
 		l.dropTalk()
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), sessionTimeout)
-	defer cancel()
-	reply, err := l.session.Handle(ctx, "dial "+c.ID(), protocol.Dial{To: c.To()})
-	if ack, ok := reply.(protocol.Ack); ok && err == nil {
-		l.talk.id, l.talk.connected = ack.CallID, true
-		return
-	}
-	if refused, is := reply.(protocol.Error); is {
-		err = errors.Join(err, &Refusal{Code: refused.Code, Text: refused.Message})
-	}
-	l.log.Info("not dialled", "number", c.To(), "why", err)
+	talk := l.talk
+	l.ask(protocol.Dial{To: c.To()}, func(ack protocol.Ack, err error) {
+		switch {
+		case l.talk != talk: // hung up meanwhile
+			if err == nil {
+				l.ask(protocol.Hangup{CallID: ack.CallID}, func(protocol.Ack, error) {})
+			}
+		case err == nil:
+			talk.id, talk.connected = ack.CallID, true
+		default:
+			l.notDialled(err)
+		}
+	})
+}
+
+// notDialled lets the phone hear that its call was refused, and ends it.
+func (l *line) notDialled(err error) {
+	l.log.Info("not dialled", "number", l.talk.call.To(), "why", err)
 	talk := l.talk
 	l.talk = nil
 	talk.peer.lose()
 	l.lines.beside(answerTimeout, func(ctx context.Context) {
-		defer l.hangUp(c)
-		l.sound(ctx, c, beeps{prompt.Tone(refusedHz, toneDBov)}, refusedFor, c.Leg())
+		defer l.hangUp(talk.call)
+		l.sound(ctx, talk.call, beeps{prompt.Tone(refusedHz, toneDBov)}, refusedFor, talk.call.Leg())
 	})
 }

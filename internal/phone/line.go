@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,8 @@ type line struct {
 	entering bool  // a sign-in is under way
 	want     model.PhoneState
 	waiting  []wish // for the session
+	asked    map[string]func(protocol.Ack, error)
+	asks     int
 	state    protocol.State
 	why      string // the session ends: the code of its last word
 	ring     *ringing
@@ -69,7 +72,7 @@ type wish struct {
 }
 
 func newLine(l *Lines, user model.User, want model.PhoneState) *line {
-	line := &line{lines: l, log: l.deps.Log.With("agent", user.ID), box: newSteps(), user: user, want: want}
+	line := &line{lines: l, log: l.deps.Log.With("agent", user.ID), box: newSteps(), user: user, want: want, asked: map[string]func(protocol.Ack, error){}}
 	line.dead.Store(&[]stamp{})
 	return line
 }
@@ -197,6 +200,9 @@ func (l *line) ended(session *call.Agent) {
 	}
 	unlinked, why := l.link == nil, l.why
 	l.session, l.link, l.why = nil, nil, ""
+	for id := range l.asked {
+		l.answered(id, protocol.Error{Code: protocol.CodeNotNow, Message: "The session is over."})
+	}
 	l.state = protocol.State{}
 	l.stopRinging()
 	l.dropTalk()
@@ -230,7 +236,7 @@ func (l *line) keep(p model.PhoneState) {
 // say hands a message to the session and gives what stands in its way.
 func (l *line) say(m protocol.Message) error {
 	if l.session == nil {
-		return &Refusal{Code: protocol.CodeNotNow, Text: "You are not signed in."}
+		return errSignedOut
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sessionTimeout)
 	defer cancel()
@@ -240,6 +246,46 @@ func (l *line) say(m protocol.Message) error {
 	}
 	return err
 }
+
+// ask hands a message to the session whose answer may take its time; then is called once, on
+// the line's goroutine: at the latest when the session ends.
+func (l *line) ask(m protocol.Message, then func(protocol.Ack, error)) {
+	if l.session == nil {
+		then(protocol.Ack{}, errSignedOut)
+		return
+	}
+	l.asks++
+	id := "phone-" + strconv.Itoa(l.asks)
+	l.asked[id] = then
+	ctx, cancel := context.WithTimeout(context.Background(), sessionTimeout)
+	defer cancel()
+	reply, err := l.session.Handle(ctx, id, m)
+	switch {
+	case err != nil:
+		l.answered(id, protocol.Error{Code: protocol.CodeNotNow, Message: err.Error()})
+	case reply != nil:
+		l.answered(id, reply)
+	}
+}
+
+// answered takes the session's answer to a message.
+func (l *line) answered(id string, m protocol.Message) {
+	then := l.asked[id]
+	if then == nil {
+		return
+	}
+	delete(l.asked, id)
+	switch m := m.(type) {
+	case protocol.Ack:
+		then(m, nil)
+	case protocol.Error:
+		then(protocol.Ack{}, &Refusal{Code: m.Code, Text: m.Message})
+	default:
+		then(protocol.Ack{}, &Refusal{Code: protocol.CodeInternal, Text: "The service gave no answer."})
+	}
+}
+
+var errSignedOut = &Refusal{Code: protocol.CodeNotNow, Text: "You are not signed in."}
 
 // wish carries out a state asked for by code or API.
 func (l *line) wish(state model.AgentState, reason string, done func(error)) {
@@ -266,7 +312,15 @@ func (l *line) wish(state model.AgentState, reason string, done func(error)) {
 type link struct{ line *line }
 
 // Send implements call.Link; it never blocks.
-func (k *link) Send(_ string, m protocol.Message) {
+func (k *link) Send(id string, m protocol.Message) {
+	if id != "" {
+		k.line.box.post(func() {
+			if k.line.session == nil || k.line.link == k {
+				k.line.answered(id, m)
+			}
+		})
+		return
+	}
 	switch m.(type) {
 	case protocol.Offer, protocol.OfferWithdrawn, protocol.Connected, protocol.Ended, protocol.State, protocol.Progress, protocol.Error:
 		k.line.box.post(func() {
@@ -321,7 +375,7 @@ func (l *line) changed(s protocol.State) {
 		return
 	}
 	l.stopRinging()
-	if l.talk != nil && !l.talk.connected {
+	if l.talk != nil && !l.talk.connected && !l.talk.dialled {
 		l.dropTalk() // accepted too late
 	}
 }

@@ -19,6 +19,7 @@ type talking struct {
 	call      *sip.Call
 	peer      *peer
 	connected bool
+	dialled   bool    // by the phone
 	transfer  *moving // the last one, until its outcome is known
 }
 
@@ -97,7 +98,7 @@ func (l *line) hold(c *sip.Call, id string) {
 // bring gives the session the audio.
 func (l *line) bring() error {
 	if l.session == nil {
-		return &Refusal{Code: protocol.CodeNotNow, Text: "You are not signed in."}
+		return errSignedOut
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sessionTimeout)
 	defer cancel()
@@ -127,9 +128,11 @@ func (l *line) held(c *sip.Call, on bool) {
 	if l.talk == nil || l.talk.call != c {
 		return
 	}
-	if err := l.say(protocol.Hold{CallID: l.talk.id, On: on}); err != nil {
-		l.log.Warn("hold not carried out", "on", on, "err", err)
-	}
+	l.ask(protocol.Hold{CallID: l.talk.id, On: on}, func(_ protocol.Ack, err error) {
+		if err != nil {
+			l.log.Info("hold not carried out", "on", on, "why", err)
+		}
+	})
 }
 
 // parted is the end of the SIP call. A BYE is a hang-up; anything else means that the phone
@@ -160,14 +163,20 @@ func (l *line) transfer(t *sip.Transfer) {
 		l.besides(func() { _ = t.Refuse(480) })
 	case t.Replaces() != nil:
 		l.besides(func() { _ = t.Refuse(501) }) // attended: not by phone
+	case l.talk.transfer != nil:
+		l.besides(func() { _ = t.Refuse(491) })
 	default:
-		to := numberOf(t.Target())
-		if err := l.say(protocol.Transfer{CallID: l.talk.id, To: to}); err != nil {
-			l.log.Info("transfer refused", "call_id", l.talk.id, "why", err)
-			l.besides(func() { _ = t.Refuse(403) })
-			return
-		}
-		l.talk.transfer = l.follow(t)
+		talk, m := l.talk, &moving{news: make(chan int, 16)}
+		talk.transfer = m // what is told before the answer is told after it
+		l.ask(protocol.Transfer{CallID: talk.id, To: numberOf(t.Target())}, func(_ protocol.Ack, err error) {
+			if err != nil {
+				l.log.Info("transfer refused", "call_id", talk.id, "why", err)
+				talk.transfer = nil
+				l.besides(func() { _ = t.Refuse(403) })
+				return
+			}
+			l.follow(t, m)
+		})
 	}
 }
 
@@ -175,15 +184,13 @@ func (l *line) transfer(t *sip.Transfer) {
 type moving struct{ news chan int }
 
 // follow tells the phone how its transfer gets on, until news is closed.
-func (l *line) follow(t *sip.Transfer) *moving {
-	m := &moving{news: make(chan int, 16)}
+func (l *line) follow(t *sip.Transfer, m *moving) {
 	l.besides(func() {
 		_ = t.Accept() // one that is over by now takes no news either
 		for status := range m.news {
 			_ = t.Progress(status)
 		}
 	})
-	return m
 }
 
 // tell passes a status on; of very many those before the last are left out.

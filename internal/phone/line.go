@@ -78,8 +78,9 @@ func newLine(l *Lines, user model.User, want model.PhoneState) *line {
 }
 
 func (l *line) run(ctx context.Context) {
-	tick := time.NewTicker(l.lines.cfg.Qualify)
+	tick, listen := time.NewTicker(l.lines.cfg.Qualify), time.NewTicker(l.lines.cfg.Silence)
 	defer tick.Stop()
+	defer listen.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -91,6 +92,10 @@ func (l *line) run(ctx context.Context) {
 			l.box.run()
 		case <-tick.C:
 			l.qualify()
+		case <-listen.C:
+			if l.talk != nil && l.talk.silent(l.lines.cfg.Silence) {
+				l.qualify()
+			}
 		}
 	}
 }
@@ -394,6 +399,10 @@ func (l *line) qualify() {
 
 // found notes whether a phone answered; any answer is one.
 func (l *line) found(b registrar.Binding, err error) {
+	if err != nil && l.talk != nil && l.talk.silent(l.lines.cfg.Silence) && (l.talk.contact == b.Contact || len(l.bindings) == 1) {
+		l.log.Warn("phone is gone in a call", "call_id", l.talk.id, "source", b.Source.String(), "err", err)
+		l.dropTalk()
+	}
 	dead, was := *l.dead.Load(), slices.Contains(*l.dead.Load(), stampOf(b))
 	if was == (err != nil) {
 		return

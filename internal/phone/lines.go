@@ -23,6 +23,7 @@ import (
 type Config struct {
 	Qualify  time.Duration // between two OPTIONS to a phone; 30 s
 	Patience time.Duration // for a phone's first reply of any kind; 4 s
+	Silence  time.Duration // without a packet in a call, after which the phone is asked whether it is there; 3 s
 }
 
 // Client places calls to phones (sip.Client).
@@ -79,6 +80,7 @@ type Lines struct {
 func New(cfg Config, deps Deps) *Lines {
 	cfg.Qualify = cmp.Or(cfg.Qualify, 30*time.Second)
 	cfg.Patience = cmp.Or(cfg.Patience, 4*time.Second)
+	cfg.Silence = cmp.Or(cfg.Silence, 3*time.Second)
 	return &Lines{cfg: cfg, deps: deps, users: map[string]model.User{}, codes: model.DefaultFeatureCodes(),
 		said: map[model.AgentID]model.PhoneState{}, lines: map[string]*line{}}
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
 	"github.com/headroom-voice/headroom/internal/model"
@@ -19,7 +20,9 @@ type talking struct {
 	call      *sip.Call
 	peer      *peer
 	connected bool
-	dialled   bool    // by the phone
+	dialled   bool   // by the phone
+	contact   string // where it was called; "" of a dialled one
+	since     time.Time
 	transfer  *moving // the last one, until its outcome is known
 }
 
@@ -54,6 +57,16 @@ func (p *peer) Close() error {
 // lose tells the session that this audio is no more.
 func (p *peer) lose() { p.once.Do(func() { close(p.gone) }) }
 
+// silent says that nothing has come from the phone for a while: it may be on hold, muted by
+// not sending, or gone.
+func (t *talking) silent(limit time.Duration) bool {
+	last := t.since
+	if heard := t.peer.Stats().LastIn; heard.After(last) {
+		last = heard
+	}
+	return time.Since(last) >= limit
+}
+
 // hangUp ends a call with a phone; it waits for the phone's answer.
 func (l *line) hangUp(c *sip.Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), hangupTimeout)
@@ -66,6 +79,7 @@ func (l *line) hangUp(c *sip.Call) {
 // accept takes the offered call on the phone that answered first.
 func (l *line) accept(offered protocol.Call, b registrar.Binding, c *sip.Call) {
 	l.hold(c, offered.ID)
+	l.talk.contact = b.Contact
 	if err := l.say(protocol.HeadsetChanged{Headset: protocol.Headset(l.info(b))}); err != nil {
 		l.log.Warn("the phone's headset is not known", "err", err)
 	}
@@ -81,7 +95,7 @@ func (l *line) accept(offered protocol.Call, b registrar.Binding, c *sip.Call) {
 
 // hold makes a call with a phone the line's, and watches it.
 func (l *line) hold(c *sip.Call, id string) {
-	l.talk = &talking{id: id, call: c, peer: newPeer(c)}
+	l.talk = &talking{id: id, call: c, peer: newPeer(c), since: time.Now()}
 	l.lines.busy.Go(func() {
 		for {
 			select {

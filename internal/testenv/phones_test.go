@@ -225,7 +225,9 @@ func TestAPhoneThatIsPulledOutGivesTheCallerBack(t *testing.T) {
 				testenv.Hears(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
 			}
 			dying.PullOut()
-			other := atDesk(t, env, testenv.DeskPhoneConfig{User: "other", Hz: 1500, DBov: -20})
+			other := testenv.NewDeskPhone(t, testenv.DeskPhoneConfig{User: "other", Server: env.SIP(), Hz: 1500, DBov: -20})
+			is(t, env, "other", model.Break)
+			other.Press("/dial *10")
 			other.Says("Incoming call", 1)
 			other.Press("/accept")
 			testenv.Hears(t, "the caller", 1500, -20, testenv.CallerRate, testenv.LastHeard(caller))

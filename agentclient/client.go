@@ -33,6 +33,7 @@ type Client struct {
 	state   protocol.State
 	call    string // the call in progress
 	answer  string // the call being answered
+	dialled string // the call being dialled
 	wish    wish
 	media   mediaState
 }

@@ -24,6 +24,52 @@ func (c *Client) Hangup(callID string) {
 	c.do(func() { c.request(protocol.Hangup{CallID: callID}) })
 }
 
+// Dial calls a number, on behalf of a queue if one is named. Progressed follows, or Refused.
+func (c *Client) Dial(to, queue string) {
+	c.do(func() { c.request(protocol.Dial{To: to, Queue: queue}) })
+}
+
+// Transfer passes the caller on, to a queue by its name or number, or to a telephone number.
+// Progressed follows, or Refused.
+func (c *Client) Transfer(callID, to string) {
+	c.do(func() { c.request(protocol.Transfer{CallID: callID, To: to}) })
+}
+
+// CancelTransfer takes the caller back from a transfer that is not settled.
+func (c *Client) CancelTransfer(callID string) {
+	c.do(func() { c.request(protocol.CancelTransfer{CallID: callID}) })
+}
+
+// Hold parts agent and caller, who hears music, or joins them again. The microphone goes on
+// being heard by the service, and counts for nothing.
+func (c *Client) Hold(callID string, on bool) {
+	c.do(func() {
+		if callID == c.call {
+			c.voice.held.Store(on)
+		}
+		c.request(protocol.Hold{CallID: callID, On: on})
+	})
+}
+
+// progressed takes in how a call that was dialled, or its transfer, gets on.
+func (c *Client) progressed(p protocol.Progress) {
+	c.log.Info("call under way", "call_id", p.CallID, "transfer", p.Transfer, "state", p.State, "status", p.Status, "text", p.Text)
+	switch {
+	case !p.Transfer:
+		c.dialled = p.CallID
+	case p.CallID == c.call: // the caller hears music until the transfer is settled
+		c.voice.held.Store(p.State != protocol.Failed)
+	}
+	c.cfg.OnEvent(Progressed{p})
+}
+
+// unanswered takes in the end of a call that was dialled and never answered.
+func (c *Client) unanswered(cause string) {
+	id := c.dialled
+	c.dialled = ""
+	c.cfg.OnEvent(CallEnded{CallID: id, Cause: cause})
+}
+
 // EndWrapUp is ready for the next call.
 func (c *Client) EndWrapUp() { c.do(func() { c.request(protocol.EndWrapUp{}) }) }
 

@@ -36,6 +36,9 @@ type (
 		CallID, Cause string
 		Report        headset.Report
 	}
+	// Progressed tells how a call that was dialled, or the transfer of one, gets on. A dialled
+	// call that is answered is CallStarted; one that comes to nothing is CallEnded without a report.
+	Progressed struct{ Progress protocol.Progress }
 	// Measured is the last second at the microphone.
 	Measured struct{ Reading headset.Reading }
 	// Judged tells what is known of the headset.
@@ -56,6 +59,7 @@ func (Ringing) event()        {}
 func (RingingStopped) event() {}
 func (CallStarted) event()    {}
 func (CallEnded) event()      {}
+func (Progressed) event()     {}
 func (Measured) event()       {}
 func (Judged) event()         {}
 func (Refused) event()        {}

@@ -91,6 +91,9 @@ func (c *Client) welcomed(l *link, w protocol.Welcome) {
 	case w.Call == nil && c.call != "":
 		c.endCall(c.call, "lost") // it ended, or the service did, while we were away
 	}
+	if c.dialled != "" && (!w.Resumed || w.State.State != "on-call") {
+		c.unanswered("lost")
+	}
 	if c.voice.muted.Load() && !c.outbox.holds(protocol.Mute{}) {
 		c.request(protocol.Mute{On: true})
 	}
@@ -130,9 +133,13 @@ func (c *Client) hear(id string, m protocol.Message) {
 		if c.call != m.Call.ID {
 			c.startCall(m.Call)
 		}
+	case protocol.Progress:
+		c.progressed(m)
 	case protocol.Ended:
 		if c.call == m.CallID {
 			c.endCall(m.CallID, m.Cause)
+		} else if c.dialled == m.CallID {
+			c.unanswered(m.Cause)
 		}
 		if c.answer == m.CallID {
 			c.notAnswering()
@@ -197,7 +204,8 @@ func (c *Client) startCall(call protocol.Call) {
 		c.endCall(c.call, "lost")
 	}
 	c.log.Info("call connected", "call_id", call.ID, "queue", call.Queue)
-	c.call, c.answer = call.ID, ""
+	c.call, c.answer, c.dialled = call.ID, "", ""
+	c.voice.held.Store(call.Held)
 	c.voice.meter.restart()
 	c.voice.onAir.Store(true)
 	c.cfg.OnEvent(CallStarted{call})
@@ -207,6 +215,7 @@ func (c *Client) startCall(call protocol.Call) {
 func (c *Client) endCall(id, cause string) {
 	c.log.Info("call ended", "call_id", id, "cause", cause)
 	c.call = ""
+	c.voice.held.Store(false)
 	c.voice.onAir.Store(c.answer != "")
 	report := c.voice.meter.restart()
 	c.sendReport(id, report)
@@ -250,6 +259,10 @@ func (c *Client) refused(id string, e protocol.Error) {
 	case protocol.SetState:
 		if c.state.State == "break" {
 			c.wishAgain()
+		}
+	case protocol.Hold:
+		if m.CallID == c.call {
+			c.voice.held.Store(!m.On)
 		}
 	case protocol.MicReport:
 		if !c.leaving && (e.Code == protocol.CodeInternal || e.Code == protocol.CodeBusy) {

@@ -24,6 +24,7 @@ type voice struct {
 	leg   atomic.Pointer[media.Leg] // the media connection, nil while there is none
 	onAir atomic.Bool               // between calls nothing leaves the desk
 	muted atomic.Bool
+	held  atomic.Bool // the caller hears music
 
 	meter    *meter
 	readings chan headset.Reading // the newest seconds; a late reader loses the oldest
@@ -84,6 +85,9 @@ func jitterRate(ear int) int {
 func (v *voice) take(frame []float32, mark dsp.Mark) {
 	if v.muted.Load() {
 		mark |= dsp.Muted
+	}
+	if v.held.Load() {
+		mark |= dsp.Held
 	}
 	if r, ok := v.meter.near(frame, mark); ok {
 		v.offer(r)

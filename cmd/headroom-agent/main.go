@@ -37,6 +37,7 @@ type flags struct {
 	PasswordFile  string           `help:"File whose first line is the password; - reads standard input." placeholder:"FILE"`
 	Headless      bool             `help:"Run without a window."`
 	AutoAnswer    bool             `help:"Be ready after signing in and accept every call at once."`
+	Commands      bool             `help:"Take commands from standard input, one a line (help lists them), and say on standard output what happens."`
 	Mic           string           `help:"Microphone: a WAV file (looped), a device's name or number, or none. Left out: the system's default." default:"default" placeholder:"FILE.wav|DEVICE"`
 	Ear           string           `help:"Earphone: a WAV file to record to, a device's name or number, or none. Left out: the system's default." default:"default" placeholder:"FILE.wav|DEVICE"`
 	ListDevices   bool             `help:"Show the audio devices and exit."`
@@ -80,7 +81,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := f.work(ctx, stdin, stderr); err != nil {
+	if err := f.work(ctx, stdin, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "headroom-agent:", err)
 		return exitFailed
 	}
@@ -100,11 +101,13 @@ func (f *flags) usage() string {
 		return "--user is needed: the name to sign in with"
 	case f.PasswordFile == "":
 		return "--password-file is needed: a file whose first line is the password, or - for standard input"
+	case f.PasswordFile == "-" && f.Commands:
+		return "--password-file: standard input is for the commands; give a file"
 	}
 	return ""
 }
 
-func (f *flags) work(ctx context.Context, stdin io.Reader, stderr io.Writer) error {
+func (f *flags) work(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	password, err := readPassword(f.PasswordFile, stdin)
 	if err != nil {
 		return err
@@ -122,15 +125,26 @@ func (f *flags) work(ctx context.Context, stdin io.Reader, stderr io.Writer) err
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})).With("agent", f.User)
+	var onEvent func(agentclient.Event)
+	commands := &console{out: stdout}
+	if f.Commands {
+		onEvent = commands.take
+	}
 	client, err := agentclient.New(agentclient.Config{
-		Server: f.Server, User: f.User, Password: password, Program: "headroom-agent " + version(),
+		OnEvent: onEvent, Server: f.Server, User: f.User, Password: password, Program: "headroom-agent " + version(),
 		Headset: f.headset(micName), Mic: mic, Ear: ear,
 		Ready: f.AutoAnswer, AutoAnswer: f.AutoAnswer, Log: log,
 	})
 	if err != nil {
 		return err
 	}
-	if !f.AutoAnswer {
+	switch {
+	case f.Commands:
+		commands.desk = client
+		ctx, stop := context.WithCancel(ctx) // the commands end with the work
+		defer stop()
+		go commands.run(ctx, stdin)
+	case !f.AutoAnswer:
 		log.Warn("without --auto-answer nobody can take a call here: staying on break")
 	}
 	return client.Run(ctx)

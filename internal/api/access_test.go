@@ -95,7 +95,9 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/agents", 200, 200, 200, 200, 403},
 		{"GET /api/v1/agents/agent", 200, 200, 200, 200, 403},
 		{"GET /api/v1/agents/other", 404, 200, 200, 200, 403},
+		{"PUT /api/v1/agents/agent/state", 400, 400, 403, 400, 403},
 		{"GET /api/v1/calls", 403, 200, 403, 200, 403},
+		{"POST /api/v1/calls", 400, 403, 403, 400, 403},
 		{"GET /api/v1/calls/call-9", 403, 200, 403, 200, 403},
 		{"GET /api/v1/calls/call-9/readings", 403, 200, 200, 200, 403},
 		{"GET /api/v1/calls/call-9/sip", 403, 200, 200, 200, 403},
@@ -145,7 +147,7 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`GET /queues`, `/queues/{id}`": maySeeQueues, "`GET /agents`, `/agents/{id}`": maySeeAgents, "`GET /calls`, `/calls/{id}`": maySeeCalls,
 		"`GET /calls/{id}/readings`": maySeeReadings, "`GET /calls/{id}/sip`": maySeeSIP, "`GET /headsets`, `/headsets/{key}`": maySeeHeadsets, "`GET /agent` (WebSocket)": mayBeAgent,
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
-		"`GET /trunks`": maySeeTrunks,
+		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial, "`PUT /agents/{id}/state`": mayGiveState,
 	} {
 		line := "| " + name + " |"
 		for _, r := range []model.Role{model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin} {

@@ -121,6 +121,9 @@ type Switchboard interface {
 	// the link, and may do so before SignIn returns; the Welcome is written first all the
 	// same. The words of a *ClientError are told to the client.
 	SignIn(ctx context.Context, user model.User, hello protocol.Hello, link Link) (AgentSession, protocol.Welcome, error)
+	// Dial has an agent who is signed in call a number and gives the call that has begun. The
+	// error is one of internal/call's.
+	Dial(ctx context.Context, agent model.AgentID, to string, queue model.QueueID) (model.CallID, error)
 }
 
 // AgentSession takes what an agent's client says. Calls come from one goroutine, in order.
@@ -148,7 +151,7 @@ type Registry interface {
 	prometheus.Gatherer
 }
 
-// Deps are what the API works with; all are needed but Trunks and Pages.
+// Deps are what the API works with; all are needed but Trunks, Desks and Pages.
 type Deps struct {
 	People      People
 	Calls       CallRecord
@@ -162,6 +165,7 @@ type Deps struct {
 	// draining. Its words go to the log, not to whoever asks.
 	Ready  func(ctx context.Context) error
 	Trunks Trunks       // nil for none
+	Desks  Desks        // nil: nobody can be given a state
 	Pages  http.Handler // answers every address that is not the API's; nil for none
 	Log    *slog.Logger
 }

@@ -258,6 +258,7 @@ type board struct {
 	sessions chan *desk // every session begun
 	greet    func(Link) // before SignIn returns
 	inCall   chan *desk // not nil: everybody is in a call, and who was signed out comes here
+	dial     func(agent model.AgentID, to string, queue model.QueueID) (model.CallID, error)
 	handle   func(ctx context.Context, d *desk, id string, m protocol.Message) (protocol.Message, error)
 }
 
@@ -272,6 +273,10 @@ func (b *board) Live() []call.AgentLive {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.live)
+}
+
+func (b *board) Dial(_ context.Context, agent model.AgentID, to string, queue model.QueueID) (model.CallID, error) {
+	return b.dial(agent, to, queue)
 }
 
 func (b *board) SignIn(_ context.Context, user model.User, hello protocol.Hello, link Link) (AgentSession, protocol.Welcome, error) {

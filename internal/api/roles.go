@@ -18,12 +18,14 @@ const (
 	mayKnowSelf     permission = "self"     // own session, the OpenAPI document
 	maySeeQueues    permission = "queues"   // queues and who waits in them
 	maySeeAgents    permission = "agents"   // states and live readings
+	mayGiveState    permission = "states"   // make agents ready, or give them a break
 	maySeeCalls     permission = "calls"    // callers' numbers and a call's story
 	maySeeReadings  permission = "readings" // the numbers of a call's audio
 	maySeeSIP       permission = "sip"      // what was said in a call's signalling: numbers and addresses
 	maySeeHeadsets  permission = "headsets" // verdicts and the reports behind them
 	mayWatch        permission = "events"   // the live stream, filtered by all of the above
 	mayBeAgent      permission = "agent"    // the agent's client
+	mayDial         permission = "dial"     // calls out, with one's own client
 	maySeeTrunks    permission = "trunks"   // whether carriers can be reached
 	maySeeMachinery permission = "metrics"  // the service's own counters
 )
@@ -46,10 +48,14 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
+	case mayGiveState:
+		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
 	case maySeeTrunks:
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case mayWatch:
 		return grant{full: []model.Role{agent, supervisor, it, admin}}
+	case mayDial:
+		return grant{own: []model.Role{agent}}
 	case mayBeAgent:
 		return grant{full: []model.Role{agent}}
 	case maySeeMachinery:

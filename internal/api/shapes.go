@@ -82,7 +82,9 @@ type Agent struct {
 	Queues    []model.QueueID    `json:"queues" doc:"The queues this agent answers"`
 	Handled   int                `json:"handled" doc:"Calls since sign-in"`
 	Connected bool               `json:"connected" doc:"Whether the agent's client has its WebSocket open"`
-	Media     bool               `json:"media" doc:"Whether the agent's audio connection stands"`
+	Media     bool               `json:"media" doc:"Whether the agent's audio connection stands, or comes with each call"`
+	Phone     bool               `json:"phone" doc:"Whether the agent takes calls on a SIP phone, whose headset is measured on the wire only"`
+	Phones    []AgentPhone       `json:"phones,omitempty" doc:"SIP phones that are registered for the agent, the most preferred first; only where one agent is shown"`
 	Headset   *AgentHeadset      `json:"headset,omitempty" doc:"The headset in use; absent when offline or unknown"`
 	Verdict   model.VerdictState `json:"verdict" enum:"unknown,good,watch,replace" doc:"What is known of the headset in use"`
 	Mic       *Reading           `json:"mic,omitempty" doc:"The last second at the microphone, before any codec"`
@@ -118,6 +120,17 @@ type Call struct {
 	EndedAt    *time.Time      `json:"ended_at,omitempty" doc:"Absent while the call goes on"`
 	Cause      model.Cause     `json:"cause,omitempty" doc:"Why it ended"`
 	Agent      model.AgentID   `json:"agent,omitempty" doc:"The last agent who spoke with the caller"`
+}
+
+// CallOrder is the body of POST /api/v1/calls.
+type CallOrder struct {
+	To    string        `json:"to" minLength:"1" maxLength:"128" doc:"The number to call, as people write it"`
+	Queue model.QueueID `json:"queue,omitempty" maxLength:"128" doc:"On whose behalf: what number the callee sees, and the wrap-up"`
+}
+
+// CallPlaced is its answer.
+type CallPlaced struct {
+	Call model.CallID `json:"call_id" doc:"The call that has begun"`
 }
 
 // Calls is the body of GET /api/v1/calls.

@@ -232,6 +232,9 @@ func (c *call) unplaced(o outcome) {
 	c.giveUp()
 	c.sb.count.outbound(d.trunk, string(o.cause))
 	detail := map[string]string{"to": d.permit.Number, "cause": string(o.cause), "text": o.text}
+	if o.detail != "" {
+		detail["error"] = o.detail
+	}
 	if o.status != 0 {
 		detail["sip_status"] = strconv.Itoa(o.status)
 	}

@@ -53,11 +53,11 @@
 //	dialled          agent; to, class; queue, emergency
 //	progress         state; sip_status, transfer
 //	answered         trunk, sip_call_id, sip_status: the callee did
-//	failed           to, cause, text; sip_status: the callee did not
+//	failed           to, cause, text; sip_status, error: the callee did not
 //	held, resumed    agent
 //	transfer         agent; to, class: the caller is being passed on to a number
 //	transferred      to, trunk, sip_call_id, sip_status; or agent and queue
-//	transfer_failed  to, cause, text; sip_status
+//	transfer_failed  to, cause, text; sip_status, error
 //	parted           agent; why: left the call while the caller is being passed on
 //	dtmf             count: how many keys, never which, since they may be a card's
 //	ended            cause; sip_status of a refusal

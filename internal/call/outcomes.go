@@ -3,6 +3,7 @@ package call
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
@@ -15,7 +16,11 @@ type outcome struct {
 	cause  model.Cause
 	status int // of SIP, zero if there was none
 	text   string
+	detail string // for the record, what was tried and why it failed
 }
+
+// maxDetail bounds what the record holds of an error, bytes.
+const maxDetail = 500
 
 // refusals are the final responses of RFC 3261 section 21 that people can do something with.
 var refusals = map[int]outcome{
@@ -36,6 +41,15 @@ var refusals = map[int]outcome{
 
 // outcomeOf is the table from why a call came to nothing to cause and words.
 func outcomeOf(err error) outcome {
+	o := judge(err)
+	o.detail = err.Error()
+	if len(o.detail) > maxDetail {
+		o.detail = strings.ToValidUTF8(o.detail[:maxDetail], "")
+	}
+	return o
+}
+
+func judge(err error) outcome {
 	var failed *DialError
 	if !errors.As(err, &failed) {
 		return outcome{cause: model.CauseSignalling, text: "The call could not be placed."}

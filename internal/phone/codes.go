@@ -117,7 +117,7 @@ func (l *line) dialled(c *sip.Call, err error) {
 		switch {
 		case l.talk != talk: // hung up meanwhile
 			if err == nil {
-				l.ask(protocol.Hangup{CallID: ack.CallID}, func(protocol.Ack, error) {})
+				l.ask(protocol.Hangup(ack), func(protocol.Ack, error) {})
 			}
 		case err == nil:
 			talk.id, talk.connected = ack.CallID, true

@@ -66,6 +66,7 @@ func counters() []counter {
 		{"calls_rejected_total", "Callers that were refused: unknown number, draining.", func(s call.Stats) uint64 { return s.Rejected }},
 		{"calls_turned_away_total", "Callers refused unrecorded, because the store is behind.", func(s call.Stats) uint64 { return s.TurnedAway }},
 		{"calls_requeued_total", "Callers put back at the head of their queue.", func(s call.Stats) uint64 { return s.Requeued }},
+		{"calls_dialled_total", "Calls that agents placed.", func(s call.Stats) uint64 { return s.Dialled }},
 		{"offers_total", "Offers to agents.", func(s call.Stats) uint64 { return s.Offers }},
 		{"offers_unanswered_total", "Offers that ran out (RONA).", func(s call.Stats) uint64 { return s.RONA }},
 		{"offers_flagged_total", "Offers to agents whose headset is to be replaced.", func(s call.Stats) uint64 { return s.OffersFlagged }},
@@ -88,6 +89,10 @@ func (c boardCollector) Collect(out chan<- prometheus.Metric) {
 	stats := c.board.Stats()
 	for _, k := range counters() {
 		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value(stats)))
+	}
+	outbound := desc("calls_outbound_total", "Calls to numbers, transfers too, by the last trunk that was tried (empty for none) and by what came of them.", "trunk", "result")
+	for k, n := range stats.Outbound {
+		out <- prometheus.MustNewConstMetric(outbound, prometheus.CounterValue, float64(n), string(k.Trunk), k.Result)
 	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)

@@ -2,8 +2,11 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/headroom-voice/headroom/agentclient/protocol"
+	"github.com/headroom-voice/headroom/internal/api"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/phone"
 	"github.com/headroom-voice/headroom/internal/store"
@@ -83,4 +86,39 @@ func (k kept) SaveBindings(ctx context.Context, user string, bindings []registra
 			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires})
 	}
 	return k.store.SavePhoneBindings(ctx, model.AgentID(user), rows)
+}
+
+// desks is what the API may ask of agents.
+type desks struct{ s *Service }
+
+// SetState is part of api.Desks. Who is signed in is asked there; a phone that is registered,
+// and whose user is signed out, signs in.
+func (d desks) SetState(ctx context.Context, id model.AgentID, state model.AgentState, reason string) error {
+	session := d.s.board.Session(id)
+	if session == nil {
+		err := d.s.phones.SetState(ctx, id, state, reason)
+		var refused *phone.Refusal
+		switch {
+		case errors.Is(err, phone.ErrNoPhone):
+			return api.ErrNotHere
+		case errors.As(err, &refused):
+			return &api.Conflict{Text: refused.Text}
+		}
+		return err
+	}
+	reply, err := session.Handle(ctx, "", protocol.SetState{State: string(state), Reason: reason})
+	if refused, is := reply.(protocol.Error); is {
+		return &api.Conflict{Text: refused.Message}
+	}
+	return err
+}
+
+// Phones is part of api.Desks.
+func (d desks) Phones(id model.AgentID) []api.AgentPhone {
+	var out []api.AgentPhone
+	for _, r := range d.s.phones.Registrations(id) {
+		out = append(out, api.AgentPhone{Host: r.Contact, Source: r.Source, Transport: r.Transport, UserAgent: r.UserAgent,
+			Since: r.Since, Expires: r.Expires, Reachable: r.Reachable})
+	}
+	return out
 }

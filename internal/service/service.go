@@ -44,7 +44,9 @@ type Config struct {
 	Site    *model.Site // applied before anything starts; nil leaves the stored site as it is
 	Call    call.Config // deadlines; the zero value has the product's
 	Phones  phone.Config
-	Version string
+	// Dialling says who may call where; nil: nobody anywhere.
+	Dialling call.Dialling
+	Version  string
 }
 
 // Service is one running call centre. New opens what can fail early (store, ports); Run
@@ -172,6 +174,8 @@ func (s *Service) newBoard() (err error) {
 		Bus:   s.bus,
 		Music: call.HoldMusic(s.pacer),
 		Log:   s.log.With("component", "call"),
+
+		Dialling: s.cfg.Dialling, Dialer: dialer{s}, Ringback: call.Ringback(s.pacer),
 	})
 	if err != nil {
 		return err
@@ -237,6 +241,7 @@ func (s *Service) newAPI() error {
 		Bus:         s.bus,
 		Metrics:     registry,
 		Trunks:      trunkStates{s},
+		Desks:       desks{s},
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),

@@ -30,7 +30,7 @@ func Tell(w io.Writer, s store.CallStory) error {
 		b.WriteString("\nWho took part\n")
 	}
 	for _, l := range s.Legs {
-		leg(&b, l, s.Call.StartedAt)
+		leg(&b, l, s.Call)
 	}
 	if len(s.Reports) > 0 {
 		b.WriteString("\nWhat the meters heard\n")
@@ -48,13 +48,22 @@ func head(b *strings.Builder, c model.Call) {
 	}
 	fmt.Fprintf(b, "Call %s\n", clean(string(c.ID)))
 	from := clean(c.From)
-	if from == "" {
+	switch {
+	case from == "" && c.Direction == model.Outbound:
+		from = "the trunk's own number"
+	case from == "":
 		from = "a withheld number"
 	}
 	if c.FromName != "" {
 		from += " (" + clean(c.FromName) + ")"
 	}
-	line("from", "%s, over %s", from, clean(string(c.Trunk)))
+	if c.Direction == model.Outbound {
+		from += ", called by " + clean(string(c.Agent))
+	}
+	if c.Trunk != "" {
+		from += ", over " + clean(string(c.Trunk))
+	}
+	line("from", "%s", from)
 	to := clean(c.To)
 	if c.Queue != "" {
 		to += ", queue " + clean(string(c.Queue))
@@ -62,7 +71,11 @@ func head(b *strings.Builder, c model.Call) {
 	line("dialled", "%s", to)
 	line("began", "%s", c.StartedAt.UTC().Format(moment))
 	if c.AnsweredAt != nil {
-		line("answered", "after %s by an agent", after(c.StartedAt, *c.AnsweredAt))
+		who := "an agent"
+		if c.Direction == model.Outbound {
+			who = "the callee"
+		}
+		line("answered", "after %s by %s", after(c.StartedAt, *c.AnsweredAt), who)
 	}
 	if c.EndedAt == nil {
 		line("ended", "not yet")
@@ -71,8 +84,9 @@ func head(b *strings.Builder, c model.Call) {
 	line("ended", "after %s: %s", after(c.StartedAt, *c.EndedAt), word(causes, c.Cause))
 }
 
-func leg(b *strings.Builder, l model.Leg, began time.Time) {
-	who := "the caller, over " + clean(string(l.Trunk))
+func leg(b *strings.Builder, l model.Leg, of model.Call) {
+	began := of.StartedAt
+	who := party(l, of) + ", over " + clean(string(l.Trunk))
 	if l.Kind == model.AgentLeg {
 		who = clean(string(l.Agent))
 		if l.Headset != "" {
@@ -96,6 +110,17 @@ func leg(b *strings.Builder, l model.Leg, began time.Time) {
 		}
 		b.WriteString("\n")
 	}
+}
+
+// party says who is at the other end of a trunk: a leg's identity tells who was passed on to.
+func party(l model.Leg, of model.Call) string {
+	if strings.Contains(string(l.ID), ".trunk.t") {
+		return "who the caller was passed on to"
+	}
+	if of.Direction == model.Outbound {
+		return "the callee"
+	}
+	return "the caller"
 }
 
 func report(b *strings.Builder, r model.ReportRecord) {

@@ -74,7 +74,7 @@ func TestTheStoryOfACallReadsLikeOne(t *testing.T) {
 		Call:   model.Call{ID: "c2", Trunk: "carrier", To: "4711", StartedAt: at(0), EndedAt: until(.01), Cause: model.CauseRejected},
 		Events: []model.CallEvent{{At: at(.01), Kind: "ended", Detail: map[string]string{"cause": "rejected", "sip_status": "404"}}},
 	}
-	got := told(t, eventful()) + "\n" + told(t, refused) + "\n" + told(t, store.CallStory{Call: model.Call{ID: "c3", Trunk: "carrier", From: "1", To: "2", StartedAt: at(0)}})
+	got := told(t, eventful()) + "\n" + told(t, dialled()) + "\n" + told(t, refused) + "\n" + told(t, store.CallStory{Call: model.Call{ID: "c3", Trunk: "carrier", From: "1", To: "2", StartedAt: at(0)}})
 	const golden = "testdata/story.txt"
 	if *rewrite {
 		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
@@ -87,6 +87,33 @@ func TestTheStoryOfACallReadsLikeOne(t *testing.T) {
 	}
 	if got != string(want) {
 		t.Errorf("the story is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// dialled is a call that an agent placed, and passed on.
+func dialled() store.CallStory {
+	line := func(s float64, kind string, agent model.AgentID, detail ...string) model.CallEvent {
+		e := model.CallEvent{Call: "c4", At: at(s), Kind: kind, Agent: agent, Detail: map[string]string{}}
+		for i := 0; i < len(detail); i += 2 {
+			e.Detail[detail[i]] = detail[i+1]
+		}
+		return e
+	}
+	return store.CallStory{
+		Call: model.Call{ID: "c4", Direction: model.Outbound, Trunk: "carrier", Queue: "support", To: "+4930555",
+			StartedAt: at(0), AnsweredAt: until(4), EndedAt: until(60), Cause: model.CauseCalleeHungUp, Agent: "kim"},
+		Events: []model.CallEvent{
+			line(0, "dialled", "kim", "to", "+4930555", "queue", "support", "class", "national"), line(.1, "progress", "", "state", "trying"),
+			line(.5, "progress", "", "state", "ringing", "sip_status", "180"), line(1, "progress", "", "state", "early_media"),
+			line(4, "answered", "", "trunk", "carrier", "sip_call_id", "7@us"), line(4, "connected", "kim"), line(10, "held", "kim"), line(20, "resumed", "kim"),
+			line(30, "transfer", "kim", "to", "+4930666"), line(31, "transfer_failed", "", "to", "+4930666", "cause", "busy", "sip_status", "486", "error", "carrier: it says 486"),
+			line(32, "transfer", "kim", "to", "+4930777"), line(33, "parted", "kim", "why", "hung_up"),
+			line(40, "transferred", "", "to", "+4930777", "trunk", "other", "sip_call_id", "8@us"), line(60, "ended", "", "cause", "callee_hung_up"),
+		},
+		Legs: []model.Leg{
+			{ID: "c4.trunk", Kind: model.TrunkLeg, Trunk: "carrier", StartedAt: at(4), EndedAt: until(60), Cause: model.CauseCalleeHungUp},
+			{ID: "c4.trunk.t2", Kind: model.TrunkLeg, Trunk: "other", StartedAt: at(40), EndedAt: until(60), Cause: model.CauseCalleeHungUp},
+		},
 	}
 }
 

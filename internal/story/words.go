@@ -24,6 +24,17 @@ var causes = map[model.Cause]string{
 	model.CauseWaitExpired:   "nobody was free within the longest wait",
 	model.CauseMediaReplaced: "the agent's audio went on over a new connection",
 	model.CauseNewHeadset:    "the agent went on with another headset",
+
+	model.CauseBusy:           "the number was busy",
+	model.CauseNoAnswer:       "nobody answered",
+	model.CauseDeclined:       "the callee declined",
+	model.CauseNoSuchNumber:   "there is no such number",
+	model.CauseUnreachable:    "no trunk could carry the call",
+	model.CauseCancelled:      "the agent gave up before the answer",
+	model.CauseCalleeHungUp:   "the callee hung up",
+	model.CauseTransferred:    "the caller was passed on",
+	model.CauseTransferFailed: "the caller could not be passed on, and nobody was left",
+	model.CauseTimeLimit:      "it lasted as long as it was allowed to",
 }
 
 // reasons are why an offer or a talk came to nothing.
@@ -36,6 +47,9 @@ var reasons = map[string]string{
 	acd.WhyDeclined:      "declined",
 	acd.WhySignedOut:     "the agent signed out",
 	acd.WhyConnectFailed: "the audio could not be connected",
+
+	acd.WhyTransferFailed: "the caller could not be passed on",
+	"hung_up":             "the agent hung up",
 }
 
 // verdicts are what is known of a headset that a call is offered to.
@@ -83,6 +97,8 @@ func happening(e model.CallEvent) string {
 		return "goes on: " + word(causes, model.Cause(e.Detail["why"]))
 	case "requeued":
 		return "back at the head of the queue: " + word(reasons, e.Detail["why"])
+	case "dialled", "progress", "answered", "failed", "held", "resumed", "transfer", "transferred", "transfer_failed", "parted":
+		return dialling(e, agent, detail)
 	case "dtmf":
 		if n := detail("count"); n != "1" { // which they were is never kept
 			return n + " keys pressed"
@@ -98,5 +114,55 @@ func happening(e model.CallEvent) string {
 		return s
 	default:
 		return strings.TrimSpace(word(map[string]string{}, e.Kind) + " " + agent)
+	}
+}
+
+// progress is how a call to a number gets on.
+var progress = map[string]string{
+	"trying": "a trunk is asked", "ringing": "it rings there", "early_media": "the other side can be heard",
+}
+
+// dialling is happening for calls that agents place, and for callers who are passed on.
+func dialling(e model.CallEvent, agent string, detail func(string) string) string {
+	switch e.Kind {
+	case "dialled":
+		s := agent + " dials " + detail("to")
+		if q := detail("queue"); q != "" {
+			s += " for queue " + q
+		}
+		if e.Detail["emergency"] == "true" {
+			s += ", an emergency number"
+		}
+		return s
+	case "progress":
+		return word(progress, e.Detail["state"])
+	case "answered":
+		return "the callee answered, over " + detail("trunk") + "; the SIP Call-ID is " + detail("sip_call_id")
+	case "failed", "transfer_failed":
+		s := "it came to nothing: "
+		if e.Kind == "transfer_failed" {
+			s = "not passed on to " + detail("to") + ": "
+		}
+		s += word(causes, model.Cause(e.Detail["cause"]))
+		if status := detail("sip_status"); status != "" {
+			s += ", with SIP status " + status
+		}
+		if why := detail("error"); why != "" {
+			s += " (" + why + ")"
+		}
+		return s
+	case "held":
+		return agent + " puts the caller on hold"
+	case "resumed":
+		return agent + " is back with the caller"
+	case "transfer":
+		return agent + " passes the caller on to " + detail("to")
+	case "transferred":
+		if q := detail("queue"); q != "" {
+			return agent + " passed the caller on to queue " + q
+		}
+		return "passed on to " + detail("to") + ", over " + detail("trunk") + "; the SIP Call-ID is " + detail("sip_call_id")
+	default: // parted
+		return agent + " left while the caller is being passed on: " + word(reasons, e.Detail["why"])
 	}
 }

@@ -62,7 +62,8 @@ func (e *FailedError) Error() string {
 
 func (e *FailedError) Unwrap() error { return e.err }
 
-var errNoRinging = errors.New("carrier: nothing rang in time")
+// ErrNoRinging means that a trunk took the call, and that nothing rang for Trunk.Ringing.
+var ErrNoRinging = errors.New("carrier: nothing rang in time")
 
 // Dial places a call and returns when it is answered. It goes through the trunks and their
 // servers in order, each with Trunk.FirstReply to say anything and Trunk.Ringing to ring; the
@@ -202,7 +203,7 @@ func (c *Carrier) try(ctx context.Context, o Order, s step) (call *sip.Call, ran
 	who := t.present(o.From, called, s.uri)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	patience := time.AfterFunc(t.FirstReply+t.Ringing, func() { cancel(errNoRinging) })
+	patience := time.AfterFunc(t.FirstReply+t.Ringing, func() { cancel(ErrNoRinging) })
 	defer patience.Stop()
 	var ringing atomic.Bool
 	call, err = c.cfg.Phone.Dial(ctx, sip.Outgoing{
@@ -244,7 +245,7 @@ func (c *Carrier) judge(ctx context.Context, err error) verdict {
 		return v
 	case errors.As(err, &limit):
 		return verdict{next: true, full: true, words: "the trunk " + limit.Words}
-	case errors.Is(err, errNoRinging):
+	case errors.Is(err, ErrNoRinging):
 		return verdict{next: true, words: "nothing rang in time"}
 	case errors.Is(err, sip.ErrNoReply), errors.Is(err, sip.ErrUnreachable):
 		return verdict{next: true, down: true, hold: c.cfg.Hold, words: strings.TrimPrefix(err.Error(), "sip: ")}

@@ -47,7 +47,7 @@ const reading = (level: number | null, noise: number | null, clipped: number | n
 const agents = models.map(([id, title, state, model, serial, verdict, level, noise, clip], i) => ({
   id, title, state, reason: state === 'break' ? 'lunch' : undefined, since: ago((i + 1) * 47_000), until: state === 'wrap-up' ? new Date(Date.now() + 40_000).toISOString() : undefined,
   call_id: ['on-call', 'offered'].includes(state) ? `c-${id}` : undefined, then: id === 'ann' ? 'break' : undefined, queues: i % 2 ? ['sales', 'support'] : ['support', 'billing'],
-  handled: 3 + i, connected: id !== 'gio', media: true, headset: { id: `${model}/${serial}`, key: key(`${model}/${serial}`), model, serial }, verdict,
+  handled: 3 + i, connected: id !== 'gio', media: true, phone: false, headset: { id: `${model}/${serial}`, key: key(`${model}/${serial}`), model, serial }, verdict,
   mic: level === null ? undefined : reading(level, noise, clip, 5), wire: level === null ? undefined : reading(level - 1, noise, clip ? 0.0002 : 0, 5),
 }))
 
@@ -106,7 +106,7 @@ const calls = Array.from({ length: 60 }, (_, i) => {
   const answered = i % 9 !== 4
   const began = (i * 3 + 1) * minute
   return {
-    id: `c-${i < 7 ? m[0] : i}`, trunk: 'carrier', queue: queues[i % 3]!.id, from: `+4930123${400 + i}`, from_name: i % 4 ? undefined : 'Miller', to: '+49305550', started_at: ago(began),
+    id: `c-${i < 7 ? m[0] : i}`, direction: i % 5 === 3 ? 'outbound' : 'inbound', trunk: 'carrier', queue: queues[i % 3]!.id, from: `+4930123${400 + i}`, from_name: i % 4 ? undefined : 'Miller', to: '+49305550', started_at: ago(began),
     answered_at: answered ? ago(began - 21_000) : undefined, ended_at: i < 3 ? undefined : ago(began - (answered ? 150_000 : 64_000)),
     cause: i < 3 ? undefined : answered ? (i % 5 ? 'caller_hung_up' : 'agent_hung_up') : 'abandoned', agent: answered ? m[0] : undefined,
   }

@@ -196,6 +196,16 @@ const causes: Record<string, string> = {
   signalling: 'The trunk failed',
   rejected: 'Not taken',
   internal_error: 'An error of ours',
+  busy: 'The number was busy',
+  no_answer: 'Nobody answered',
+  declined: 'The callee declined',
+  no_such_number: 'There is no such number',
+  unreachable: 'No trunk could carry the call',
+  cancelled: 'The agent gave up before the answer',
+  callee_hung_up: 'Callee hung up',
+  transferred: 'Caller was passed on',
+  transfer_failed: 'Could not be passed on',
+  time_limit: 'It lasted as long as it was allowed to',
 }
 
 export function cause(c: string | undefined): string {
@@ -212,12 +222,28 @@ const happenings: Record<string, string> = {
   offer_withdrawn: 'Ringing stopped',
   connected: 'Connected',
   requeued: 'Back to the head of the queue',
+  dialled: 'Dialled',
+  progress: 'Under way',
+  answered: 'The callee answered',
+  failed: 'Came to nothing',
+  held: 'On hold',
+  resumed: 'Off hold',
+  transfer: 'Is being passed on',
+  transferred: 'Passed on',
+  transfer_failed: 'Not passed on',
+  parted: 'The agent left; the transfer goes on',
   dtmf: 'Key pressed',
   ended: 'Ended',
 }
 
 export function happening(kind: string): string {
   return happenings[kind] ?? kind.replaceAll('_', ' ')
+}
+
+/** Who is at the other end of a trunk: a leg's identity tells who was passed on to. */
+export function party(leg: string, direction: string | undefined): string {
+  if (leg.includes('.trunk.t')) return 'Passed on to'
+  return direction === 'outbound' ? 'Callee' : 'Caller'
 }
 
 /** What else is known of a happening, in words; what the page says anyway is left out. */
@@ -237,7 +263,16 @@ export function details(detail: Record<string, string> | undefined): string {
         said.push(`verdict ${verdict(value as VerdictState).toLowerCase()}`)
         break
       case 'sip_status':
-        said.push(value === '404' ? 'no queue has this number (SIP status 404)' : `SIP status ${value}`)
+        said.push(value === '404' && !detail?.to ? 'no queue has this number (SIP status 404)' : `SIP status ${value}`)
+        break
+      case 'class':
+      case 'text': // the cause says it
+        break
+      case 'state':
+        said.push(value.replaceAll('_', ' '))
+        break
+      case 'transfer':
+        said.push('of the transfer')
         break
       case 'cause':
       case 'why':

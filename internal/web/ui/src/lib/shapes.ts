@@ -60,6 +60,7 @@ export interface Agent {
   handled: number
   connected: boolean
   media: boolean
+  phone: boolean
   headset?: { id: string; key: string; model: string; serial: string }
   verdict: VerdictState
   mic?: Reading
@@ -68,6 +69,7 @@ export interface Agent {
 
 export interface Call {
   id: string
+  direction: 'inbound' | 'outbound'
   trunk: string
   queue: string
   from: string

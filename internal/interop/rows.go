@@ -4,7 +4,7 @@ package main
 func rows() []row {
 	var all []row
 	for _, area := range [][]row{
-		calls(), holds(), offers(), provisional(), races(), timers(), methods(), transfers(), identities(), routes(), media(), strangers(), placed(), phones(), torture(), loads(),
+		calls(), holds(), offers(), provisional(), races(), timers(), methods(), transfers(), identities(), routes(), media(), strangers(), placed(), phones(), registrations(), desks(), torture(), loads(),
 	} {
 		all = append(all, area...)
 	}

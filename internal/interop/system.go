@@ -60,11 +60,15 @@ queues:
   - name: service
     numbers: ["` + number + `"]
     wrap_up: 1s
+  - name: desks
+    numbers: ["` + deskNumber + `"]
+    wrap_up: 0s
 users:
   - {name: boss, roles: [admin]}
 {{- range .Agents}}
   - {name: {{.}}, queues: [service]}
 {{- end}}
+  - {name: ` + deskUser + `, queues: [desks], phone: {password: "` + deskPassword + `"}}
 `
 
 // start runs everything in a folder of its own and waits until calls can be taken.

@@ -182,6 +182,8 @@ type trunkTable struct {
 	all     map[string]*knownTrunk
 	realms  []string // that a stranger may answer for; none = no stranger may
 	phones  bool     // there are any
+
+	anywhere bool // a trunk may call from anywhere
 }
 
 type trunkEntry struct {
@@ -237,6 +239,7 @@ func newTrunkTable(trunks []Trunk, phones ...Phone) *trunkTable {
 			t.entries = append(t.entries, trunkEntry{unmapPrefix(p), k})
 		}
 	}
+	t.anywhere = len(t.realms) > 0
 	t.addPhones(phones)
 	for _, trunk := range trunks {
 		if k := t.named[trunk.Digest.Username]; k != nil && !k.bound {

@@ -73,6 +73,7 @@ type gate struct {
 	log    *slog.Logger
 	lines  limiter
 	plain  func(*sip.Request) bool // to be asked for MD5 alone
+	near   func(netip.Addr) bool   // that a phone has registered from there
 	count  [outcomes]atomic.Uint64
 
 	// asking bounds the challenges that strangers get without a transaction, so that one
@@ -93,7 +94,7 @@ type visitor struct {
 }
 
 func newGate(cfg Config, log *slog.Logger) *gate {
-	g := &gate{plain: func(*sip.Request) bool { return false }, nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines},
+	g := &gate{plain: func(*sip.Request) bool { return false }, near: func(netip.Addr) bool { return false }, nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines},
 		seed: maphash.MakeSeed(), visitors: make(map[netip.Addr]visitor)}
 	for i := range g.asking {
 		g.asking[i].rate = float64(cfg.Refusals)
@@ -122,6 +123,12 @@ func (g *gate) asks(method sip.RequestMethod) bool {
 		return true
 	}
 	return false
+}
+
+// asksOf says that a request of a stranger is worth a challenge: where trunks may call from
+// anywhere each is; a phone registers from anywhere, and calls from where it has.
+func (g *gate) asksOf(req *sip.Request) bool {
+	return g.asks(req.Method) && (req.Method == sip.REGISTER || g.trunks().anywhere || g.near(source(req).Addr()))
 }
 
 // judge finds the trunk whose password a request shows. The trunk that has the address, if
@@ -352,7 +359,7 @@ func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 		return here, nil
 	case here == nil && !s.gate.open():
 		return nil, nil // a call with this address outlives its trunk; a new one is refused
-	case here == nil && !s.gate.asks(req.Method): // over TCP, where a stranger's bytes come this far
+	case here == nil && !s.gate.asksOf(req): // over TCP, where a stranger's bytes come this far
 		s.fw.refused.Add(1)
 		return nil, s.ep.response(req, sip.StatusForbidden)
 	}

@@ -171,6 +171,26 @@ func TestAPhoneIsAskedForWhatEveryPhoneKnows(t *testing.T) {
 	})
 }
 
+func TestAStrangerIsAskedForAPhonesPasswordOnlyToRegister(t *testing.T) {
+	t.Parallel()
+	overBoth(t, func(t *testing.T, network string) {
+		s := start(t, make(desk, 1), withPhones())
+		p := newPhone(t, network, s.addr(network))
+		p.send("OPTIONS", "")
+		p.expect("SIP/2.0 403")
+		if p = newPhone(t, network, s.addr(network)); network == "TCP" {
+			p.send("INVITE", p.offer("0"))
+			p.expect("SIP/2.0 403")
+			p = newPhone(t, network, s.addr(network))
+		}
+		p.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>")
+		p = newPhone(t, network, s.addr(network)) // another port of the same address
+		p.send("INVITE", p.offer("0"))
+		p.expect("SIP/2.0 401")
+		p.send("ACK", "")
+	})
+}
+
 func TestNobodyRegistersWhereThereAreNoPhones(t *testing.T) {
 	t.Parallel()
 	s := start(t, make(desk, 1), withTrunks(everyone...))

@@ -61,6 +61,9 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks, cfg.Phones...))
 	s.gate.trunks = s.fw.trunks.Load
 	s.gate.plain = s.onlyMD5
+	if cfg.Registrar != nil {
+		s.gate.near = cfg.Registrar.Near
+	}
 	if s.ep, err = newEndpoint(cfg, log, s.fw.filter); err != nil {
 		return nil, err
 	}

@@ -87,6 +87,7 @@ type Registrar struct {
 	mu      sync.Mutex
 	users   map[string]*user
 	sources map[netip.AddrPort]int // of bindings, counted
+	hosts   map[netip.Addr]int
 }
 
 // user is one address-of-record. busy is held while a change is made and stored, so that the
@@ -114,7 +115,7 @@ func New(cfg Config) (*Registrar, error) {
 	if cfg.Contacts < 1 || cfg.MinExpires < time.Second || cfg.Expires < cfg.MinExpires || cfg.MaxExpires < cfg.Expires {
 		return nil, fmt.Errorf("registrar: %d contacts for %v, at the least %v and at the most %v", cfg.Contacts, cfg.Expires, cfg.MinExpires, cfg.MaxExpires)
 	}
-	return &Registrar{cfg: cfg, wake: make(chan struct{}, 1), users: make(map[string]*user), sources: make(map[netip.AddrPort]int)}, nil
+	return &Registrar{cfg: cfg, wake: make(chan struct{}, 1), users: make(map[string]*user), sources: make(map[netip.AddrPort]int), hosts: make(map[netip.Addr]int)}, nil
 }
 
 // Load takes up what the store has kept and has not expired meanwhile. It is called once,
@@ -259,6 +260,13 @@ func (r *Registrar) At(source netip.AddrPort) bool {
 	return r.sources[source] > 0
 }
 
+// Near says that a phone registered from this address is known, at whatever port.
+func (r *Registrar) Near(a netip.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[a] > 0
+}
+
 // Keep forgets the bindings of users who are not to have any.
 func (r *Registrar) Keep(ctx context.Context, may func(user string) bool) {
 	for _, name := range r.Users() {
@@ -339,9 +347,13 @@ func (r *Registrar) put(name string, u *user, bindings []Binding) {
 		if r.sources[b.Source]--; r.sources[b.Source] <= 0 {
 			delete(r.sources, b.Source)
 		}
+		if r.hosts[b.Source.Addr()]--; r.hosts[b.Source.Addr()] <= 0 {
+			delete(r.hosts, b.Source.Addr())
+		}
 	}
 	for _, b := range bindings {
 		r.sources[b.Source]++
+		r.hosts[b.Source.Addr()]++
 	}
 	u.bindings = bindings
 	r.users[name] = u

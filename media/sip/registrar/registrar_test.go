@@ -72,7 +72,7 @@ func TestTheMostPreferredPhoneComesFirst(t *testing.T) {
 	if got := found(r); got != "sip:bob@c:5062;transport=TCP sip:bob@b sip:bob@a" {
 		t.Error(got)
 	}
-	if b := r.Bindings("bob")[0]; b.UserAgent != "Desk1" || b.Source != desk || !r.At(desk) {
+	if b := r.Bindings("bob")[0]; b.UserAgent != "Desk1" || b.Source != desk || !r.At(desk) || !r.Near(desk.Addr()) {
 		t.Errorf("%+v", b)
 	}
 	// The same URI, spelt otherwise, is the same registration.
@@ -108,7 +108,7 @@ func TestAPhoneThatSaysNothingMoreIsForgottenOnTime(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if found(r) != "" || len(r.Users()) != 0 || r.At(desk) {
+		if found(r) != "" || len(r.Users()) != 0 || r.At(desk) || r.Near(desk.Addr()) {
 			t.Error("at the end:", found(r), r.Users())
 		}
 		cancel()

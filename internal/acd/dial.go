@@ -10,11 +10,13 @@ import (
 type (
 	// AgentDials takes an agent out of the line for a call of their own, from ready, a break or a
 	// wrap-up; Dial or DialRefused says what came of it. Queue, which may be empty, is on whose
-	// behalf: its wrap-up follows. One who was on a break is on it again after that.
+	// behalf: its wrap-up follows. One who was on a break is on it again after that. An emergency
+	// is Urgent: an offer that rings is declined for it.
 	AgentDials struct {
-		Agent model.AgentID
-		Call  model.CallID
-		Queue model.QueueID
+		Agent  model.AgentID
+		Call   model.CallID
+		Queue  model.QueueID
+		Urgent bool
 	}
 	// DialAnswered says that the callee of a dialled call has answered.
 	DialAnswered struct{ Call model.CallID }
@@ -93,14 +95,17 @@ func (s *State) dials(e AgentDials) {
 	switch {
 	case a == nil:
 		why = WhyOffline
-	case a.call != nil || s.calls[e.Call] != nil:
+	case s.calls[e.Call] != nil, a.state == model.OnCall, a.state == model.Offered && !e.Urgent:
 		why = WhyOccupied
 	}
 	if why != "" {
 		s.emit(DialRefused{Agent: e.Agent, Call: e.Call, Why: why})
 		return
 	}
-	if a.state == model.Break {
+	switch a.state {
+	case model.Offered:
+		s.withdraw(a, WhyDeclined)
+	case model.Break:
 		a.wish, a.wishReason = wishBreak, a.reason
 	}
 	c := &call{id: e.Call, since: s.now, seq: s.next(), agent: a, connected: true, answered: true, ringing: true}

@@ -62,6 +62,13 @@ func TestNobodyDialsWhileACallRingsOrGoesOn(t *testing.T) {
 	f.do(acd.AgentDials{Agent: "eve", Call: "d4"}).wants("no dial d4 for eve: offline")
 }
 
+func TestAnEmergencyComesBeforeAnOffer(t *testing.T) {
+	f := newFloor(t).ready("sales", "ann").caller("sales", "c1")
+	f.do(acd.AgentDials{Agent: "ann", Call: "d1", Urgent: true}).wants("withdraw c1 from ann: declined", "dial d1 for ann").waits("sales", "c1")
+	f.do(acd.AgentDials{Agent: "ann", Call: "d2", Urgent: true}).wants("no dial d2 for ann: occupied")
+	f.hangUp("d1").wants("ann is ready", "offer c1 to ann")
+}
+
 func TestACalleeWhoseAgentIsLostWaitsAtTheHead(t *testing.T) {
 	f := newFloor(t).ready("sales", "ann").caller("sales", "c1").accept("ann", "c1")
 	f.ready("sales", "bob").dials("bob", "d1", "sales").answered("d1").caller("sales", "c2")

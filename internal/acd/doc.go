@@ -15,7 +15,7 @@
 //   - After a call comes wrap-up; a break wished during the call follows it, a sign-out
 //     takes effect as the call ends.
 //   - An agent may dial while no call rings or goes on, from a break too, to which they return
-//     afterwards. Dialled calls are none of a queue's figures. A callee whose agent is lost
+//     afterwards; an emergency while one rings, which is declined. Dialled calls are none of a queue's figures. A callee whose agent is lost
 //     waits at the head of the queue on whose behalf they were called.
 //   - A caller who is passed on to another queue has the place there that the time of their
 //     call gives them. One who is passed on to a number keeps the agent until that is settled;

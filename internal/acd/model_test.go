@@ -398,7 +398,7 @@ func drawEvent(t *rapid.T, o *oracle, calls *int) acd.Event {
 	case 11:
 		*calls++
 		q := rapid.SampledFrom([]model.QueueID{"q1", "q2", "q3", ""}).Draw(t, "for queue")
-		return acd.AgentDials{Agent: agent, Call: model.CallID(fmt.Sprintf("c%d", *calls)), Queue: q}
+		return acd.AgentDials{Agent: agent, Call: model.CallID(fmt.Sprintf("c%d", *calls)), Queue: q, Urgent: rapid.Bool().Draw(t, "urgent")}
 	case 12:
 		return rapid.SampledFrom([]acd.Event{
 			acd.DialAnswered{Call: call}, acd.TransferBegan{Agent: agent, Call: call}, acd.TransferFailed{Call: call},

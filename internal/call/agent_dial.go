@@ -59,7 +59,7 @@ func (s *Switchboard) Dial(ctx context.Context, agent model.AgentID, to string, 
 // dial asks beside the session whether the number may be called, and then places the call.
 // The answer is given once, on any goroutine.
 func (a *Agent) dial(to string, queue model.QueueID, answer func(dialResult)) {
-	if d := a.mayDial(queue); d != nil {
+	if d := a.mayDial(queue, true); d != nil { // it may be an emergency
 		answer(dialResult{err: d})
 		return
 	}
@@ -71,7 +71,7 @@ func (a *Agent) dial(to string, queue model.QueueID, answer func(dialResult)) {
 			answer(dialResult{err: err})
 			return
 		}
-		if d := a.mayDial(queue); d != nil { // something rang meanwhile
+		if d := a.mayDial(queue, p.Emergency); d != nil { // something rings
 			answer(dialResult{err: d})
 			return
 		}
@@ -82,16 +82,21 @@ func (a *Agent) dial(to string, queue model.QueueID, answer func(dialResult)) {
 }
 
 var (
-	errStopping = &Denial{Code: protocol.CodeBusy, Text: endStopping().text}
+	errStopping = &Denial{Code: protocol.CodeBusy, Text: "No call can be placed now: the service is stopping, or behind. Try again in a moment."}
 	errClosed   = &Denial{Code: protocol.CodeNotAllowed, Text: "Calls out are not set up at this site. Ask whoever runs it."}
 	errBusy     = &Denial{Code: protocol.CodeNotNow, Text: "You cannot dial while a call rings or goes on."}
 )
 
-// mayDial says what about the agent is in the way of a call of their own, or nil.
-func (a *Agent) mayDial(queue model.QueueID) *Denial {
+// mayDial says what about the agent is in the way of a call of their own, or nil. An offer
+// that rings is not, for an emergency.
+func (a *Agent) mayDial(queue model.QueueID, urgent bool) *Denial {
 	deny := func(text string) *Denial { return &Denial{Code: protocol.CodeNotNow, Text: text} }
 	switch model.AgentState(a.state.State) {
 	case model.Ready, model.Break, model.WrapUp:
+	case model.Offered:
+		if !urgent {
+			return errBusy
+		}
 	default:
 		return errBusy
 	}

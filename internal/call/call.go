@@ -33,8 +33,9 @@ const (
 	digitRuns = 100             // runs recorded per call
 )
 
-// call is one caller, from ring to hang-up, or one callee, from the dialling on. Its goroutine owns every field below box;
-// methods that others call post a step and return at once.
+// call is one caller, from ring to hang-up, or one callee, from the dialling on. Its
+// goroutine owns every field below box; methods that others call post a step and return at
+// once.
 type call struct {
 	sb        *Switchboard
 	in        Inbound // nil when an agent dialled
@@ -63,11 +64,12 @@ type call struct {
 	digitEnd  alarm
 
 	out       *dialled // under way: the call's own, or a transfer's
-	tried     []tried  // whom it has called
+	tried     []tried  // whom it has called and who may be part of it
 	earlyLeg  media.Leg
 	listening *bridge.Listening // to early media; nil while there is none
 	stopTone  func()            // of the agent's ringing tone; nil while there is none
 	held      bool              // by the agent
+	holds     int               // how often that changed
 	transfers int               // to numbers, begun
 	third     *third            // whom the caller was passed on to
 	pair      *bridge.Bridge    // of the caller with them

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -113,15 +114,26 @@ func (c *call) begun(d *dialled, party Party) {
 		leg += model.LegID("." + strconv.Itoa(d.begun))
 	}
 	t := tried{party: party, leg: leg}
-	if c.state == over {
+	if c.out != d { // given up meanwhile
 		c.keepSignalling(t)
 		return
 	}
 	c.tried = append(c.tried, t)
-	if c.state == dialling {
+	if c.state == dialling && c.info.Trunk != d.trunk {
 		c.info.Trunk = d.trunk
-		c.show()
+		c.update()
 	}
+}
+
+// keepTried has the ladders recorded of those who were called and are no part of the call.
+func (c *call) keepTried() {
+	c.tried = slices.DeleteFunc(c.tried, func(t tried) bool {
+		if t.party == c.party || c.third != nil && t.party == c.third.party {
+			return false
+		}
+		c.keepSignalling(t)
+		return true
+	})
 }
 
 // rings takes a provisional response.
@@ -252,6 +264,7 @@ func (c *call) giveUp() {
 	if c.out != nil {
 		c.out.cancel()
 		c.out = nil
+		c.keepTried()
 	}
 	c.unlisten()
 }
@@ -281,6 +294,7 @@ func (c *call) answeredBy(d *dialled, party Party, leg media.Leg) {
 	c.party, c.leg = party, leg
 	c.info.Trunk = model.TrunkID(party.Trunk())
 	c.trunk = c.trunkRecord(d.leg, party)
+	c.keepTried()
 	c.limitTo(d.permit)
 	c.sb.count.outbound(c.info.Trunk, "answered")
 	c.story("answered", "", map[string]string{"trunk": party.Trunk(), "sip_call_id": party.ID(), "sip_status": "200"})

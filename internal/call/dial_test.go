@@ -378,6 +378,25 @@ func TestWhileDrainingOnlyAnEmergencyGoesOut(t *testing.T) {
 	})
 }
 
+func TestAnEmergencyDoesNotWaitForACallThatRings(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim, lee := w.desk("kim"), w.desk("lee")
+		kim.starts()
+		c := w.rings(newCaller(number))
+		lee.starts()
+		to := kim.dials(emergency, "")
+		if kim.ringing() != "" || lee.ringing() == "" {
+			t.Error("the caller does not ring at the next")
+		}
+		to.picksUp()
+		lee.accepts()
+		w.wantTalking(to.caller, kim)
+		w.wantTalking(c, lee)
+		to.leaves()
+		c.leaves()
+	})
+}
+
 func TestACallMayNotLastLongerThanAllowed(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
 		kim := w.desk("kim")

@@ -149,7 +149,7 @@ func (c *call) unbridge(cause model.Cause) {
 func (c *call) hangup(a *Agent) {
 	c.box.post(func() {
 		switch {
-		case c.state == talking && c.talk.agent == a:
+		case c.state == talking && c.talk != nil && c.talk.agent == a:
 			c.end(model.CauseAgentHungUp)
 		case c.state == dialling && (c.talk == nil && c.expect == a.id || c.talk != nil && c.talk.agent == a):
 			if c.out != nil {

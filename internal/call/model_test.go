@@ -398,6 +398,9 @@ func (p *player) finish() {
 		p.fault("the switchboard ended with: %v", err)
 	}
 	p.faults = append(p.faults, p.w.rec.faults()...)
+	if got, want := len(p.w.rec.ladders), len(p.callers)+len(p.w.out.all()); got != want {
+		p.fault("%d ladders are kept of %d who called or were called", got, want)
+	}
 }
 
 func (p *player) onCall(id model.CallID) bool {

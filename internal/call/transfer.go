@@ -19,6 +19,9 @@ type third struct {
 	rec   model.Leg
 }
 
+// holdLines bounds what hold may write into the story of a call.
+const holdLines = 100
+
 // What an agent is told who asks for what the call does not allow.
 var (
 	errNotYours = &Denial{Code: protocol.CodeStale, Text: "You are not in this call any more."}
@@ -129,6 +132,7 @@ func (c *call) adrift() {
 func (c *call) passedOn(d *dialled, party Party, leg media.Leg) {
 	c.out = nil
 	c.third = &third{party: party, leg: leg, rec: c.trunkRecord(d.leg, party)}
+	c.keepTried()
 	c.limitTo(d.permit)
 	c.sb.count.outbound(c.third.rec.Trunk, "answered")
 	c.story("transferred", "", map[string]string{"to": d.permit.Number, "trunk": party.Trunk(), "sip_call_id": party.ID(), "sip_status": "200"})
@@ -180,15 +184,20 @@ func (c *call) hold(a *Agent, on bool, answer func(error)) bool {
 		if c.held == on {
 			return
 		}
+		kind := "resumed"
+		if on {
+			kind = "held"
+		}
+		if c.holds++; c.holds <= holdLines {
+			c.story(kind, a.id, nil)
+		}
 		c.held = on
 		a.holds(on)
 		c.bridge.Hold(on)
 		if on {
 			c.play()
-			c.story("held", a.id, nil)
 		} else {
 			c.hush()
-			c.story("resumed", a.id, nil)
 		}
 	})
 }

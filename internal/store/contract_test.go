@@ -97,7 +97,7 @@ func exampleReport(tap headset.Tap) headset.Report {
 
 func callStory(t *testing.T, b backend) {
 	s, ctx := b.open(t), t.Context()
-	call := model.Call{ID: "c1", Trunk: "carrier", Queue: "support", From: "+4930123", FromName: "Jürgen 🎧", To: "100", StartedAt: noon()}
+	call := model.Call{ID: "c1", Direction: model.Outbound, Trunk: "carrier", Queue: "support", From: "+4930123", FromName: "Jürgen 🎧", To: "100", StartedAt: noon()}
 	must(t, s.CallStarted(ctx, call))
 	trunk := model.Leg{ID: "l1", Call: "c1", Kind: model.TrunkLeg, Trunk: "carrier", StartedAt: noon()}
 	agent := model.Leg{ID: "l2", Call: "c1", Kind: model.AgentLeg, Agent: "zoe", Headset: "m/1", StartedAt: noon().Add(9 * time.Second)}

@@ -37,6 +37,8 @@ type Options struct {
 	Process func(*config.Process) // last word on the process
 	Call    call.Config           // deadlines
 	Phones  phone.Config          // and those of SIP phones
+
+	Dialling call.Dialling // who may call where; nil: nobody
 }
 
 // Env is a running service.
@@ -55,7 +57,7 @@ func Start(t testing.TB, opt Options) *Env {
 	t.Helper()
 	process, site := Prepare(t, opt)
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := service.New(t.Context(), service.Config{Process: process, Site: &site, Call: opt.Call, Phones: opt.Phones, Version: "test"}, log)
+	s, err := service.New(t.Context(), service.Config{Process: process, Site: &site, Call: opt.Call, Dialling: opt.Dialling, Phones: opt.Phones, Version: "test"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

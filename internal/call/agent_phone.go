@@ -19,6 +19,11 @@ var ErrBusy = errors.New("call: the session has its audio")
 // errNotPhone is Bring's for a client's session.
 var errNotPhone = errors.New("call: not a session on a phone")
 
+// Signalled is a Peer with a SIP dialog of its own, whose ladder is kept with the call.
+type Signalled interface {
+	Dialog() Party
+}
+
 // SignInPhone begins the session of somebody who takes calls on a SIP phone. An earlier
 // session of the same user is replaced. It waits as SignIn does.
 func (s *Switchboard) SignInPhone(ctx context.Context, user model.User, info model.HeadsetInfo, link Link) (*Agent, protocol.Welcome, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
+	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip"
@@ -46,6 +47,9 @@ func (p *peer) Connected() <-chan struct{} { return p.ready }
 
 // Done is part of call.Peer. It is not closed by a BYE, which the line tells as a hang-up.
 func (p *peer) Done() <-chan struct{} { return p.gone }
+
+// Dialog is part of call.Signalled.
+func (p *peer) Dialog() call.Party { return p.call }
 
 // Close is part of call.Peer.
 func (p *peer) Close() error {

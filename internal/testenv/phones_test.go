@@ -77,6 +77,13 @@ func TestAnAgentAtADeskPhoneTakesACall(t *testing.T) {
 		call := testenv.OnlyCall(t, record).Call
 		return call.EndedAt != nil && call.Cause == model.CauseAgentHungUp && call.Agent == "agent"
 	})
+	testenv.Eventually(t, "what was said in SIP is kept of the caller and of the phone", func() bool {
+		said, err := record.Ladders(t.Context(), testenv.OnlyCall(t, record).Call.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(said) == 2 && said[0].Leg != said[1].Leg
+	})
 }
 
 // atDesk starts a phone of an agent who is ready.

@@ -97,6 +97,7 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/agents", 200, 200, 200, 200, 403},
 		{"GET /api/v1/agents/agent", 200, 200, 200, 200, 403},
 		{"GET /api/v1/agents/other", 404, 200, 200, 200, 403},
+		{"PUT /api/v1/agents/agent/state", 400, 400, 403, 400, 403},
 		{"GET /api/v1/calls", 403, 200, 403, 200, 403},
 		{"POST /api/v1/calls", 400, 403, 403, 400, 403},
 		{"GET /api/v1/calls/call-9", 403, 200, 403, 200, 403},
@@ -153,6 +154,7 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
 		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial,
 		"`GET /trunks/{id}/refused`": maySeeSIP, "`GET`, `DELETE /sip/bans`": maySeeBans,
+		"`PUT /agents/{id}/state`": mayGiveState,
 	} {
 		line := "| " + name + " |"
 		for _, r := range []model.Role{model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin} {

@@ -82,7 +82,7 @@ func agentOf(v acd.AgentView, title string, live *call.AgentLive) Agent {
 	if live == nil || v.State == model.Offline {
 		return a
 	}
-	a.Connected, a.Media = live.Connected, live.Media
+	a.Connected, a.Media, a.Phone = live.Connected, live.Media, live.Phone
 	a.Mic, a.Wire = readingPtr(live.Mic), readingPtr(live.Wire)
 	if live.Headset != "" {
 		a.Headset = &AgentHeadset{ID: live.Headset, Key: KeyOf(live.Headset), Model: live.Device.Model, Serial: live.Device.Serial}

@@ -151,7 +151,7 @@ type Registry interface {
 	prometheus.Gatherer
 }
 
-// Deps are what the API works with; all are needed but Trunks, Bans, Refusals and Pages.
+// Deps are what the API works with; all are needed but Trunks, Bans, Refusals, Desks and Pages.
 type Deps struct {
 	People      People
 	Calls       CallRecord
@@ -167,6 +167,7 @@ type Deps struct {
 	Trunks   Trunks       // nil for none
 	Bans     Bans         // nil for none
 	Refusals Refusals     // nil for none
+	Desks    Desks        // nil: nobody can be given a state
 	Pages    http.Handler // answers every address that is not the API's; nil for none
 	Log      *slog.Logger
 }

@@ -97,6 +97,7 @@ func (s *Server) showAgent(ctx context.Context, in *agentInput) (*struct{ Body A
 	if i < 0 {
 		return nil, huma.Error404NotFound("there is no such agent")
 	}
+	agents[i].Phones = s.phonesOf(id)
 	return &struct{ Body Agent }{agents[i]}, nil
 }
 

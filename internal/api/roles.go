@@ -18,6 +18,7 @@ const (
 	mayKnowSelf     permission = "self"     // own session, the OpenAPI document
 	maySeeQueues    permission = "queues"   // queues and who waits in them
 	maySeeAgents    permission = "agents"   // states and live readings
+	mayGiveState    permission = "states"   // make agents ready, or give them a break
 	maySeeCalls     permission = "calls"    // callers' numbers and a call's story
 	maySeeReadings  permission = "readings" // the numbers of a call's audio
 	maySeeSIP       permission = "sip"      // what was said in a call's signalling: numbers and addresses
@@ -48,6 +49,8 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
+	case mayGiveState:
+		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
 	case maySeeTrunks:
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case mayWatch:

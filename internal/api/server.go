@@ -204,6 +204,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerTrunks()
 	s.registerBans()
 	s.registerRefused()
+	s.registerDesks()
 	s.registerEvents()
 	s.registerAgentLink()
 	s.registerMachine(r)

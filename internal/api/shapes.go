@@ -82,7 +82,9 @@ type Agent struct {
 	Queues    []model.QueueID    `json:"queues" doc:"The queues this agent answers"`
 	Handled   int                `json:"handled" doc:"Calls since sign-in"`
 	Connected bool               `json:"connected" doc:"Whether the agent's client has its WebSocket open"`
-	Media     bool               `json:"media" doc:"Whether the agent's audio connection stands"`
+	Media     bool               `json:"media" doc:"Whether the agent's audio connection stands, or comes with each call"`
+	Phone     bool               `json:"phone" doc:"Whether the agent takes calls on a SIP phone, whose headset is measured on the wire only"`
+	Phones    []AgentPhone       `json:"phones,omitempty" doc:"SIP phones that are registered for the agent, the most preferred first; only where one agent is shown"`
 	Headset   *AgentHeadset      `json:"headset,omitempty" doc:"The headset in use; absent when offline or unknown"`
 	Verdict   model.VerdictState `json:"verdict" enum:"unknown,good,watch,replace" doc:"What is known of the headset in use"`
 	Mic       *Reading           `json:"mic,omitempty" doc:"The last second at the microphone, before any codec"`

@@ -26,6 +26,7 @@ type Agent struct {
 	name  string
 	token string
 	log   *slog.Logger
+	phone bool // audio comes with each call; see agent_phone.go
 	book  *legBook
 	box   *mailbox
 	done  chan struct{} // closed when the session is over
@@ -147,11 +148,18 @@ func (s *Switchboard) SignIn(ctx context.Context, user model.User, hello protoco
 			}
 		}
 	}
+	return s.begin(ctx, user, info, link, false)
+}
+
+// begin begins a session, of a phone or of a client.
+func (s *Switchboard) begin(ctx context.Context, user model.User, info model.HeadsetInfo, link Link, phone bool) (*Agent, protocol.Welcome, error) {
 	if !s.Running() {
 		return nil, protocol.Welcome{}, ErrStopped
 	}
 	verdict := s.seen(ctx, user.ID, info)
 	a := newAgent(s, user, info, verdict)
+	a.phone = phone
+	a.wired.Store(phone)
 	if !s.floor.signIn(a, user, verdict) {
 		return nil, protocol.Welcome{}, ErrStopped
 	}
@@ -363,7 +371,7 @@ func (a *Agent) live() AgentLive {
 	d := a.device.Load()
 	out := AgentLive{
 		Agent: a.id, Headset: d.info.ID(), Device: d.info, Verdict: d.verdict,
-		Mic: a.mic.Load(), Connected: a.linked.Load(), Media: a.wired.Load(),
+		Mic: a.mic.Load(), Connected: a.linked.Load(), Media: a.wired.Load(), Phone: a.phone,
 	}
 	if l := a.onLeg.Load(); l != nil {
 		out.Call, out.Wire = l.call, l.wire.Load()
@@ -377,7 +385,7 @@ func (a *Agent) settle() {
 	if a.settling || a.onBreak {
 		return // on a break, or on the way to one
 	}
-	able := a.link != nil && a.peer != nil
+	able := a.link != nil && (a.peer != nil || a.phone)
 	state := model.AgentState(a.state.State)
 	switch {
 	case !able && (state == model.Ready || state == model.Offered):
@@ -474,6 +482,7 @@ func (a *Agent) letGo(id model.CallID, cause model.Cause) {
 	a.mediaLost.clear()
 	a.onLeg.Store(nil)
 	a.send("", protocol.Ended{CallID: string(id), Cause: string(cause)})
+	a.hangUpPhone()
 }
 
 // judged says what is now thought of the headset that is worn.

@@ -98,6 +98,10 @@ func (a *Agent) mediaFailed(why string) {
 // mediaDown is the loss of the connection that stood: the client is asked for a new one,
 // and a call in progress waits for it, but not for long.
 func (a *Agent) mediaDown() {
+	if a.phone {
+		a.phoneLost()
+		return
+	}
 	a.log.Warn("media lost", "in_call", a.leg != nil)
 	a.closePeer(a.peer)
 	a.peer = nil

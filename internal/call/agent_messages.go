@@ -152,7 +152,7 @@ func (a *Agent) setState(m protocol.SetState) protocol.Message {
 		a.sb.floor.tell(acd.AgentBreak{Agent: a.id, Reason: reason})
 	case m.State != string(model.Ready):
 		return refuse(protocol.CodeBadMessage, "The state can be ready or break.")
-	case a.peer != nil:
+	case a.peer != nil || a.phone:
 		a.onBreak = false
 		a.sb.floor.tell(acd.AgentReady{Agent: a.id})
 	case a.next != nil || a.settingUp:

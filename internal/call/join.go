@@ -141,6 +141,9 @@ func (c *call) unbridge(cause model.Cause) {
 	}
 	c.talk, c.bridge, c.held = nil, nil, false
 	if cause != model.CauseMediaReplaced && cause != model.CauseNewHeadset {
+		if s, ok := l.peer.(Signalled); ok {
+			c.keepSignalling(tried{party: s.Dialog(), leg: l.id})
+		}
 		l.agent.released(c.id, cause)
 	}
 }

@@ -46,7 +46,8 @@ type AgentLive struct {
 	Call      model.CallID
 	Mic, Wire *headset.Reading
 	Connected bool // the client's link is up
-	Media     bool // the media connection stands
+	Media     bool // the media connection stands, or comes with each call
+	Phone     bool // calls are taken on a SIP phone
 }
 
 // Stats are counters since start, except Backlog which is a gauge.

@@ -39,6 +39,7 @@ func checkSite(site model.Site, f *findings) {
 	queues := checkQueues(site.Queues, f)
 	checkUsers(site.Users, queues, f)
 	checkDialling(site, f)
+	checkPhones(site, f)
 	h := site.Headset
 	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)
 	checkRange(f, "headset.window", h.Window, 1, 100)

@@ -306,8 +306,12 @@ func drawSite(t *rapid.T) model.Site {
 			Roles:  rapid.Permutation(roles).Draw(t, "roles")[:rapid.IntRange(1, 4).Draw(t, "n")],
 			Queues: queues[:rapid.IntRange(0, len(queues)).Draw(t, "q")],
 		})
+		drawPhone(t, &site.Users[len(site.Users)-1], len(site.Users), title)
 	}
 	drawDialling(t, &site, title)
+	site.Phones.FeatureCodes.Ready, site.Phones.FeatureCodes.Break = "**1", "#*2" // no number of a queue above
+	site.Phones.Digest = rapid.SampledFrom([]string{model.PhoneMD5, model.PhoneSHA256}).Draw(t, "algorithm")
+	site.Phones.FeatureCodes.SignOut, site.Phones.FeatureCodes.WrapUp = "*#3", rapid.SampledFrom([]string{"##4", "***0"}).Draw(t, "code")
 	site.Headset.MinActiveSpeech = seconds(1, 600)
 	site.Headset.Window, site.Headset.ReplaceAfter = rapid.IntRange(5, 100).Draw(t, "w"), rapid.IntRange(1, 5).Draw(t, "r")
 	site.Headset.Limits.Noise = headset.Limit{Watch: rapid.Float64Range(-90, -50).Draw(t, "watch"), Bad: rapid.Float64Range(-49.5, -10).Draw(t, "bad")}

@@ -22,6 +22,7 @@ func DefaultSite() model.Site {
 		Headset: model.HeadsetRules{MinActiveSpeech: 30 * time.Second, Window: 10, ReplaceAfter: 3, Limits: headset.DefaultLimits()},
 
 		Dialling: defaultDialling(),
+		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
 	}
 }
 
@@ -69,6 +70,7 @@ func ParseSite(name string, data []byte) (model.Site, error) {
 		}
 	}
 	for i := range site.Users {
+		tidyPhone(&site.Users[i])
 		if site.Users[i].Title == "" {
 			site.Users[i].Title = string(site.Users[i].ID)
 		}
@@ -94,6 +96,10 @@ func WithoutSecrets(site model.Site) model.Site {
 	site.Trunks = slices.Clone(site.Trunks)
 	for i := range site.Trunks {
 		site.Trunks[i].Digest.Password, site.Trunks[i].Outbound.Password = "", ""
+	}
+	site.Users = slices.Clone(site.Users)
+	for i := range site.Users {
+		site.Users[i].Phone.Password = ""
 	}
 	return site
 }
@@ -131,6 +137,10 @@ func Marshal(site model.Site) []byte {
 	section("users", len(site.Users))
 	for _, u := range site.Users {
 		fmt.Fprintf(&b, "  - name: %s\n    title: %s\n    roles: %s\n    queues: %s\n", quote(u.ID), quote(u.Title), flow(u.Roles), flow(u.Queues))
+		yamlWriter{&b}.block("    ", reflect.ValueOf(u), "phone")
+	}
+	if site.Phones != (model.PhoneRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "phones")
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)

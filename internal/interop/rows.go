@@ -5,7 +5,7 @@ func rows() []row {
 	var all []row
 	for _, area := range [][]row{
 		calls(), holds(), offers(), provisional(), races(), crossings(), timers(), methods(), transfers(), identities(), routes(), media(), strangers(), {bansRow()},
-		placed(), outbound(), phones(), linphones(), torture(), tortures(), loads(),
+		placed(), outbound(), phones(), linphones(), registrations(), desks(), torture(), tortures(), loads(),
 	} {
 		all = append(all, area...)
 	}

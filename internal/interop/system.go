@@ -69,6 +69,9 @@ queues:
   - name: service
     numbers: ["` + number + `"]
     wrap_up: 1s
+  - name: desks
+    numbers: ["` + deskNumber + `"]
+    wrap_up: 0s
 users:
   - {name: boss, roles: [admin]}
 {{- range .Agents}}
@@ -77,6 +80,7 @@ users:
 {{- range .Diallers}}
   - {name: {{.}}}
 {{- end}}
+  - {name: ` + deskUser + `, queues: [desks], phone: {password: "` + deskPassword + `"}}
 dialling:
   numbers: {country: "44", national: "0"}
   emergency: ["999"]

@@ -48,7 +48,8 @@ type Site struct {
 	Users   []User       `yaml:"users" json:"users"`
 	Headset HeadsetRules `yaml:"headset" json:"headset"`
 
-	Dialling DialRules `yaml:"dialling" json:"dialling,omitzero"` // who may call where
+	Dialling DialRules  `yaml:"dialling" json:"dialling,omitzero"` // who may call where
+	Phones   PhoneRules `yaml:"phones" json:"phones,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
@@ -120,6 +121,8 @@ type User struct {
 	Title  string    `yaml:"title" json:"title"` // the name people read
 	Roles  []Role    `yaml:"roles" json:"roles"`
 	Queues []QueueID `yaml:"queues" json:"queues"`
+
+	Phone UserPhone `yaml:"phone" json:"phone,omitzero"`
 }
 
 // Has reports whether the user holds the role; an admin holds every one.

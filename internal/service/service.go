@@ -24,6 +24,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/headset"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/password"
+	"github.com/headroom-voice/headroom/internal/phone"
 	"github.com/headroom-voice/headroom/internal/store"
 	"github.com/headroom-voice/headroom/internal/toll"
 	"github.com/headroom-voice/headroom/internal/web"
@@ -31,6 +32,7 @@ import (
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip"
 	"github.com/headroom-voice/headroom/media/sip/carrier"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 	"github.com/headroom-voice/headroom/media/webrtc"
 )
 
@@ -43,6 +45,7 @@ type Config struct {
 	Process config.Process
 	Site    *model.Site // applied before anything starts; nil leaves the stored site as it is
 	Call    call.Config // deadlines; the zero value has the product's
+	Phones  phone.Config
 	// Dialling says who may call where; nil: the rules of the site.
 	Dialling call.Dialling
 	Version  string
@@ -65,6 +68,9 @@ type Service struct {
 	toll     *toll.Service
 	api      *api.Server
 	debug    net.Listener // nil = off
+
+	registrar *registrar.Registrar
+	phones    *phone.Lines
 
 	site     model.Site // as last applied to the parts; owned by Run's site watcher after New
 	draining atomic.Bool
@@ -98,7 +104,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	if err := s.newBoard(); err != nil {
 		return nil, err
 	}
+	if err := s.newRegistrar(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.newSIP(); err != nil {
+		return nil, err
+	}
+	if err := s.newPhones(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.newCarrier(); err != nil {
@@ -189,8 +201,9 @@ func (s *Service) newSIP() error {
 		return fmt.Errorf("rtp: %w", err)
 	}
 	cfg := sipConfig(p, ports, s.cfg.Version)
-	cfg.Trunks = trunks(s.site)
-	s.sip, err = sip.New(cfg, incoming{s.board}, s.log.With("component", "sip"))
+	cfg.Trunks, cfg.Phones, cfg.Registrar = trunks(s.site), sipPhones(s.site), s.registrar
+	cfg.PhonesSHA256 = s.site.Phones.Digest == model.PhoneSHA256
+	s.sip, err = sip.New(cfg, incoming{s}, s.log.With("component", "sip"))
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)
 	}
@@ -208,10 +221,19 @@ func sipConfig(p config.Process, ports *rtp.Ports, version string) sip.Config {
 	}
 }
 
-// incoming hands calls of the SIP server to the switchboard.
-type incoming struct{ board *call.Switchboard }
+// incoming hands the SIP server's calls to the switchboard, and those of users' phones to
+// their lines.
+type incoming struct{ s *Service }
 
-func (h incoming) Incoming(c *sip.Call) { h.board.Incoming(c) }
+func (h incoming) Incoming(c *sip.Call) {
+	if c.Phone() != "" {
+		h.s.phones.Incoming(c)
+		return
+	}
+	h.s.board.Incoming(c)
+}
+
+func (h incoming) PhoneTransfer(t *sip.Transfer) { h.s.phones.Transfer(t) }
 
 func (s *Service) newAPI() error {
 	p := s.cfg.Process.HTTP
@@ -232,6 +254,7 @@ func (s *Service) newAPI() error {
 		Trunks:      trunkStates{s},
 		Bans:        sipBans{s.sip},
 		Refusals:    sipBans{s.sip},
+		Desks:       desks{s},
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),
@@ -278,6 +301,8 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.api.Run(edge) })
 	g.Go(func() error { return s.runDebug(edge) })
 	g.Go(func() error { return s.watchSite(core) })
+	g.Go(func() error { return s.registrar.Run(edge) })
+	g.Go(func() error { return s.phones.Run(core) })
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():

@@ -64,7 +64,7 @@ func (s *Service) takeUpTrunks(site model.Site) error {
 	if err := s.carrier.SetTrunks(outboundTrunks(site)); err != nil {
 		return err
 	}
-	return s.sip.SetTrunks(trunks(site))
+	return s.sip.SetSite(trunks(site), sipPhones(site), site.Phones.Digest == model.PhoneSHA256)
 }
 
 // runEdge runs the SIP server and, while it runs, the trunks' outbound side: that says

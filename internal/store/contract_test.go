@@ -40,6 +40,7 @@ func TestContract(t *testing.T) {
 		"calls out within one call are told apart":                dialsOfOneCall,
 		"of many who ask at once one gets the last place":         lastDial,
 		"rules of dialling come back as they were applied":        diallingRules,
+		"phones are registered where they were, after a restart":  phones,
 		"many dead calls are all closed":                          manyDeadCalls,
 		"headsets remember the newest sight":                      headsets,
 		"a report sent twice counts once":                         reportsOnce,

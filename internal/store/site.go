@@ -91,6 +91,9 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 	if !reflect.ValueOf(site.Dialling).IsZero() {
 		items = append(items, row("rules", "dialling", 0, site.Dialling))
 	}
+	if site.Phones != (model.PhoneRules{}) {
+		items = append(items, row("phones", "rules", 0, site.Phones))
+	}
 	for i, u := range site.Users {
 		users = append(users, row("user", string(u.ID), i, u))
 	}
@@ -99,8 +102,11 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 
 // name is what people read of a row in Changes.
 func (r siteRow) name() string {
-	if r.kind == "rules" {
+	switch r.kind {
+	case "rules":
 		return r.id + " rules"
+	case "phones":
+		return "phone rules"
 	}
 	return r.kind + " " + r.id
 }
@@ -206,6 +212,8 @@ func (s *Store) Site(ctx context.Context) (model.Site, error) {
 			err = errors.Join(err, appendJSON(&site.Queues, r.body))
 		case "user":
 			err = errors.Join(err, appendJSON(&site.Users, r.body))
+		case "phones":
+			err = errors.Join(err, document{&site.Phones}.Scan(r.body))
 		case "rules":
 			rules := map[string]any{"headset": &site.Headset, "dialling": &site.Dialling}
 			if to, known := rules[r.id]; known {

@@ -31,8 +31,8 @@ type BaresipConfig struct {
 	Hz, DBov  float64 // the tone it says
 }
 
-// phone is baresip's virtual headset.
-const phone = "phone"
+// virtualHeadset is baresip's.
+const virtualHeadset = "phone"
 
 // baresipLife bounds baresip's tone, since it does not repeat a file, and its own life, should
 // the test be killed. In seconds.
@@ -47,14 +47,14 @@ func (e *Env) Baresip(cfg BaresipConfig) *Baresip {
 	if err != nil {
 		t.Skip("baresip is not installed (Debian: apt install baresip-core)")
 	}
-	pulse := pulsetest.Start(t, phone)
+	pulse := pulsetest.Start(t, virtualHeadset)
 	addr := e.SIP()
 	if cfg.Transport == "tcp" {
 		addr = e.Service.Addrs().SIPTCP // baresip adds its account's transport to the target
 	}
 	dir := t.TempDir()
 	writeBaresipConfig(t, dir, cfg)
-	b := &Baresip{heard: pulse.Hear(t, phone)}
+	b := &Baresip{heard: pulse.Hear(t, virtualHeadset)}
 	// HOME is the sound server's folder.
 	life := strconv.Itoa(baresipLife)
 	b.process = program(t, pulse.Env(), path, "-4", "-n", "127.0.0.1", "-f", dir, "-t", life, "-e", "/dial sip:"+Number+"@"+addr.String())
@@ -75,7 +75,7 @@ func writeBaresipConfig(t testing.TB, dir string, cfg BaresipConfig) {
 		"module_path " + baresipModules(t),
 		"module stdio.so", "module g711.so", "module aufile.so", "module alsa.so", "module_app account.so", "module_app menu.so",
 		"sip_listen 127.0.0.1:0", "rtp_ports 18000-18999",
-		"audio_source aufile," + tone, "audio_player alsa," + phone, "ringback_disabled yes", "statmode_default off", "",
+		"audio_source aufile," + tone, "audio_player alsa," + virtualHeadset, "ringback_disabled yes", "statmode_default off", "",
 	}
 	for name, text := range map[string]string{
 		"config":   strings.Join(config, "\n"),

@@ -12,6 +12,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/password"
+	"github.com/headroom-voice/headroom/internal/phone"
 	"github.com/headroom-voice/headroom/internal/service"
 	"github.com/headroom-voice/headroom/internal/store"
 )
@@ -35,6 +36,7 @@ type Options struct {
 	Site    func(*model.Site)     // last word on the site
 	Process func(*config.Process) // last word on the process
 	Call    call.Config           // deadlines
+	Phones  phone.Config          // and those of SIP phones
 
 	Dialling call.Dialling // who may call where; nil: the rules of the site
 }
@@ -55,7 +57,7 @@ func Start(t testing.TB, opt Options) *Env {
 	t.Helper()
 	process, site := Prepare(t, opt)
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := service.New(t.Context(), service.Config{Process: process, Site: &site, Call: opt.Call, Dialling: opt.Dialling, Version: "test"}, log)
+	s, err := service.New(t.Context(), service.Config{Process: process, Site: &site, Call: opt.Call, Dialling: opt.Dialling, Phones: opt.Phones, Version: "test"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

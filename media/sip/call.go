@@ -64,6 +64,8 @@ type Call struct {
 	cause    string
 	leg      atomic.Pointer[rtp.Session]
 	keyed    atomic.Bool // keys come in RTP
+	phone    string      // of a user's phone, the user
+	holds    chan bool   // see Holds
 
 	ids      []dialogID // guarded by ep.mu
 	inviteID inviteID   // guarded by ep.mu
@@ -109,7 +111,7 @@ type event struct {
 func newCall(ep *endpoint) *Call {
 	return &Call{
 		ep: ep, log: ep.log,
-		commands: make(chan command), inbox: make(chan event), digits: make(chan rune, 32),
+		commands: make(chan command), inbox: make(chan event), digits: make(chan rune, 32), holds: make(chan bool, 1),
 		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
 		cancelled: make(chan struct{}, 1),
 		timeout:   stoppedTimer(),
@@ -370,6 +372,7 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	}
 	s.remote = p.Remote
 	spoke := c.offered != nil && c.offered.speaks()
+	c.tellHold(c.offered, s)
 	c.offered = s
 	if spoke != s.speaks() {
 		c.startMediaClock()

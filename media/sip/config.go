@@ -13,6 +13,7 @@ import (
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
 	"github.com/headroom-voice/headroom/media/sip/e164"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // Trunk is a carrier or PBX that may call in: from its sources, with its password from
@@ -76,6 +77,12 @@ type Config struct {
 	// refresh, 30 min, and the least that a caller may ask for, 90 s. The RFC has no MinSE
 	// below 90 s (section 4); anything shorter is for tests.
 	SessionExpires, MinSE time.Duration
+
+	Phones []Phone // whose users may register and call
+	// PhonesSHA256 has phones asked by SHA-256 and MD5, as trunks are. Many give up on an
+	// algorithm that they do not know, though MD5 is offered, too (RFC 8760 section 2.4).
+	PhonesSHA256 bool
+	Registrar    *registrar.Registrar // where they are kept; nil = REGISTER is refused
 }
 
 // Handler takes the calls that come in. Incoming runs on a goroutine of its own after 100
@@ -123,7 +130,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MinSE < time.Second || c.SessionExpires < c.MinSE {
 		return c, fmt.Errorf("sip: sessions that expire after %v, at the least %v", c.SessionExpires, c.MinSE)
 	}
-	return c, validTrunks(c.Trunks)
+	if err := validTrunks(c.Trunks); err != nil {
+		return c, err
+	}
+	return c, validPhones(c.Phones, c.Trunks)
 }
 
 func validTrunks(trunks []Trunk) error {
@@ -170,6 +180,9 @@ type trunkTable struct {
 	named   map[string]*knownTrunk
 	all     map[string]*knownTrunk
 	realms  []string // that a stranger may answer for; none = no stranger may
+	phones  bool     // there are any
+
+	anywhere bool // a trunk may call from anywhere
 }
 
 type trunkEntry struct {
@@ -190,6 +203,7 @@ type knownTrunk struct {
 	contact string // Trunk.Registered
 	keys    MediaKeys
 	login   digest.Login // Trunk.Login
+	phone   string       // of a phone, its user
 
 	// elsewhere are the accounts of a trunk that is not bound, by realm. A stranger is asked
 	// about every realm at once, and many a phone answers the first, whatever it says.
@@ -204,7 +218,7 @@ func (k *knownTrunk) accountFor(realm string) digest.Account {
 	return k.elsewhere[realm]
 }
 
-func newTrunkTable(trunks []Trunk) *trunkTable {
+func newTrunkTable(trunks []Trunk, phones ...Phone) *trunkTable {
 	t := &trunkTable{named: make(map[string]*knownTrunk), all: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
 		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0,
@@ -224,6 +238,8 @@ func newTrunkTable(trunks []Trunk) *trunkTable {
 			t.entries = append(t.entries, trunkEntry{unmapPrefix(p), k})
 		}
 	}
+	t.anywhere = len(t.realms) > 0
+	t.addPhones(phones)
 	for _, trunk := range trunks {
 		if k := t.named[trunk.Digest.Username]; k != nil && !k.bound {
 			k.elsewhere = make(map[string]digest.Account)

@@ -59,7 +59,9 @@ func (e *endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 		if c == nil || !c.deliver(event{req: req, tx: tx}) {
 			_ = tx.Respond(e.refusal(req, errNoDialog))
 		}
-	case sip.REGISTER, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH:
+	case sip.REGISTER:
+		_ = tx.Respond(e.handleRegister(req, trunk))
+	case sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH:
 		_ = tx.Respond(e.refusal(req, errNotAllowed, sip.NewHeader("Allow", allow)))
 	default:
 		_ = tx.Respond(e.refusal(req, errNotKnown, sip.NewHeader("Allow", allow)))

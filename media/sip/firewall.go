@@ -88,7 +88,7 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 		data = bytes.TrimLeft(data, "\r\n")
 		if req := requestOf(data, info); req != nil && f.mayProveItself(info, req) {
 			return data, nil
-		} else if req != nil && asks(req.Method) || req != nil && req.Method == sip.ACK {
+		} else if req != nil && f.gate.asksOf(req) || req != nil && req.Method == sip.ACK {
 			return nil, nil // challenged, or the ACK to that
 		}
 	}
@@ -178,7 +178,7 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 	switch {
 	case req.Method == sip.ACK || req.Method == sip.CANCEL:
 		return f.gate.welcome(from, now)
-	case !asks(req.Method):
+	case !f.gate.asksOf(req):
 		return false
 	case f.gate.answersUs(req, now) && !f.gate.banned(from, now):
 		return true

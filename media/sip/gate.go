@@ -79,6 +79,8 @@ type gate struct {
 	log    *slog.Logger
 	lines  limiter
 	bans   *bans
+	plain  func(*sip.Request) bool // to be asked for MD5 alone
+	near   func(netip.Addr) bool   // that a phone has registered from there
 	count  [outcomes]atomic.Uint64
 
 	// asking bounds the challenges that strangers get without a transaction, so that one
@@ -99,7 +101,8 @@ type visitor struct {
 }
 
 func newGate(cfg Config, log *slog.Logger) *gate {
-	g := &gate{nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines}, bans: newBans(log),
+	g := &gate{plain: func(*sip.Request) bool { return false }, near: func(netip.Addr) bool { return false },
+		nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines}, bans: newBans(log),
 		seed: maphash.MakeSeed(), visitors: make(map[netip.Addr]visitor)}
 	for i := range g.asking {
 		g.asking[i].rate = float64(cfg.Refusals)
@@ -120,12 +123,20 @@ func (g *gate) open() bool { return len(g.trunks().realms) > 0 }
 
 // asks says that a request of this method needs a password at all. ACK and CANCEL cannot be
 // sent again with one (RFC 3261 section 22.1); others are refused anyway.
-func asks(method sip.RequestMethod) bool {
+func (g *gate) asks(method sip.RequestMethod) bool {
 	switch method {
+	case sip.REGISTER:
+		return g.trunks().phones
 	case sip.INVITE, sip.OPTIONS, sip.BYE, sip.UPDATE, sip.INFO, sip.PRACK, sip.REFER, sip.NOTIFY:
 		return true
 	}
 	return false
+}
+
+// asksOf says that a request of a stranger is worth a challenge: where trunks may call from
+// anywhere each is; a phone registers from anywhere, and calls from where it has.
+func (g *gate) asksOf(req *sip.Request) bool {
+	return g.asks(req.Method) && (req.Method == sip.REGISTER || g.trunks().anywhere || g.near(source(req).Addr()))
 }
 
 // judge finds the trunk whose password a request shows. The trunk that has the address, if
@@ -227,18 +238,22 @@ func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now 
 	case o == accepted:
 		return nil
 	case row.asks():
-		return refusal(row.why, g.challenges(from.Addr(), here, row.stale, now)...)
+		algorithms := []digest.Algorithm{digest.SHA256, digest.MD5}
+		if g.plain(req) {
+			algorithms = algorithms[1:]
+		}
+		return refusal(row.why, g.challenges(from.Addr(), here, row.stale, algorithms, now)...)
 	}
 	return refusal(row.why)
 }
 
 // challenges are the questions to one source, for each realm the better algorithm first
 // (RFC 8760 section 2.3).
-func (g *gate) challenges(from netip.Addr, here *knownTrunk, stale bool, now time.Time) []sip.Header {
+func (g *gate) challenges(from netip.Addr, here *knownTrunk, stale bool, algorithms []digest.Algorithm, now time.Time) []sip.Header {
 	var out []sip.Header
 	nonce := g.nonces.Issue(now, from)
 	for _, realm := range g.realms(here) {
-		for _, a := range []digest.Algorithm{digest.SHA256, digest.MD5} {
+		for _, a := range algorithms {
 			c := digest.Challenge{Realm: realm, Nonce: nonce, Algorithm: a, Auth: true, Stale: stale}
 			out = append(out, sip.NewHeader("WWW-Authenticate", c.String()))
 		}
@@ -346,16 +361,19 @@ func sameTarget(text string, target *sip.Uri) bool {
 func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 	from := source(req).Addr()
 	here := s.fw.trunks.Load().find(from)
+	if here != nil && s.fromPhone(req) {
+		here = nil
+	}
 	within := c != nil && (from == c.dlg.peer.Addr() || here != nil && here.account.Username == "")
 	nowhere := c == nil && tagOf(req.To()) != "" && tagOf(req.To()) != s.ep.tagFor(req) // 481 comes of it
 	switch {
 	case req.Method == sip.CANCEL, within:
 		return here, nil
-	case here != nil && (here.account.Username == "" || nowhere || !asks(req.Method)):
+	case here != nil && (here.account.Username == "" || nowhere || !s.gate.asks(req.Method)):
 		return here, nil
 	case here == nil && !s.gate.open():
 		return nil, nil // a call with this address outlives its trunk; a new one is refused
-	case here == nil && !asks(req.Method): // over TCP, where a stranger's bytes come this far
+	case here == nil && !s.gate.asksOf(req): // over TCP, where a stranger's bytes come this far
 		s.fw.refused.Add(1)
 		return nil, s.ep.refusal(req, errUnknownTrunk)
 	}

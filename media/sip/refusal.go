@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // Why a request is refused. The words are told to the other side and to the log. What a request
@@ -41,6 +43,8 @@ var (
 	errNotSDP       = errors.New("a body that is no session description")
 	errMerged       = errors.New("this INVITE is here already, having come another way")
 	errUnavailable  = errors.New("no room for another call")
+	errNoPhone      = errors.New("only a user with a phone may register here")
+	errOtherUser    = errors.New("this password is not that of the user in To")
 
 	errSDP           = errors.New("malformed session description")
 	errAddress       = errors.New("the audio's address is not one by number")
@@ -75,6 +79,13 @@ var refusals = [...]struct {
 	{errNoDialog, "no_dialog", sip.StatusCallTransactionDoesNotExists, 0, 0},
 	{errAccept, "accept", sip.StatusNotAcceptable, 399, 0}, // RFC 4475 section 3.3.15
 	{errShortSession, "session_interval", statusIntervalTooSmall, 0, 0},
+	{errNoPhone, "no_phone", sip.StatusForbidden, 399, 0},
+	{errOtherUser, "other_user", sip.StatusForbidden, 399, 0},
+	{registrar.ErrContact, "contact", sip.StatusBadRequest, 399, 0},
+	{registrar.ErrStar, "contact_star", sip.StatusBadRequest, 399, 0},
+	{registrar.ErrOrder, "register_order", sip.StatusInternalServerError, 399, 0},
+	{registrar.ErrMany, "registrations", sip.StatusForbidden, 399, 0},
+	{registrar.ErrBrief, "interval_too_brief", statusIntervalTooBrief, 0, 0},
 
 	// 486 for a trunk that is full: the number called is busy, and no other way to it would
 	// help; 503 for the rate, which a moment later or another way does.

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -21,6 +22,8 @@ type Server struct {
 
 	mu     sync.Mutex
 	trunks []Trunk
+	phones []Phone
+	better bool // phones are offered SHA-256, too
 	met    map[string][]netip.Addr
 }
 
@@ -59,9 +62,13 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	}
 	s.fw.count = func(why error) { s.ep.refused.add(why) }
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
-	s.trunks = cfg.Trunks
-	s.fw.trunks.Store(newTrunkTable(cfg.Trunks))
+	s.trunks, s.phones, s.better = cfg.Trunks, cfg.Phones, cfg.PhonesSHA256
+	s.fw.trunks.Store(newTrunkTable(cfg.Trunks, cfg.Phones...))
 	s.gate.trunks = s.fw.trunks.Load
+	s.gate.plain = s.onlyMD5
+	if cfg.Registrar != nil {
+		s.gate.near = cfg.Registrar.Near
+	}
 	if s.ep, err = newEndpoint(cfg, log, s.fw.filter); err != nil {
 		return nil, err
 	}
@@ -73,6 +80,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	if cfg.Silent {
 		s.ep.hush, s.ep.hangUp = s.fw.hush, s.fw.hangUp
 	}
+	s.ep.registered = s.registered
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
 	s.ep.whose = func(a netip.Addr) string {
@@ -116,11 +124,11 @@ func (s *Server) TLSAddr() netip.AddrPort { return s.ep.listening("TLS") }
 
 // SetTrunks replaces all trunks at once. Calls in progress are left alone.
 func (s *Server) SetTrunks(trunks []Trunk) error {
-	if err := validTrunks(trunks); err != nil {
-		return err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := errors.Join(validTrunks(trunks), validPhones(s.phones, trunks)); err != nil {
+		return err
+	}
 	s.trunks = trunks
 	s.know()
 	return nil
@@ -138,7 +146,7 @@ func (s *Server) SetMet(met map[string][]netip.Addr) {
 
 // know puts the trunks and where they were found into force; s.mu is held.
 func (s *Server) know() {
-	table := newTrunkTable(s.trunks)
+	table := newTrunkTable(s.trunks, s.phones...)
 	table.meet(s.met)
 	s.fw.trunks.Store(table)
 }
@@ -225,6 +233,9 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		return
 	}
 	c.handler, c.replaces, c.transfers = s.handler, replaced, s.ep.transfer
+	if h, ok := s.handler.(PhoneHandler); ok && c.phone != "" {
+		c.transfers = h.PhoneTransfer
+	}
 	if !s.ep.begin(c) {
 		s.ep.forget(c)
 		refuse(errUnavailable)

@@ -121,7 +121,9 @@ func whatIs(data []byte) (method string, status int) {
 
 // trunkOf is whose a message is: the call's with that Call-ID, else of who has the address.
 func (e *endpoint) trunkOf(callID string, a netip.Addr) string {
-	if trunk := e.ladders.trunk(callID); trunk != "" {
+	if trunk := e.ladders.trunk(callID); strings.HasPrefix(trunk, phonePrefix) {
+		return PhonesTrunk // few, however many phones there are
+	} else if trunk != "" {
 		return trunk
 	}
 	if e.whose == nil || !a.IsValid() {

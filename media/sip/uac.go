@@ -41,6 +41,7 @@ type Outgoing struct {
 	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
 	Trunk    string        // whose call it is: counted against its limits, shown as Call.Trunk
 	Domain   string        // of the caller's address; default this side's address
+	Phone    string        // the user whose phone is called, in place of Trunk
 	Headers  []Header      // more of them, such as P-Asserted-Identity
 	Progress func(status int)
 	// Progress, if set, is told each provisional response beyond 100, on the goroutine that
@@ -182,7 +183,10 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 		return nil, fmt.Errorf("sip: dial: %w", err)
 	}
 	c := newCall(e)
-	c.trunk = to.Trunk
+	c.trunk, c.phone = to.Trunk, to.Phone
+	if to.Phone != "" {
+		c.trunk = phonePrefix + to.Phone
+	}
 	c.codecs = to.Codecs
 	if len(c.codecs) == 0 {
 		c.codecs = []media.Codec{media.PCMU, media.PCMA}

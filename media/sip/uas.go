@@ -16,6 +16,7 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	c.dlg = uasDialog(req, e.facing(sip.NetworkToUpper(req.Transport()), src))
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
+	c.phone = trunk.phone
 	c.keys = keyring{policy: trunk.keys, private: c.dlg.transport == "TLS"}
 	c.auth.login = trunk.login
 	c.learn(req)

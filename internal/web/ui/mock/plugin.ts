@@ -47,7 +47,7 @@ const reading = (level: number | null, noise: number | null, clipped: number | n
 const agents = models.map(([id, title, state, model, serial, verdict, level, noise, clip], i) => ({
   id, title, state, reason: state === 'break' ? 'lunch' : undefined, since: ago((i + 1) * 47_000), until: state === 'wrap-up' ? new Date(Date.now() + 40_000).toISOString() : undefined,
   call_id: ['on-call', 'offered'].includes(state) ? `c-${id}` : undefined, then: id === 'desk1' ? 'break' : undefined, queues: i % 2 ? ['sales', 'support'] : ['support', 'billing'],
-  handled: 3 + i, connected: id !== 'desk7', media: true, headset: { id: `${model}/${serial}`, key: key(`${model}/${serial}`), model, serial }, verdict,
+  handled: 3 + i, connected: id !== 'desk7', media: true, phone: false, headset: { id: `${model}/${serial}`, key: key(`${model}/${serial}`), model, serial }, verdict,
   mic: level === null ? undefined : reading(level, noise, clip, 5), wire: level === null ? undefined : reading(level - 1, noise, clip ? 0.0002 : 0, 5),
 }))
 

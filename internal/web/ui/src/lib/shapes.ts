@@ -60,6 +60,7 @@ export interface Agent {
   handled: number
   connected: boolean
   media: boolean
+  phone: boolean
   headset?: { id: string; key: string; model: string; serial: string }
   verdict: VerdictState
   mic?: Reading

@@ -1,0 +1,397 @@
+package registrar
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+// Bounds and times of a Config that says nothing.
+const (
+	DefaultContacts   = 10
+	DefaultMinExpires = time.Minute
+	DefaultExpires    = time.Hour
+	DefaultMaxExpires = time.Hour
+
+	saveTimeout = 2 * time.Second // a store that is slower is told of in the log; the phone is not kept waiting
+	maxText     = 128             // bytes of a User-Agent that are kept
+)
+
+// Why a REGISTER is refused.
+var (
+	ErrContact = errors.New("a Contact that cannot be read, or is no SIP address")
+	ErrStar    = errors.New(`"*" without "Expires: 0", or beside another Contact`)
+	ErrOrder   = errors.New("older than what is registered: the CSeq did not go up")
+	ErrMany    = errors.New("more registrations than one user may have")
+	ErrBrief   = errors.New("registered for too short a time")
+)
+
+// Binding is one registration of a user's phone.
+type Binding struct {
+	User      string
+	Contact   string // the URI that the phone gave, to be the request's target
+	Q         int    // thousandths: the higher is to be preferred
+	CallID    string
+	CSeq      uint32
+	Transport string         // "UDP", "TCP" or "TLS"
+	Source    netip.AddrPort // where the REGISTER came from
+	UserAgent string
+	Since     time.Time // when this contact was first registered
+	Expires   time.Time
+	key       string
+}
+
+// Request is a REGISTER whose sender has shown the user's password.
+type Request struct {
+	User      string
+	CallID    string
+	CSeq      uint32
+	Contacts  []string // the values of its Contact headers
+	Expires   string   // the header's value; "" for none
+	Transport string
+	Source    netip.AddrPort
+	UserAgent string
+}
+
+// Store keeps the bindings over a restart.
+type Store interface {
+	Bindings(ctx context.Context) ([]Binding, error)
+	// SaveBindings replaces a user's.
+	SaveBindings(ctx context.Context, user string, bindings []Binding) error
+}
+
+// Config says what a Registrar allows; zero values take the defaults.
+type Config struct {
+	Contacts                        int // for each user
+	MinExpires, Expires, MaxExpires time.Duration
+	Store                           Store             // nil = forgotten at the end
+	Changed                         func(user string) // told after each change; it must not block
+	Log                             *slog.Logger
+	now                             func() time.Time
+}
+
+// Registrar knows where phones are. Its methods may be called from any goroutine.
+type Registrar struct {
+	cfg  Config
+	wake chan struct{}
+
+	mu      sync.Mutex
+	users   map[string]*user
+	sources map[netip.AddrPort]int // of bindings, counted
+	hosts   map[netip.Addr]int
+}
+
+// user is one address-of-record. busy is held while a change is made and stored, so that the
+// changes of one user are stored in order and nobody else waits.
+type user struct {
+	busy     sync.Mutex
+	bindings []Binding // guarded by Registrar.mu
+}
+
+// New makes a registrar that knows nobody; see Load.
+func New(cfg Config) (*Registrar, error) {
+	cfg.Contacts = cmp.Or(cfg.Contacts, DefaultContacts)
+	cfg.MinExpires = cmp.Or(cfg.MinExpires, DefaultMinExpires)
+	cfg.Expires = cmp.Or(cfg.Expires, DefaultExpires)
+	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, DefaultMaxExpires)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.now == nil {
+		cfg.now = time.Now
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func(string) {}
+	}
+	if cfg.Contacts < 1 || cfg.MinExpires < time.Second || cfg.Expires < cfg.MinExpires || cfg.MaxExpires < cfg.Expires {
+		return nil, fmt.Errorf("registrar: %d contacts for %v, at the least %v and at the most %v", cfg.Contacts, cfg.Expires, cfg.MinExpires, cfg.MaxExpires)
+	}
+	return &Registrar{cfg: cfg, wake: make(chan struct{}, 1), users: make(map[string]*user), sources: make(map[netip.AddrPort]int), hosts: make(map[netip.Addr]int)}, nil
+}
+
+// Load takes up what the store has kept and has not expired meanwhile. It is called once,
+// before anybody registers.
+func (r *Registrar) Load(ctx context.Context) error {
+	if r.cfg.Store == nil {
+		return nil
+	}
+	kept, err := r.cfg.Store.Bindings(ctx)
+	if err != nil {
+		return fmt.Errorf("registrar: %w", err)
+	}
+	byUser := make(map[string][]Binding)
+	for _, b := range kept {
+		var ok bool
+		if b.key, ok = keyOf(b.Contact); ok && b.Expires.After(r.cfg.now()) && len(byUser[b.User]) < r.cfg.Contacts {
+			byUser[b.User] = append(byUser[b.User], b)
+		}
+	}
+	for name, bindings := range byUser {
+		r.put(name, r.user(name), bindings)
+	}
+	return nil
+}
+
+// Register carries a REGISTER out and gives the user's bindings after it (RFC 3261 section
+// 10.3, steps 6 to 8). All of it counts or, with an error, nothing.
+func (r *Registrar) Register(ctx context.Context, q Request) ([]Binding, error) {
+	u := r.user(q.User)
+	u.busy.Lock()
+	defer u.busy.Unlock()
+	now := r.cfg.now()
+	have := r.live(u, now)
+	if len(q.Contacts) == 0 {
+		return have, nil
+	}
+	next, err := r.change(have, q, now)
+	if err != nil {
+		return nil, err
+	}
+	r.put(q.User, u, next)
+	r.save(ctx, q.User, next)
+	r.cfg.Changed(q.User)
+	return slices.Clone(next), nil
+}
+
+// change is what a user's bindings become.
+func (r *Registrar) change(have []Binding, q Request, now time.Time) ([]Binding, error) {
+	if slices.Contains(q.Contacts, "*") {
+		if len(q.Contacts) > 1 || q.Expires == "" || parseExpires(q.Expires) != 0 {
+			return nil, ErrStar
+		}
+		for _, b := range have {
+			if b.CallID == q.CallID && q.CSeq <= b.CSeq {
+				return nil, ErrOrder
+			}
+		}
+		return []Binding{}, nil
+	}
+	next := slices.Clone(have)
+	for _, value := range q.Contacts {
+		c, err := parseContact(value)
+		if err != nil {
+			return nil, ErrContact
+		}
+		granted, err := r.grant(c, q.Expires)
+		if err != nil {
+			return nil, err
+		}
+		same := func(b Binding) bool { return b.key == c.key }
+		if i := slices.IndexFunc(have, same); i >= 0 && have[i].CallID == q.CallID && q.CSeq <= have[i].CSeq {
+			return nil, ErrOrder
+		}
+		since := now
+		if i := slices.IndexFunc(next, same); i >= 0 {
+			since = next[i].Since
+			next = slices.Delete(next, i, i+1)
+		}
+		if granted == 0 {
+			continue
+		}
+		next = append(next, Binding{User: q.User, Contact: c.uri, Q: c.q, CallID: q.CallID, CSeq: q.CSeq, Transport: q.Transport, Source: q.Source,
+			UserAgent: clip(q.UserAgent), Since: since, Expires: now.Add(granted), key: c.key})
+	}
+	if len(next) > r.cfg.Contacts {
+		return nil, ErrMany
+	}
+	return next, nil
+}
+
+// grant is for how long a contact is registered; zero removes it. An hour is never too brief
+// (section 10.3, step 7).
+func (r *Registrar) grant(c contact, header string) (time.Duration, error) {
+	asked := r.cfg.Expires
+	switch {
+	case c.expires != nil:
+		asked = *c.expires
+	case header != "":
+		asked = parseExpires(header)
+	}
+	if asked > 0 && asked < time.Hour && asked < r.cfg.MinExpires {
+		return 0, ErrBrief
+	}
+	return min(asked, r.cfg.MaxExpires), nil
+}
+
+// MinExpires is the shortest time that a phone may register for.
+func (r *Registrar) MinExpires() time.Duration { return r.cfg.MinExpires }
+
+// Bindings are a user's that have not expired, the most preferred first and of equals the
+// newest.
+func (r *Registrar) Bindings(name string) []Binding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	u, now := r.users[name], r.cfg.now()
+	if u == nil {
+		return nil
+	}
+	out := slices.DeleteFunc(slices.Clone(u.bindings), func(b Binding) bool { return !b.Expires.After(now) })
+	slices.SortStableFunc(out, func(a, b Binding) int { return cmp.Or(b.Q-a.Q, b.Since.Compare(a.Since)) })
+	return out
+}
+
+// Users are those who have bindings.
+func (r *Registrar) Users() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []string
+	for name, u := range r.users {
+		if len(u.bindings) > 0 {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// At says that a phone registered from this address and port is known.
+func (r *Registrar) At(source netip.AddrPort) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sources[source] > 0
+}
+
+// Near says that a phone registered from this address is known, at whatever port.
+func (r *Registrar) Near(a netip.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[a] > 0
+}
+
+// Keep forgets the bindings of users who are not to have any.
+func (r *Registrar) Keep(ctx context.Context, may func(user string) bool) {
+	for _, name := range r.Users() {
+		if may(name) {
+			continue
+		}
+		u := r.user(name)
+		u.busy.Lock()
+		r.put(name, u, nil)
+		r.save(ctx, name, nil)
+		u.busy.Unlock()
+		r.cfg.Changed(name)
+	}
+}
+
+// Run ends what expires, until ctx ends.
+func (r *Registrar) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		case <-timer.C:
+		}
+		timer.Reset(r.expire(ctx))
+	}
+}
+
+// expire takes away what is over and says when to look again.
+func (r *Registrar) expire(ctx context.Context) time.Duration {
+	now, next := r.cfg.now(), time.Hour
+	for _, name := range r.Users() {
+		u := r.user(name)
+		u.busy.Lock()
+		live := r.live(u, now)
+		r.mu.Lock()
+		gone := len(live) < len(u.bindings)
+		r.mu.Unlock()
+		if gone {
+			r.put(name, u, live)
+			r.save(ctx, name, live)
+		}
+		u.busy.Unlock()
+		if gone {
+			r.cfg.Changed(name)
+		}
+		for _, b := range live {
+			next = min(next, b.Expires.Sub(now))
+		}
+	}
+	return next + time.Millisecond // not a moment before it
+}
+
+func (r *Registrar) user(name string) *user {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	u := r.users[name]
+	if u == nil {
+		u = &user{}
+		r.users[name] = u
+	}
+	return u
+}
+
+// live is a copy of what has not expired.
+func (r *Registrar) live(u *user, now time.Time) []Binding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(u.bindings), func(b Binding) bool { return !b.Expires.After(now) })
+}
+
+// put makes bindings the ones in force.
+func (r *Registrar) put(name string, u *user, bindings []Binding) {
+	r.mu.Lock()
+	for _, b := range u.bindings {
+		if r.sources[b.Source]--; r.sources[b.Source] <= 0 {
+			delete(r.sources, b.Source)
+		}
+		if r.hosts[b.Source.Addr()]--; r.hosts[b.Source.Addr()] <= 0 {
+			delete(r.hosts, b.Source.Addr())
+		}
+	}
+	for _, b := range bindings {
+		r.sources[b.Source]++
+		r.hosts[b.Source.Addr()]++
+	}
+	u.bindings = bindings
+	r.users[name] = u
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// save keeps bindings over a restart. That it failed is for the log: the phone is registered.
+func (r *Registrar) save(ctx context.Context, name string, bindings []Binding) {
+	if r.cfg.Store == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	if err := r.cfg.Store.SaveBindings(ctx, name, bindings); err != nil {
+		r.cfg.Log.Error("a phone's registration is not kept over a restart", "user", name, "err", err)
+	}
+}
+
+// String is a binding as its Contact in the answer to a REGISTER.
+func (b Binding) String(now time.Time) string {
+	out := "<" + b.Contact + ">;expires=" + strconv.Itoa(max(1, int(b.Expires.Sub(now).Round(time.Second)/time.Second)))
+	if b.Q < 1000 {
+		out += fmt.Sprintf(";q=0.%03d", b.Q)
+	}
+	return out
+}
+
+// clip is a text of a phone's own as it may be shown and stored.
+func clip(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.ToValidUTF8(s[:min(len(s), maxText)], "")
+}

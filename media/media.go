@@ -19,6 +19,9 @@ const (
 	G722          // G.722 at 64 kbit/s, sampled at 16 kHz, RTP clock 8 kHz all the same (RFC 3551 section 4.5.2)
 )
 
+// NumCodecs is the size of a table by Codec.
+const NumCodecs = int(G722) + 1
+
 // String gives the encoding name as SDP has it (RFC 3551, RFC 7587).
 func (c Codec) String() string {
 	switch c {

@@ -53,6 +53,7 @@ log: {level: debug}
 const siteFile = `trunks:
   - name: loopback
     sources: [127.0.0.1/32, "::1/128"]
+    codecs: [PCMA, PCMU, G722]
   - name: known-by-password
     sources: [127.0.0.2/32]
     digest: {username: ` + trunkUser + `, password: "` + trunkPassword + `"}

@@ -59,7 +59,7 @@ type Trunk struct {
 	ID      TrunkID        `yaml:"name" json:"name"`
 	Sources []netip.Prefix `yaml:"sources" json:"sources"`        // source addresses that are this trunk
 	Digest  TrunkDigest    `yaml:"digest" json:"digest,omitzero"` // what it answers a challenge with; zero = it is not asked
-	Codecs  []string       `yaml:"codecs" json:"codecs"`          // PCMU, PCMA; preferred first; empty = both
+	Codecs  []string       `yaml:"codecs" json:"codecs"`          // PCMU, PCMA, G722; preferred first; empty = the first two
 
 	Numbers          TrunkNumbers  `yaml:"numbers" json:"numbers,omitzero"`
 	Limits           TrunkLimits   `yaml:"limits" json:"limits,omitzero"`

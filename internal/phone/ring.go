@@ -75,7 +75,7 @@ func (l *line) rang(ring *ringing, b registrar.Binding, call *sip.Call, err erro
 	current := l.ring == ring
 	var refused *sip.RejectedError
 	switch {
-	case err == nil && current:
+	case err == nil && current && l.talk == nil:
 		l.endRing(sip.ErrElsewhere)
 		l.found(b, nil)
 		l.accept(ring.call, b, call)

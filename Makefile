@@ -5,17 +5,21 @@ GO            ?= go
 GOLANGCI_LINT := v2.15.0
 BIN           := build/bin
 UI            := internal/web/ui
-FUZZTIME      ?= 30s
+FUZZTIME      ?= 5m
+FUZZPKG       ?= ./...
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-accuracy accuracy interop build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
+.PHONY: deps deps-test deps-interop deps-accuracy accuracy interop profile-signalling build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
 
 deps-test: ## and what the tests call: sipp, baresip, PulseAudio, PostgreSQL
 	@deploy/dev/deps.sh test
+
+deps-interop: ## what make interop calls: those and linphone
+	@deploy/dev/deps.sh interop
 
 deps-accuracy: ## and what the fault bench uses: voices to install, ffmpeg to decode them
 	@deploy/dev/deps.sh accuracy
@@ -66,10 +70,10 @@ lint: build/lint/golangci-lint web ## the import fences and the linters
 build/lint/golangci-lint:
 	GOBIN=$(CURDIR)/build/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 
-fuzz: deps ## every fuzz target for FUZZTIME each
-	@$(GO) list ./... | while read -r pkg; do \
+fuzz: deps ## every fuzz target for FUZZTIME each, on one core and behind everything else; FUZZPKG=./media/sip/... for some
+	@$(GO) list $(FUZZPKG) | while read -r pkg; do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	    echo "== $$pkg $$f"; nice $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -parallel 1 $$pkg || exit 1; \
 	  done; \
 	done
 
@@ -83,8 +87,13 @@ bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter cost
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (45 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md
 
-interop: build deps-test ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
+interop: build deps-interop ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
 	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load -doc docs/interop.md -json build/interop.json
+
+profile-signalling: build deps-test ## the CPU under 50 calls a second, as docs/performance.md has it (2 minutes)
+	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load \
+	  -work build/profile -json build/profile.json -only load/ -profile build/signalling.pprof
+	$(GO) tool pprof -top -cum -nodecount=60 $(BIN)/headroom build/signalling.pprof
 
 vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (10 minutes)
 	$(GO) run ./internal/vadcompare -o docs/vad.md

@@ -33,6 +33,9 @@ type cli struct {
 	Trunk struct {
 		Test trunkTestCmd `cmd:"" help:"Try a trunk from this machine, and say what is wrong with it."`
 	} `cmd:"" help:"Carriers and PBXes."`
+	DialRules struct {
+		Test dialRulesTestCmd `cmd:"" help:"Say what the rules of dialling make of a number, without calling it."`
+	} `cmd:"" help:"Who may call where."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

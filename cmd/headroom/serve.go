@@ -13,6 +13,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/service"
+	"github.com/headroom-voice/headroom/media/sip/mask"
 )
 
 type serveCmd struct {
@@ -100,8 +101,9 @@ func sipAddrs(a service.Addrs) string {
 
 func logger(l config.Log, w io.Writer) *slog.Logger {
 	opt := &slog.HandlerOptions{Level: l.Level}
+	var h slog.Handler = slog.NewTextHandler(w, opt)
 	if l.Format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, opt))
+		h = slog.NewJSONHandler(w, opt)
 	}
-	return slog.New(slog.NewTextHandler(w, opt))
+	return slog.New(mask.NewHandler(h, mask.Policy(l.Identities)))
 }

@@ -21,7 +21,7 @@ need_library portaudio-2.0 portaudio19-dev
 need_program node nodejs
 need_program npm npm
 
-if [ "$purpose" = test ]; then
+if [ "$purpose" = test ] || [ "$purpose" = interop ]; then
   need_program sipp sip-tester
   need_program baresip baresip
   need_program pulseaudio pulseaudio
@@ -33,6 +33,9 @@ if [ "$purpose" = test ]; then
     need_package pocketsphinx-testdata
   fi
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing+=(postgresql)
+fi
+if [ "$purpose" = interop ]; then
+  need_program linphonec linphone-cli
 fi
 
 if [ "$purpose" = accuracy ]; then
@@ -59,6 +62,7 @@ if ! command -v apt-get >/dev/null 2>&1; then
 deps: this is not Debian or Ubuntu, so nothing was installed. Install these by hand, then run make again:
   a C compiler, pkg-config, the Opus, Opusfile and PortAudio headers, Node.js 18 or newer with npm
   for the tests also: sipp, baresip, PulseAudio with the ALSA plug-ins, PostgreSQL, Chromium
+  for make interop also: linphone-cli
   for the fault bench also: ffmpeg, espeak-ng
 TEXT
   printf 'deps: missing here, by their Debian names: %s\n' "${missing[*]}" >&2

@@ -22,6 +22,8 @@ func concrete(route string) string {
 		return strings.Replace(route, "{id}", "agent", 1)
 	case strings.HasPrefix(route, "/api/v1/calls/"):
 		return strings.Replace(route, "{id}", "call-9", 1)
+	case strings.HasPrefix(route, "/api/v1/trunks/"):
+		return strings.Replace(route, "{id}", "carrier", 1)
 	default:
 		return strings.Replace(route, "{key}", string(KeyOf(clippedHeadset)), 1)
 	}
@@ -105,6 +107,9 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/headsets/" + key, 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + foreign, 404, 200, 200, 200, 403},
 		{"GET /api/v1/trunks", 403, 200, 200, 200, 403},
+		{"GET /api/v1/trunks/carrier/refused", 403, 404, 404, 404, 403}, // there is none in this house
+		{"GET /api/v1/sip/bans", 403, 403, 200, 200, 403},
+		{"DELETE /api/v1/sip/bans", 403, 403, 200, 200, 403},
 		{"GET /api/v1/agent", 426, 403, 403, 426, 403},
 		{"GET /metrics", 403, 403, 200, 200, 403},
 	}
@@ -147,7 +152,9 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`GET /queues`, `/queues/{id}`": maySeeQueues, "`GET /agents`, `/agents/{id}`": maySeeAgents, "`GET /calls`, `/calls/{id}`": maySeeCalls,
 		"`GET /calls/{id}/readings`": maySeeReadings, "`GET /calls/{id}/sip`": maySeeSIP, "`GET /headsets`, `/headsets/{key}`": maySeeHeadsets, "`GET /agent` (WebSocket)": mayBeAgent,
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
-		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial, "`PUT /agents/{id}/state`": mayGiveState,
+		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial,
+		"`GET /trunks/{id}/refused`": maySeeSIP, "`GET`, `DELETE /sip/bans`": maySeeBans,
+		"`PUT /agents/{id}/state`": mayGiveState,
 	} {
 		line := "| " + name + " |"
 		for _, r := range []model.Role{model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin} {

@@ -28,6 +28,7 @@ const (
 	mayDial         permission = "dial"     // calls out, with one's own client
 	maySeeTrunks    permission = "trunks"   // whether carriers can be reached
 	maySeeMachinery permission = "metrics"  // the service's own counters
+	maySeeBans      permission = "bans"     // sources that are not listened to, and lifting that
 )
 
 // grant says which roles have a permission in full, and which only for what is their own.
@@ -58,7 +59,7 @@ func (p permission) grant() grant {
 		return grant{own: []model.Role{agent}}
 	case mayBeAgent:
 		return grant{full: []model.Role{agent}}
-	case maySeeMachinery:
+	case maySeeMachinery, maySeeBans:
 		return grant{full: []model.Role{it, admin}}
 	default:
 		return grant{}

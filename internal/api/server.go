@@ -202,6 +202,8 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerDial()
 	s.registerHeadsets()
 	s.registerTrunks()
+	s.registerBans()
+	s.registerRefused()
 	s.registerDesks()
 	s.registerEvents()
 	s.registerAgentLink()

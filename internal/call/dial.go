@@ -91,7 +91,7 @@ func (c *call) place(p model.DialPermit, leg model.LegID) {
 	c.progress(d, protocol.Trying, 0, "The call is being placed.")
 	number, name := c.sb.shown(p, c.info.Queue)
 	out := Outgoing{
-		Permit: p, From: number, FromName: name,
+		Call: c.id, Permit: p, From: number, FromName: name,
 		Begun:      func(party Party) { c.box.post(func() { c.begun(d, party) }) },
 		Progress:   func(status int) { c.box.post(func() { c.rings(d, status) }) },
 		EarlyMedia: func(leg media.Leg) { c.box.post(func() { c.early(d, leg) }) },

@@ -18,6 +18,7 @@ type Dialling interface {
 // Outgoing is a call to be placed on a trunk. The functions must not block; they are called
 // from any goroutine, none after Dial has returned.
 type Outgoing struct {
+	Call           model.CallID // that it is, or becomes, a party of
 	Permit         model.DialPermit
 	From, FromName string              // shown to the callee; empty = the trunk's own
 	Begun          func(Party)         // each attempt, as it begins

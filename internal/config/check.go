@@ -38,6 +38,7 @@ func checkSite(site model.Site, f *findings) {
 	checkTrunks(site.Trunks, f)
 	queues := checkQueues(site.Queues, f)
 	checkUsers(site.Users, queues, f)
+	checkDialling(site, f)
 	checkPhones(site, f)
 	h := site.Headset
 	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)

@@ -170,7 +170,7 @@ func TestGoodFilesLoad(t *testing.T) {
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8:1::/48")},
 				TrustedOrigins: []string{"https://desk.example"},
 			}
-			p.SIP = config.SIP{UDP: "0.0.0.0:5060", Advertise: netip.MustParseAddr("192.0.2.10"), DNS: []string{}, SessionTimer: config.SessionTimer{Expires: time.Hour, MinSE: 2 * time.Minute}}
+			p.SIP = config.SIP{UDP: "0.0.0.0:5060", Advertise: netip.MustParseAddr("192.0.2.10"), DNS: []string{}, SessionTimer: config.SessionTimer{Expires: time.Hour, MinSE: 2 * time.Minute}, Strangers: config.StrangersAnswer}
 			p.RTP = config.RTP{Address: netip.MustParseAddr("0.0.0.0"), Ports: config.PortRange{Low: 30000, High: 30999}}
 			p.WebRTC.Listen = "[::]:8190"
 			p.WebRTC.Advertise = []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8::10")}
@@ -308,6 +308,7 @@ func drawSite(t *rapid.T) model.Site {
 		})
 		drawPhone(t, &site.Users[len(site.Users)-1], len(site.Users), title)
 	}
+	drawDialling(t, &site, title)
 	site.Phones.FeatureCodes.Ready, site.Phones.FeatureCodes.Break = "**1", "#*2" // no number of a queue above
 	site.Phones.Digest = rapid.SampledFrom([]string{model.PhoneMD5, model.PhoneSHA256}).Draw(t, "algorithm")
 	site.Phones.FeatureCodes.SignOut, site.Phones.FeatureCodes.WrapUp = "*#3", rapid.SampledFrom([]string{"##4", "***0"}).Draw(t, "code")

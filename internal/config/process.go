@@ -21,6 +21,7 @@ type Process struct {
 	Database Database `yaml:"database"`
 	Log      Log      `yaml:"log"`
 	Shutdown Shutdown `yaml:"shutdown"`
+	Debug    Debug    `yaml:"debug"`
 }
 
 // HTTP is where pages, API and agents' signalling are served.
@@ -43,7 +44,17 @@ type SIP struct {
 	DNS           []string   `yaml:"dns"` // IP:port of the servers asked where trunks are; empty is the system's
 	// SessionTimer finds calls whose other side is gone (RFC 4028).
 	SessionTimer SessionTimer `yaml:"session_timer"`
+	Strangers    Strangers    `yaml:"strangers"`
 }
+
+// Strangers says what those hear whom no trunk knows.
+type Strangers string
+
+// The ways with strangers.
+const (
+	StrangersAnswer Strangers = "answer" // a refusal with its status
+	StrangersSilent Strangers = "silent" // nothing but the challenge that they may answer
+)
 
 // SessionTimer is how often a call must be refreshed; whole seconds.
 type SessionTimer struct {
@@ -79,8 +90,24 @@ type Database struct {
 
 // Log says how the process logs.
 type Log struct {
-	Level  slog.Level `yaml:"level"`
-	Format LogFormat  `yaml:"format"`
+	Level      slog.Level    `yaml:"level"`
+	Format     LogFormat     `yaml:"format"`
+	Identities LogIdentities `yaml:"identities"` // of callers and called
+}
+
+// LogIdentities is how much of numbers and names gets into the log.
+type LogIdentities string
+
+// The policies, as media/sip/mask has them.
+const (
+	IdentitiesFull   LogIdentities = "full"
+	IdentitiesMasked LogIdentities = "masked"
+	IdentitiesNone   LogIdentities = "none"
+)
+
+// Debug is for who looks into the process.
+type Debug struct {
+	Listen string `yaml:"listen"` // IP:port of net/http/pprof, on loopback; empty is off
 }
 
 // LogFormat is how a log line looks.
@@ -108,11 +135,11 @@ func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.Low, r.High) 
 func Default() Process {
 	return Process{
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", TrustedProxies: []netip.Prefix{}, TrustedOrigins: []string{}},
-		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060", DNS: []string{}, SessionTimer: SessionTimer{Expires: 30 * time.Minute, MinSE: 90 * time.Second}},
+		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060", DNS: []string{}, SessionTimer: SessionTimer{Expires: 30 * time.Minute, MinSE: 90 * time.Second}, Strangers: StrangersAnswer},
 		RTP:      RTP{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Ports: PortRange{20000, 29999}},
 		WebRTC:   WebRTC{Listen: "127.0.0.1:8190", Advertise: []netip.Addr{}},
 		Data:     "./headroom-data",
-		Log:      Log{Level: slog.LevelInfo, Format: LogText},
+		Log:      Log{Level: slog.LevelInfo, Format: LogText, Identities: IdentitiesMasked},
 		Shutdown: Shutdown{Drain: 30 * time.Second},
 	}
 }
@@ -194,6 +221,8 @@ func (p Process) check(f *findings) {
 		}
 	}
 	checkWord(f, "log.format", p.Log.Format, LogText, LogJSON)
+	checkWord(f, "log.identities", p.Log.Identities, IdentitiesFull, IdentitiesMasked, IdentitiesNone)
+	p.Debug.check(f)
 	checkDuration(f, "shutdown.drain", p.Shutdown.Drain, 0, time.Hour)
 }
 
@@ -211,6 +240,7 @@ func (s SIP) check(f *findings) {
 		f.add("sip.advertise_also", "%q is not the other one; write an IPv6 address where sip.advertise is of IPv4, or the other way round", a)
 	}
 	s.SessionTimer.check(f)
+	checkWord(f, "sip.strangers", s.Strangers, StrangersAnswer, StrangersSilent)
 	for i, server := range s.DNS {
 		if a, err := netip.ParseAddrPort(server); err != nil || a.Port() == 0 {
 			f.add(fmt.Sprintf("sip.dns[%d]", i), "%q is not a DNS server; write it like 192.0.2.53:53", server)
@@ -236,6 +266,14 @@ func (t SessionTimer) check(f *findings) {
 	}
 	if t.Expires < t.MinSE {
 		f.add("sip.session_timer.expires", "%v is less than min_se, %v; a call cannot expire before it may", t.Expires, t.MinSE)
+	}
+}
+
+// check keeps what a profile shows on this machine.
+func (d Debug) check(f *findings) {
+	checkListen(f, "debug.listen", d.Listen, true)
+	if a, err := netip.ParseAddrPort(d.Listen); err == nil && !a.Addr().IsLoopback() {
+		f.add("debug.listen", "%q can be reached from elsewhere, and whoever reaches it sees into the process; write it like 127.0.0.1:6060", d.Listen)
 	}
 }
 

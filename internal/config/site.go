@@ -21,7 +21,8 @@ func DefaultSite() model.Site {
 		Trunks: []model.Trunk{}, Queues: []model.Queue{}, Users: []model.User{},
 		Headset: model.HeadsetRules{MinActiveSpeech: 30 * time.Second, Window: 10, ReplaceAfter: 3, Limits: headset.DefaultLimits()},
 
-		Phones: model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
+		Dialling: defaultDialling(),
+		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
 	}
 }
 
@@ -62,6 +63,7 @@ func ParseSite(name string, data []byte) (model.Site, error) {
 	for i := range site.Trunks {
 		tidyTrunk(&site.Trunks[i])
 	}
+	tidyDialling(&site.Dialling)
 	for i := range site.Queues {
 		if site.Queues[i].Title == "" {
 			site.Queues[i].Title = string(site.Queues[i].ID)
@@ -128,6 +130,9 @@ func Marshal(site model.Site) []byte {
 		fmt.Fprintf(&b, "  - name: %s\n    title: %s\n    numbers: %s\n", quote(q.ID), quote(q.Title), flow(q.Numbers))
 		fmt.Fprintf(&b, "    offer_timeout: %s\n    wrap_up: %s\n    headset_policy: %s\n    service_level: %s\n",
 			q.OfferTimeout, q.WrapUp, q.HeadsetPolicy, q.ServiceLevel)
+		if q.CallerID != (model.CallerID{}) {
+			fmt.Fprintf(&b, "    caller_id:\n      number: %s\n      name: %s\n", quote(q.CallerID.Number), quote(q.CallerID.Name))
+		}
 	}
 	section("users", len(site.Users))
 	for _, u := range site.Users {
@@ -140,6 +145,7 @@ func Marshal(site model.Site) []byte {
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)
 	writeLimits(&b, site.Headset.Limits)
+	writeDialling(&b, site.Dialling)
 	return []byte(b.String())
 }
 

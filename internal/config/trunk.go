@@ -23,17 +23,7 @@ const (
 
 // checkTrunkSettings checks what a trunk says of numbers, limits and calls that go out by it.
 func checkTrunkSettings(f *findings, key string, t model.Trunk) {
-	n := t.Numbers
-	for _, p := range [][2]string{{"country", n.Country}, {"national", n.National}, {"international", n.International}} {
-		if len(p[1]) > 6 || strings.Trim(p[1], "0123456789") != "" {
-			f.add(key+".numbers."+p[0], "%q is not a prefix; use up to 6 digits", p[1])
-		}
-	}
-	if n.Country == "" && n != (model.TrunkNumbers{}) {
-		f.add(key+".numbers.country", "a country code is needed, like 49")
-	}
-	checkOptional(f, key+".numbers.bare", n.Bare, "keep", "e164", "national")
-	checkRange(f, key+".numbers.short", n.Short, 0, 15)
+	checkNumbers(f, key+".numbers", t.Numbers)
 	checkRange(f, key+".limits.calls", t.Limits.Calls, 0, 100000)
 	checkRange(f, key+".limits.per_second", t.Limits.PerSecond, 0, 10000)
 	if !reflect.ValueOf(t.Outbound).IsZero() {

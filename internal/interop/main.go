@@ -38,10 +38,11 @@ func main() {
 	list := flag.String("json", "build/interop.json", "write the results to this file")
 	only := flag.String("only", "", "rows that have this in their name or area")
 	work := flag.String("work", "build/interop", "folder for scenarios and logs")
+	flag.StringVar(&profileFile, "profile", "", "write a CPU profile of the service under load to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	loadProgram = *caller
+	loadProgram, agentProgram = *caller, *agent
 	outcomes, err := all(ctx, *headroom, *agent, *work, *only)
 	if err == nil {
 		err = write(outcomes, *list, *page)
@@ -124,6 +125,7 @@ func (r row) attempt(ctx context.Context, s *system, dir string) outcome {
 	return o
 }
 
+// slug is a file's name for a row.
 func slug(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -133,7 +135,7 @@ func slug(s string) string {
 			return r + 'a' - 'A'
 		}
 		return '-'
-	}, s)
+	}, s[:min(len(s), 120)])
 }
 
 func write(outcomes []outcome, list, page string) error {

@@ -4,7 +4,8 @@ package main
 func rows() []row {
 	var all []row
 	for _, area := range [][]row{
-		calls(), holds(), offers(), provisional(), races(), timers(), methods(), transfers(), identities(), routes(), media(), strangers(), placed(), phones(), registrations(), desks(), torture(), loads(),
+		calls(), holds(), offers(), provisional(), races(), crossings(), timers(), methods(), transfers(), identities(), routes(), media(), strangers(), {bansRow()},
+		placed(), outbound(), phones(), linphones(), registrations(), desks(), torture(), tortures(), loads(),
 	} {
 		all = append(all, area...)
 	}

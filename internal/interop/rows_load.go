@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 )
@@ -26,9 +29,14 @@ func load(ctx context.Context, s *system, dir string) error {
 		return err
 	}
 	calls := callsPerSecond * loadSeconds
+	profiled := make(chan error, 1)
+	go func() { profiled <- s.profile(ctx) }()
 	if err := sipp(ctx, s, filepath.Join(dir, "load"), usual(pause(2000)), "-t", "u1",
 		"-r", strconv.Itoa(callsPerSecond), "-m", strconv.Itoa(calls), "-l", strconv.Itoa(10*callsPerSecond),
 		"-trace_stat", "-stf", "statistics.csv", "-fd", "10"); err != nil {
+		return err
+	}
+	if err := <-profiled; err != nil {
 		return err
 	}
 	if err := s.settled(ctx); err != nil {
@@ -44,6 +52,31 @@ func load(ctx context.Context, s *system, dir string) error {
 		return after.goroutines <= before.goroutines*11/10+10, nil
 	})
 	return errors.Join(err, after.fits(before)) // after is what was seen last
+}
+
+// profileFile is where the service's CPU profile under load goes; "" is nowhere.
+var profileFile string
+
+// profile takes one while the load lasts.
+func (s *system) profile(ctx context.Context) error {
+	if profileFile == "" {
+		return nil
+	}
+	url := fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/profile?seconds=%d", s.debug, loadSeconds-5)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	defer resp.Body.Close()
+	profile, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("profile: %s: %w", resp.Status, err)
+	}
+	return os.WriteFile(profileFile, profile, 0o600)
 }
 
 // size is how much a process holds.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,8 @@ type system struct {
 	dir              string
 	http, udp, media int // ports; TCP has udp's
 	tls              int
+	callee           int // where calls out go to
+	debug            int
 	client           *http.Client
 	processes        []*exec.Cmd
 }
@@ -48,14 +51,20 @@ rtp: {address: 127.0.0.1, ports: 10000-17999}
 webrtc: {listen: "127.0.0.1:{{.Media}}"}
 data: {{.Data}}
 log: {level: debug}
+debug: {listen: "127.0.0.1:{{.Debug}}"}
 `
 
 const siteFile = `trunks:
   - name: loopback
     sources: [127.0.0.1/32, "::1/128"]
+  - name: rfcs
+    sources: [` + torturers + `]
   - name: known-by-password
     sources: [127.0.0.2/32]
     digest: {username: ` + trunkUser + `, password: "` + trunkPassword + `"}
+  - name: carrier
+    limits: {calls: 1}
+    outbound: {targets: [{uri: "sip:127.0.0.1:{{.Callee}}"}], prefixes: [""]}
 queues:
   - name: service
     numbers: ["` + number + `"]
@@ -68,13 +77,22 @@ users:
 {{- range .Agents}}
   - {name: {{.}}, queues: [service]}
 {{- end}}
+{{- range .Diallers}}
+  - {name: {{.}}}
+{{- end}}
   - {name: ` + deskUser + `, queues: [desks], phone: {password: "` + deskPassword + `"}}
+dialling:
+  numbers: {country: "44", national: "0"}
+  emergency: ["999"]
+  caller_id: {number: "` + shownNumber + `"}
+  roles:
+    - {name: agent, classes: [national]}
 `
 
 // start runs everything in a folder of its own and waits until calls can be taken.
 func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	s := &system{dir: dir}
-	for _, port := range []*int{&s.http, &s.udp, &s.media, &s.tls} {
+	for _, port := range []*int{&s.http, &s.udp, &s.media, &s.tls, &s.callee, &s.debug} {
 		var err error
 		if *port, err = freePort(); err != nil {
 			return nil, err
@@ -88,7 +106,7 @@ func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	for name, text := range files {
 		var b bytes.Buffer
 		if err := template.Must(template.New(name).Parse(text)).Execute(&b, map[string]any{
-			"HTTP": s.http, "UDP": s.udp, "Media": s.media, "TLS": s.tls, "Data": filepath.Join(dir, "data"), "Agents": names,
+			"HTTP": s.http, "UDP": s.udp, "Media": s.media, "TLS": s.tls, "Debug": s.debug, "Data": filepath.Join(dir, "data"), "Agents": names, "Callee": s.callee, "Diallers": diallers,
 		}); err != nil {
 			return nil, err
 		}
@@ -100,7 +118,7 @@ func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	if err := run(ctx, headroom, "apply", "--config", config, filepath.Join(dir, "site.yaml")); err != nil {
 		return nil, err
 	}
-	for _, name := range append(names, "boss") {
+	for _, name := range slices.Concat(names, diallers, []string{"boss"}) {
 		cmd := exec.CommandContext(ctx, headroom, "user", "passwd", "--config", config, name)
 		cmd.Stdin = strings.NewReader(password + "\n")
 		if out, err := cmd.CombinedOutput(); err != nil {

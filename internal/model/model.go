@@ -48,7 +48,8 @@ type Site struct {
 	Users   []User       `yaml:"users" json:"users"`
 	Headset HeadsetRules `yaml:"headset" json:"headset"`
 
-	Phones PhoneRules `yaml:"phones" json:"phones,omitzero"`
+	Dialling DialRules  `yaml:"dialling" json:"dialling,omitzero"` // who may call where
+	Phones   PhoneRules `yaml:"phones" json:"phones,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
@@ -103,6 +104,8 @@ type Queue struct {
 	WrapUp        time.Duration `yaml:"wrap_up" json:"wrap_up"`
 	HeadsetPolicy HeadsetPolicy `yaml:"headset_policy" json:"headset_policy"`
 	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"` // answer within; for the page's figure
+
+	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
 }
 
 // Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"

@@ -11,7 +11,7 @@ import (
 // collectors are what /metrics shows besides HTTP and the Go runtime.
 func (s *Service) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		boardCollector{s.board}, sipCollector{s.sip}, trunkCollector{s.sip, s.carrier},
+		boardCollector{s.board}, sipCollector{s.sip}, trunkCollector{s.sip, s.carrier}, dialCollector{s.toll},
 	}
 }
 
@@ -35,9 +35,14 @@ func (c sipCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc(k.name, k.help), prometheus.CounterValue, float64(k.value))
 	}
 	out <- prometheus.MustNewConstMetric(desc("sip_dialogs", "SIP dialogs that live, those of callers who wait too."), prometheus.GaugeValue, float64(stats.Dialogs))
-	refused := desc("sip_refused_total", "Calls, and changes to calls, that trunks were refused, by reason.", "reason")
+	refused := desc("sip_refused_total", "SIP requests that were refused, by reason; what a call refuses for the state that it is in is not among them.", "reason")
 	for why, n := range stats.Refused {
 		out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(n), why)
+	}
+	out <- prometheus.MustNewConstMetric(desc("sip_bans", "Sources that are banned now."), prometheus.GaugeValue, float64(stats.Banned))
+	bans := desc("sip_bans_total", "Bans of sources that no trunk has, by what for.", "cause")
+	for cause, n := range stats.Bans {
+		out <- prometheus.MustNewConstMetric(bans, prometheus.CounterValue, float64(n), cause)
 	}
 	digest := desc("sip_digest_total", "SIP requests that needed a trunk's password, by what came of it.", "outcome")
 	for outcome, n := range stats.Digest {

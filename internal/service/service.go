@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -25,6 +26,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/password"
 	"github.com/headroom-voice/headroom/internal/phone"
 	"github.com/headroom-voice/headroom/internal/store"
+	"github.com/headroom-voice/headroom/internal/toll"
 	"github.com/headroom-voice/headroom/internal/web"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
@@ -44,7 +46,7 @@ type Config struct {
 	Site    *model.Site // applied before anything starts; nil leaves the stored site as it is
 	Call    call.Config // deadlines; the zero value has the product's
 	Phones  phone.Config
-	// Dialling says who may call where; nil: nobody anywhere.
+	// Dialling says who may call where; nil: the rules of the site.
 	Dialling call.Dialling
 	Version  string
 }
@@ -63,7 +65,9 @@ type Service struct {
 	sip      *sip.Server
 	carrier  *carrier.Carrier
 	board    *call.Switchboard
+	toll     *toll.Service
 	api      *api.Server
+	debug    net.Listener // nil = off
 
 	registrar *registrar.Registrar
 	phones    *phone.Lines
@@ -73,6 +77,8 @@ type Service struct {
 	leaving  chan struct{} // closed when a drain begins
 	hurry    chan struct{} // closed by Hurry
 	hurried  sync.Once
+	metering sync.WaitGroup // of calls out that go on
+	over     chan struct{}  // closed when nothing runs any more that could end one
 }
 
 // New opens the store, closes the record of calls that died with an earlier process,
@@ -81,7 +87,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	if err := cfg.Process.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer(), leaving: make(chan struct{}), hurry: make(chan struct{})}
+	s := &Service{cfg: cfg, log: log, bus: events.NewBus(), pacer: prompt.NewPacer(), leaving: make(chan struct{}), hurry: make(chan struct{}), over: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -91,6 +97,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 		return nil, err
 	}
 	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
+	s.toll = toll.NewService(s.store, s.site, time.Now, log.With("component", "toll"))
 	if s.gateway, err = webrtc.New(webrtc.Config{Listen: cfg.Process.WebRTC.Listen, Advertise: cfg.Process.WebRTC.Advertise}, log.With("component", "webrtc")); err != nil {
 		return nil, fmt.Errorf("webrtc: %w", err)
 	}
@@ -119,6 +126,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 func (s *Service) listen(ctx context.Context) error {
 	if err := s.sip.Listen(ctx); err != nil {
 		return fmt.Errorf("sip: %w", err)
+	}
+	if err := s.listenDebug(ctx); err != nil {
+		return err
 	}
 	return s.api.Listen(ctx)
 }
@@ -175,7 +185,7 @@ func (s *Service) newBoard() (err error) {
 		Music: call.HoldMusic(s.pacer),
 		Log:   s.log.With("component", "call"),
 
-		Dialling: s.cfg.Dialling, Dialer: dialer{s}, Ringback: call.Ringback(s.pacer),
+		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),
 	})
 	if err != nil {
 		return err
@@ -207,6 +217,7 @@ func sipConfig(p config.Process, ports *rtp.Ports, version string) sip.Config {
 		TLS:   sip.TLS{Listen: p.SIP.TLS.Listen, Certificate: p.SIP.TLS.Certificate, Key: p.SIP.TLS.Key, Roots: p.SIP.TLS.Roots, Ask: p.SIP.TLS.AskClients},
 		Ports: ports, UserAgent: "headroom/" + version,
 		SessionExpires: p.SIP.SessionTimer.Expires, MinSE: p.SIP.SessionTimer.MinSE,
+		Silent: p.SIP.Strangers == config.StrangersSilent,
 	}
 }
 
@@ -241,6 +252,8 @@ func (s *Service) newAPI() error {
 		Bus:         s.bus,
 		Metrics:     registry,
 		Trunks:      trunkStates{s},
+		Bans:        sipBans{s.sip},
+		Refusals:    sipBans{s.sip},
 		Desks:       desks{s},
 		Ready:       s.ready,
 		Pages:       web.Handler(),
@@ -286,6 +299,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.pacer.Run(edge) })
 	g.Go(func() error { return s.runEdge(edge) })
 	g.Go(func() error { return s.api.Run(edge) })
+	g.Go(func() error { return s.runDebug(edge) })
 	g.Go(func() error { return s.watchSite(core) })
 	g.Go(func() error { return s.registrar.Run(edge) })
 	g.Go(func() error { return s.phones.Run(core) })
@@ -299,6 +313,8 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	})
 	err := g.Wait()
+	close(s.over)
+	s.metering.Wait() // every call is over; what it lasted is kept before the store goes
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
@@ -342,6 +358,9 @@ func (s *Service) Close() {
 	}
 	if s.api != nil {
 		s.api.Close()
+	}
+	if s.debug != nil {
+		_ = s.debug.Close()
 	}
 	if s.gateway != nil {
 		if err := s.gateway.Close(); err != nil {

@@ -43,6 +43,7 @@ func (s *Service) watchSite(ctx context.Context) error {
 		s.board.SiteChanged(site)
 		s.takeUpPhones(ctx, site)
 		s.verdicts.SetRules(site.Headset)
+		s.toll.SiteChanged(site)
 		s.log.Info("site changed", "trunks", len(site.Trunks), "queues", len(site.Queues), "users", len(site.Users))
 	}
 }

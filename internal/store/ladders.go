@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -56,6 +57,9 @@ func scanLadder(r row) (l model.CallLadder, err error) {
 	return l, err
 }
 
+// squeezers are gzip's writers, of which each new one takes a megabyte.
+var squeezers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 // encodeLadder writes a record with its times as the others of the store.
 func encodeLadder(r ladder.Record) ([]byte, error) {
 	r.Messages = slices.Clone(r.Messages)
@@ -63,7 +67,9 @@ func encodeLadder(r ladder.Record) ([]byte, error) {
 		r.Messages[i].At = r.Messages[i].At.UTC().Truncate(time.Microsecond)
 	}
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w := squeezers.Get().(*gzip.Writer)
+	defer squeezers.Put(w)
+	w.Reset(&b)
 	if err := json.NewEncoder(w).Encode(r); err != nil {
 		return nil, err
 	}

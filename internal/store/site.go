@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -87,6 +88,9 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 		items = append(items, row("queue", string(q.ID), i, q))
 	}
 	items = append(items, row("rules", "headset", 0, site.Headset))
+	if !reflect.ValueOf(site.Dialling).IsZero() {
+		items = append(items, row("rules", "dialling", 0, site.Dialling))
+	}
 	if site.Phones != (model.PhoneRules{}) {
 		items = append(items, row("phones", "rules", 0, site.Phones))
 	}
@@ -100,7 +104,7 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 func (r siteRow) name() string {
 	switch r.kind {
 	case "rules":
-		return "headset rules"
+		return r.id + " rules"
 	case "phones":
 		return "phone rules"
 	}
@@ -211,7 +215,10 @@ func (s *Store) Site(ctx context.Context) (model.Site, error) {
 		case "phones":
 			err = errors.Join(err, document{&site.Phones}.Scan(r.body))
 		case "rules":
-			err = errors.Join(err, document{&site.Headset}.Scan(r.body))
+			rules := map[string]any{"headset": &site.Headset, "dialling": &site.Dialling}
+			if to, known := rules[r.id]; known {
+				err = errors.Join(err, document{to}.Scan(r.body))
+			}
 		}
 	}
 	if err != nil {

@@ -19,13 +19,22 @@ import (
 
 // tx is the transaction a change runs in.
 type tx struct {
-	ctx context.Context
-	tx  *sql.Tx
+	ctx      context.Context
+	tx       *sql.Tx
+	prepared *prepared // nil = none
 }
 
 // exec runs a statement and gives the number of rows it touched.
 func (t *tx) exec(statement string, args ...any) (int64, error) {
-	res, err := t.tx.ExecContext(t.ctx, statement, bind(args)...)
+	var res sql.Result
+	var err error
+	if parsed := t.prepared.find(statement); parsed != nil {
+		s := t.tx.StmtContext(t.ctx, parsed)
+		defer func() { _ = s.Close() }() // of this transaction; what is kept stays open
+		res, err = s.ExecContext(t.ctx, bind(args)...)
+	} else {
+		res, err = t.tx.ExecContext(t.ctx, statement, bind(args)...)
+	}
 	if err != nil {
 		return 0, named(err)
 	}

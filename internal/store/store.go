@@ -83,6 +83,9 @@ func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
 		limit = postgresBatchLimit
 	}
 	s.writer = newWriter(s.write, limit)
+	if s.dialect != postgres {
+		s.writer.prepared = &prepared{db: s.write, ready: make(map[string]*sql.Stmt)}
+	}
 	go s.writer.run()
 	return s, nil
 }

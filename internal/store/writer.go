@@ -34,6 +34,7 @@ type writer struct {
 	queue    chan *change
 	stopping chan struct{}
 	ended    chan struct{}
+	prepared *prepared // nil = none are kept
 
 	writes, commits atomic.Uint64
 }
@@ -89,10 +90,12 @@ func (w *writer) stop() {
 // callers gather in the queue: that is the whole of the batching, there is no timer.
 func (w *writer) run() {
 	defer close(w.ended)
+	defer w.prepared.close()
 	for {
 		select {
 		case c := <-w.queue:
 			w.commit(w.gather(c))
+			w.prepared.prepare(context.Background())
 		case <-w.stopping:
 			for {
 				select {
@@ -172,7 +175,7 @@ func (w *writer) transact(changes []*change) (failed int, err error) {
 		return -1, fmt.Errorf("begin: %w", err)
 	}
 	for i, c := range changes {
-		if err := c.run(&tx{ctx: ctx, tx: t}); err != nil {
+		if err := c.run(&tx{ctx: ctx, tx: t, prepared: w.prepared}); err != nil {
 			_ = t.Rollback() // the error that matters is the change's
 			if ctx.Err() != nil {
 				return -1, fmt.Errorf("no answer from the database in %v: %w", w.limit, err)

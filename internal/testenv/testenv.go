@@ -38,7 +38,7 @@ type Options struct {
 	Call    call.Config           // deadlines
 	Phones  phone.Config          // and those of SIP phones
 
-	Dialling call.Dialling // who may call where; nil: nobody
+	Dialling call.Dialling // who may call where; nil: the rules of the site
 }
 
 // Env is a running service.

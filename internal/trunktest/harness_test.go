@@ -3,12 +3,8 @@ package trunktest_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -158,51 +154,4 @@ func header(msg, name string) string {
 		}
 	}
 	return ""
-}
-
-// sipp plays a scenario for so many calls; ended gives what it said if it failed.
-func sipp(t *testing.T, calls int, args ...string) (addr string, ended chan string) {
-	t.Helper()
-	path, err := exec.LookPath("sipp")
-	if err != nil {
-		t.Skip("sipp is not installed")
-	}
-	port := func() string {
-		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback.AsSlice()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
-		return strconv.Itoa(conn.LocalAddr().(*net.UDPAddr).Port)
-	}
-	at := port()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	cmd := exec.CommandContext(ctx, path, append(args, "-i", "127.0.0.1", "-p", at, "-mi", "127.0.0.1", "-mp", port(), "-m", strconv.Itoa(calls), "-nostdin", "-timeout", "20s", "-timeout_error")...)
-	cmd.Dir, cmd.WaitDelay = t.TempDir(), time.Second
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended = make(chan string, 1)
-	go func() {
-		defer cancel()
-		defer close(ended)
-		if err := cmd.Wait(); err != nil {
-			ended <- err.Error() + "\n" + out.String()[max(0, out.Len()-3000):]
-		}
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
-	n, _ := strconv.Atoi(at)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
-		table, err := os.ReadFile("/proc/net/udp")
-		if err != nil || bytes.Contains(table, fmt.Appendf(nil, ":%04X 00000000:0000", n)) {
-			return "127.0.0.1:" + at, ended
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("sipp does not listen")
-		}
-	}
 }

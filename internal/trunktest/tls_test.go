@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/trunktest"
+	"github.com/headroom-voice/headroom/media/sip/siptest"
 )
 
 // authority issues certificates; its own stands in a file.
@@ -139,7 +140,7 @@ func TestTheCertificateOfATLSServerIsLookedAt(t *testing.T) {
 			at := stream(t, c.cfg)
 			cfg := config(t, "sips:carrier.example")
 			cfg.SIP.TLS.Roots = known.file
-			cfg.DNS.Servers = []netip.AddrPort{zone(t, `gw.carrier.example. 60 IN A 127.0.0.1`,
+			cfg.DNS.Servers = []netip.AddrPort{siptest.Zone(t, `gw.carrier.example. 60 IN A 127.0.0.1`,
 				`_sips._tcp.carrier.example. 60 IN SRV 10 0 `+portOf(at)+` gw.carrier.example.`)}
 			r := try(t, cfg)
 			got := check(t, r, trunktest.StepTLS)

@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/headroom-voice/headroom/internal/trunktest"
 	"github.com/headroom-voice/headroom/media/sip/carrier"
+	"github.com/headroom-voice/headroom/media/sip/siptest"
 )
 
 const challenge = "401 Unauthorized\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\""
@@ -25,7 +24,7 @@ func TestSIPpAsACarrierThatDoesEverythingRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, ended := sipp(t, 3, "-sf", scenario, "-rtp_echo")
+	addr, ended := siptest.SIPp(t, 3, "-sf", scenario, "-rtp_echo")
 	cfg := config(t, "sip:"+addr)
 	cfg.Trunk.Register.On, cfg.Number = true, "+4930555"
 	r := try(t, cfg)
@@ -58,7 +57,7 @@ func TestSIPpAsACarrierThatDoesEverythingRight(t *testing.T) {
 
 func TestACallWithoutAudioIsNotWell(t *testing.T) {
 	t.Parallel()
-	addr, _ := sipp(t, 2, "-sn", "uas")
+	addr, _ := siptest.SIPp(t, 2, "-sn", "uas")
 	cfg := config(t, "sip:"+addr)
 	cfg.Number, cfg.Trunk.FirstReply = "+4930555", 2*time.Second // it answers no OPTIONS
 	says(t, check(t, try(t, cfg), trunktest.StepCall), trunktest.Failed, "and no audio came", "rtp.ports")
@@ -166,35 +165,11 @@ func TestNobodyAtThePortAndAnAddressThatIsNotOnThisMachinesLoopback(t *testing.T
 	says(t, r.Checks[5], trunktest.Failed, "own 127.0.0.1", "sip.udp")
 }
 
-// zone is a DNS server on a UDP socket with records in the text of zone files.
-func zone(t *testing.T, records ...string) netip.AddrPort {
-	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback.AsSlice()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	up := make(chan struct{})
-	s := &dns.Server{PacketConn: conn, NotifyStartedFunc: func() { close(up) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, req *dns.Msg) {
-		res := new(dns.Msg)
-		res.SetReply(req)
-		for _, r := range records {
-			if rr, err := dns.NewRR(r); err == nil && rr.Header().Name == req.Question[0].Name && rr.Header().Rrtype == req.Question[0].Qtype {
-				res.Answer = append(res.Answer, rr)
-			}
-		}
-		_ = w.WriteMsg(res)
-	})}
-	go func() { _ = s.ActivateAndServe() }()
-	<-up
-	t.Cleanup(func() { _ = s.Shutdown() })
-	return netip.MustParseAddrPort(conn.LocalAddr().String())
-}
-
 func TestTheDNSIsShownAndItsMistakesAreNamed(t *testing.T) {
 	t.Parallel()
 	there := netip.MustParseAddrPort(responder(t, func(string, string) string { return "200 OK" }))
 	cfg := config(t, "sip:carrier.example;transport=udp", "sip:nowhere.example", "sip:closed.example;transport=udp")
-	cfg.DNS.Servers = []netip.AddrPort{zone(t, `gw.carrier.example. 60 IN A 127.0.0.1`,
+	cfg.DNS.Servers = []netip.AddrPort{siptest.Zone(t, `gw.carrier.example. 60 IN A 127.0.0.1`,
 		fmt.Sprintf(`_sip._udp.carrier.example. 60 IN SRV 10 0 %d gw.carrier.example.`, there.Port()),
 		`_sip._udp.closed.example. 60 IN SRV 0 0 0 .`)}
 	r := try(t, cfg)
@@ -228,7 +203,7 @@ func TestOneWrongPasswordIsNotTriedAtEveryAddress(t *testing.T) {
 	a, b := netip.MustParseAddrPort(responder(t, answer)), netip.MustParseAddrPort(responder(t, answer))
 	cfg := config(t, "sip:carrier.example;transport=udp")
 	cfg.Trunk.Register.On = true
-	cfg.DNS.Servers = []netip.AddrPort{zone(t, `gw.carrier.example. 60 IN A 127.0.0.1`,
+	cfg.DNS.Servers = []netip.AddrPort{siptest.Zone(t, `gw.carrier.example. 60 IN A 127.0.0.1`,
 		fmt.Sprintf(`_sip._udp.carrier.example. 60 IN SRV 10 0 %d gw.carrier.example.`, a.Port()),
 		fmt.Sprintf(`_sip._udp.carrier.example. 60 IN SRV 20 0 %d gw.carrier.example.`, b.Port()))}
 	says(t, check(t, try(t, cfg), trunktest.StepRegister), trunktest.Failed, "again 401", "")

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -257,7 +258,7 @@ func (d *association) handshake(a *attempt) (*dtls.Conn, error) {
 			return nil
 		}),
 		dtls.WithFlightInterval(500 * time.Millisecond),
-		dtls.WithLoggerFactory(quiet{}),
+		dtls.WithLoggerFactory(&logging.DefaultLoggerFactory{Writer: io.Discard}),
 	}
 	conn, err := d.begin(&wire{d: d, in: a.in}, options)
 	if err != nil {
@@ -362,19 +363,3 @@ func (w *wire) RemoteAddr() net.Addr               { return &net.UDPAddr{} } // 
 func (w *wire) SetDeadline(t time.Time) error      { return w.in.SetReadDeadline(t) }
 func (w *wire) SetReadDeadline(t time.Time) error  { return w.in.SetReadDeadline(t) }
 func (w *wire) SetWriteDeadline(_ time.Time) error { return nil }
-
-// quiet keeps Pion from printing.
-type quiet struct{}
-
-func (q quiet) NewLogger(string) logging.LeveledLogger { return q }
-
-func (quiet) Trace(string)          {}
-func (quiet) Tracef(string, ...any) {}
-func (quiet) Debug(string)          {}
-func (quiet) Debugf(string, ...any) {}
-func (quiet) Info(string)           {}
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Warn(string)           {}
-func (quiet) Warnf(string, ...any)  {}
-func (quiet) Error(string)          {}
-func (quiet) Errorf(string, ...any) {}

@@ -227,9 +227,6 @@ func (c *Call) run() {
 	c.over(cause)
 	c.settle()
 	c.ep.forget(c)
-	if c.ep.cfg.Ladder != nil {
-		c.ep.cfg.Ladder(c, c.ladder.Record())
-	}
 	close(c.gone)
 }
 

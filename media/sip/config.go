@@ -13,7 +13,6 @@ import (
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/digest"
 	"github.com/headroom-voice/headroom/media/sip/e164"
-	"github.com/headroom-voice/headroom/media/sip/ladder"
 	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
@@ -68,16 +67,16 @@ type Config struct {
 	HoldTimeout  time.Duration // the same while the caller holds us or only listens; 1 h
 	RingTimeout  time.Duration // unanswered by the handler; 3 min, then 480
 	T1, T2       time.Duration // RFC 3261 section 17.1.1.1, for what this package repeats itself; 500 ms, 4 s
-	Refusals     int           // answers to strangers per second; the rest is dropped and counted; 20
-	NonceLife    time.Duration // how long a challenge can be answered; 5 min
+	// Silent answers strangers nothing: no refusal, and a connection is closed without a word.
+	// Where trunks may call from anywhere, the challenge that those answer is still given.
+	Silent    bool
+	Refusals  int           // answers to strangers per second; the rest is dropped and counted; 20
+	NonceLife time.Duration // how long a challenge can be answered; 5 min
 
 	// The session timer (RFC 4028), in whole seconds: how long a session may go without a
 	// refresh, 30 min, and the least that a caller may ask for, 90 s. The RFC has no MinSE
 	// below 90 s (section 4); anything shorter is for tests.
 	SessionExpires, MinSE time.Duration
-	// Ladder, if set, is given what was said in a call when its last message has gone, on the
-	// goroutine that owned the call: it must not block.
-	Ladder func(*Call, ladder.Record)
 
 	Phones []Phone // whose users may register and call
 	// PhonesSHA256 has phones asked by SHA-256 and MD5, as trunks are. Many give up on an

@@ -5,7 +5,9 @@
 //
 //   - A [Server] knows its trunks by their source address, their password, or both. A
 //     stranger's packet is refused, or asked for a password, before it reaches a
-//     transaction (firewall.go); passwords are judged in gate.go.
+//     transaction (firewall.go); a trunk's stream is cut into messages there, so that one that
+//     cannot be read costs no connection (frames.go); passwords are judged in gate.go; who keeps on is not
+//     listened to for a time (bans.go).
 //   - A [Call] is one dialog, inbound or outbound. One goroutine owns it (call.go):
 //     every request, response, timer and command reaches it as an event, it never
 //     waits for the network, and there is one way out with one cause.

@@ -55,17 +55,18 @@ type endpoint struct {
 
 	// admit says whose a request is and whether it may be looked at; nil lets all in. A
 	// client, and who calls from where no trunk is, has no trunk.
-	admit   func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
-	newCall func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
-
-	registered func(*sip.Request, *knownTrunk) *sip.Response // answers REGISTER; nil = it is refused
-
-	transfers bool                      // the handler decides about them
-	transfer  func(*Transfer)           // of the handler; nil where it does not
-	healthy   func() bool               // what OPTIONS answers
-	limits    func(trunk string) Limits // of a call that is placed; nil = none
-	mayReach  func(netip.Addr) bool     // whether an address from a Contact or Route may be sent to
-	whose     func(netip.Addr) string   // the trunk that has an address, to count by; nil = none
+	admit      func(*sip.Request, *Call) (*knownTrunk, *sip.Response)
+	hush       func(*sip.Request) bool                        // nothing but a challenge is the answer; nil = never
+	hasTrunk   func(string) bool                              // nil = there are none
+	hangUp     func(netip.AddrPort)                           // closes the connection of who is not answered
+	newCall    func(*sip.Request, *sip.ServerTx, *knownTrunk) // an INVITE outside of any dialog
+	registered func(*sip.Request, *knownTrunk) *sip.Response  // answers REGISTER; nil = it is refused
+	transfers  bool                                           // the handler decides about them
+	transfer   func(*Transfer)                                // of the handler; nil where it does not
+	healthy    func() bool                                    // what OPTIONS answers
+	limits     func(trunk string) Limits                      // of a call that is placed; nil = none
+	mayReach   func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
+	whose      func(netip.Addr) string                        // the trunk that has an address, to count by; nil = none
 
 	stopping chan struct{} // closed when calls must end
 	wg       sync.WaitGroup
@@ -79,6 +80,7 @@ type endpoint struct {
 	ladders ladders
 	tally   tally
 	refused refusalCounts
+	turned  refusedCalls
 }
 
 func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) (*endpoint, error) {

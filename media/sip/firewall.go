@@ -34,18 +34,22 @@ type firewall struct {
 	trunks  atomic.Pointer[trunkTable]
 	gate    *gate
 	inCall  func(netip.Addr) bool
+	count   func(why error)           // of what is refused here
 	tag     func(*sip.Request) string // of this side, for a request without one
 	refuse  func(info sip.TransportReadProps, res *sip.Response)
-	reply   func(to net.Addr, text string) // over UDP
+	reply   func(to sip.TransportReadProps, text string)
 	log     *slog.Logger
 	agent   string
 	limit   limiter
+	bans    *bans
+	silent  bool          // strangers get no answer but the challenge that they may answer
 	refused atomic.Uint64 // answered with 403
 	dropped atomic.Uint64 // not answered: beyond the rate, or not a request
 	unread  atomic.Uint64 // datagrams of trunks that could not be read
 	tcp     atomic.Int32  // strangers' connections
 	told    atomic.Int64  // when the log last named a stranger, ns since 1970
 	conns   sync.Map      // netip.AddrPort of a stranger over TCP to its *guardedConn
+	streams sync.Map      // netip.AddrPort of a trunk over TCP to its *frames
 }
 
 // knows says that signalling from a is let through: it is a trunk's, or was when the call
@@ -63,11 +67,22 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 				f.garbled(info, data)
 				return nil, nil
 			}
+			return data, nil
 		}
-		return data, nil
+		return f.framed(info, data), nil
+	}
+	if f.shutOut(addrPort(info.RemoteAddr).Addr()) {
+		f.dropped.Add(1)
+		if info.Transport != "UDP" {
+			return nil, errStranger
+		}
+		return nil, nil
 	}
 	if f.gate.open() {
 		if info.Transport != "UDP" {
+			if f.silent && len(bytes.Trim(data, "\r\n")) == 0 {
+				return nil, nil // sipgo would answer a ping (RFC 5626 section 3.5.1)
+			}
 			return data, nil // a stream cannot be judged by its pieces; Server.admit does it
 		}
 		data = bytes.TrimLeft(data, "\r\n")
@@ -77,17 +92,83 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 			return nil, nil // challenged, or the ACK to that
 		}
 	}
-	if res := f.answer(data, info); res != nil && f.limit.allow(time.Now()) {
-		f.refused.Add(1)
-		f.tell("refused: no trunk has this address", info)
-		f.refuse(info, res)
-	} else {
-		f.dropped.Add(1)
-	}
+	f.turnAway(info, data)
 	if info.Transport != "UDP" {
 		return nil, errStranger // sipgo closes the connection
 	}
 	return nil, nil
+}
+
+// shutOut says that a stranger is banned.
+func (f *firewall) shutOut(from netip.Addr) bool {
+	now := time.Now()
+	return f.bans.holds(from, f.gate.open(), now) && !f.gate.welcome(from, now)
+}
+
+// offends counts what a stranger does, unless it has shown a password of late.
+func (f *firewall) offends(from netip.Addr, what offence, proven bool) {
+	if now := time.Now(); !f.gate.welcome(from, now) {
+		f.bans.note(from, what, proven, f.gate.open(), now)
+	}
+}
+
+// deaf says that a stranger's connection is closed without a word, and counts it.
+func (f *firewall) deaf(from netip.Addr) bool {
+	if !f.silent || f.gate.open() {
+		return false
+	}
+	f.offends(from, offenceUnknown, true)
+	return true
+}
+
+// hush says that a request gets no answer but a challenge (Config.Silent).
+func (f *firewall) hush(req *sip.Request) bool {
+	from := source(req).Addr()
+	return f.silent && !f.knows(from) && !f.gate.welcome(from, time.Now())
+}
+
+// hangUp closes a stranger's connection.
+func (f *firewall) hangUp(from netip.AddrPort) {
+	f.dropped.Add(1)
+	if c, ok := f.conns.Load(from); ok {
+		_ = c.(*guardedConn).Close()
+	}
+}
+
+// turnAway refuses a stranger's message, within a rate and where strangers are answered at all.
+func (f *firewall) turnAway(info sip.TransportReadProps, data []byte) {
+	from, stream := addrPort(info.RemoteAddr).Addr(), info.Transport != "UDP"
+	if len(bytes.Trim(data, "\r\n\x00")) == 0 { // keeps a NAT's binding
+		f.dropped.Add(1)
+		return
+	}
+	if res := f.answer(data, info); res == nil {
+		if stream || garbage(data) {
+			f.offends(from, offenceGarbage, stream)
+		}
+		f.dropped.Add(1)
+	} else if !f.limit.allow(time.Now()) {
+		f.offends(from, offenceFlood, stream)
+		f.dropped.Add(1)
+	} else {
+		f.offends(from, offenceUnknown, stream)
+		f.tell("refused: no trunk has this address", info)
+		if f.silent {
+			f.dropped.Add(1)
+			return
+		}
+		f.refused.Add(1)
+		f.count(errUnknownTrunk)
+		f.refuse(info, res)
+	}
+}
+
+// garbage says that what deserves no answer is not what may just come late either: a response,
+// or an ACK.
+func garbage(data []byte) bool {
+	msg, err := sip.ParseMessage(data)
+	req, ok := msg.(*sip.Request)
+	return err != nil || ok && req.Method != sip.ACK
 }
 
 // mayProveItself lets a stranger's request through that carries an answer to a challenge, or
@@ -106,9 +187,14 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 		return false
 	}
 	_, o := f.gate.judge(req, nil, now)
+	if f.silent && (!outcomeTable[o].asks() || req.SipVersion != sipVersion) {
+		f.dropped.Add(1)
+		return false
+	}
 	f.tell("asked for a password: no trunk has this address", info)
-	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(status int, headers ...sip.Header) *sip.Response {
-		return f.response(req, status, headers...)
+	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(why error, headers ...sip.Header) *sip.Response {
+		f.count(why)
+		return f.response(req, why, headers...)
 	}))
 	return false
 }
@@ -136,7 +222,8 @@ func (f *firewall) garbled(info sip.TransportReadProps, data []byte) {
 	}
 	f.log.Warn("message from a trunk cannot be read", "source", info.RemoteAddr.String(), "bytes", len(data))
 	if res := badRequest(data, f.agent); res != "" {
-		f.reply(info.RemoteAddr, res)
+		f.count(errUnreadable)
+		f.reply(info, res)
 	}
 }
 
@@ -147,7 +234,7 @@ func (f *firewall) answer(data []byte, info sip.TransportReadProps) *sip.Respons
 	if req == nil || req.Method == sip.ACK {
 		return nil
 	}
-	return f.response(req, sip.StatusForbidden)
+	return f.response(req, errUnknownTrunk)
 }
 
 // requestOf reads a request well enough to be answered; nil if it is none.
@@ -167,11 +254,13 @@ func requestOf(data []byte, info sip.TransportReadProps) *sip.Request {
 
 // response is an answer to a stranger: never to a third party that a Via names, and with the
 // same tag for the same request (RFC 3261 section 8.2.7).
-func (f *firewall) response(req *sip.Request, status int, headers ...sip.Header) *sip.Response {
+func (f *firewall) response(req *sip.Request, why error, headers ...sip.Header) *sip.Response {
 	if to := req.To(); to != nil && !to.Params.Has("tag") {
 		to.Params.Add("tag", f.tag(req))
 	}
+	status := statusOf(why)
 	res := sip.NewResponseFromRequest(req, status, reason(status), nil)
+	res.SipVersion = sipVersion
 	res.AppendHeader(sip.NewHeader("Server", f.agent))
 	for _, h := range headers {
 		res.AppendHeader(h)
@@ -220,9 +309,16 @@ func (l guardListener) Accept() (net.Conn, error) {
 		}
 		g := &guardedConn{Conn: conn, fw: l.fw, from: addrPort(conn.RemoteAddr())}
 		if l.fw.knows(addrPort(conn.RemoteAddr()).Addr()) {
+			l.fw.frame(g.from)
 			return g, nil
 		}
+		if l.fw.shutOut(g.from.Addr()) || l.fw.deaf(g.from.Addr()) {
+			l.fw.dropped.Add(1)
+			conn.Close()
+			continue
+		}
 		if l.fw.tcp.Add(1) > strangerConnections {
+			l.fw.offends(g.from.Addr(), offenceFlood, true)
 			l.fw.tcp.Add(-1)
 			l.fw.dropped.Add(1)
 			conn.Close()
@@ -261,6 +357,7 @@ func (c *guardedConn) unwelcome() bool {
 		return false
 	}
 	c.fw.dropped.Add(1)
+	c.fw.offends(c.from.Addr(), offenceUnknown, true)
 	c.fw.tell("dropped: no trunk has this address", sip.TransportReadProps{Transport: "TLS", RemoteAddr: c.RemoteAddr()})
 	return true
 }
@@ -280,9 +377,14 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// Close closes the connection and gives a stranger's place back.
+// Close closes the connection and gives a stranger's place back. It has had its chance to show
+// a password.
 func (c *guardedConn) Close() error {
+	if c.stranger.Load() && c.fw.gate.open() {
+		c.fw.offends(c.from.Addr(), offenceUnknown, true)
+	}
 	c.settle()
+	c.fw.streams.Delete(c.from)
 	return c.Conn.Close()
 }
 

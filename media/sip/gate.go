@@ -43,27 +43,33 @@ const (
 	outcomes
 )
 
-// outcomeTable says of each outcome how it is counted, how the request is answered (RFC 3261
-// section 22.1, RFC 7616 section 3.3) and what stands in the log. Whether a name exists, or
-// its password was right in the wrong place, is for the log alone.
-var outcomeTable = [outcomes]struct {
+// outcomeRow is a line of outcomeTable.
+type outcomeRow struct {
 	name   string
-	status int
+	why    error
 	stale  bool // the client may try again without asking anybody
 	failed bool // counts towards being locked out
 	words  string
-}{
+}
+
+// asks says that the answer is a challenge.
+func (r outcomeRow) asks() bool { return errors.Is(r.why, errPasswordWanted) }
+
+// outcomeTable says of each outcome how it is counted, why the request is refused (refusal.go)
+// and what stands in the log. Whether a name exists, or its password was right in the wrong
+// place, is for the log alone.
+var outcomeTable = [outcomes]outcomeRow{
 	accepted:        {name: "accepted"},
-	challenged:      {name: "challenged", status: 401},
-	staleNonce:      {name: "stale", status: 401, stale: true},
-	unknownNonce:    {name: "unknown_nonce", status: 401, stale: true},
-	replayed:        {name: "replayed", status: 401, stale: true, words: "the answer was used before"},
-	wrongPassword:   {name: "wrong_password", status: 401, failed: true, words: "the password is wrong"},
-	unknownUser:     {name: "unknown_user", status: 401, failed: true, words: "no trunk has this username and realm"},
-	wrongPlace:      {name: "wrong_source", status: 401, failed: true, words: "the password is right, but not its trunk for this address or dialog"},
-	wrongTarget:     {name: "wrong_target", status: 400, words: "the answer is for another target"},
-	malformedAnswer: {name: "malformed", status: 400, words: "the Authorization header cannot be read, or has no qop"},
-	lockedOut:       {name: "locked_out", status: 403, words: "too many wrong answers from this address"},
+	challenged:      {name: "challenged", why: errPasswordWanted},
+	staleNonce:      {name: "stale", why: errPasswordWanted, stale: true},
+	unknownNonce:    {name: "unknown_nonce", why: errPasswordWanted, stale: true},
+	replayed:        {name: "replayed", why: errPasswordWanted, stale: true, words: "the answer was used before"},
+	wrongPassword:   {name: "wrong_password", why: errPasswordWanted, failed: true, words: "the password is wrong"},
+	unknownUser:     {name: "unknown_user", why: errPasswordWanted, failed: true, words: "no trunk has this username and realm"},
+	wrongPlace:      {name: "wrong_source", why: errPasswordWanted, failed: true, words: "the password is right, but not its trunk for this address or dialog"},
+	wrongTarget:     {name: "wrong_target", why: errAnswerTarget, words: "the answer is for another target"},
+	malformedAnswer: {name: "malformed", why: errAnswerUnread, words: "the Authorization header cannot be read, or has no qop"},
+	lockedOut:       {name: "locked_out", why: errLockedOut, words: "too many wrong answers from this address"},
 }
 
 // gate asks for the passwords of trunks that have one.
@@ -72,6 +78,7 @@ type gate struct {
 	nonces *digest.Nonces
 	log    *slog.Logger
 	lines  limiter
+	bans   *bans
 	plain  func(*sip.Request) bool // to be asked for MD5 alone
 	near   func(netip.Addr) bool   // that a phone has registered from there
 	count  [outcomes]atomic.Uint64
@@ -94,7 +101,8 @@ type visitor struct {
 }
 
 func newGate(cfg Config, log *slog.Logger) *gate {
-	g := &gate{plain: func(*sip.Request) bool { return false }, near: func(netip.Addr) bool { return false }, nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines},
+	g := &gate{plain: func(*sip.Request) bool { return false }, near: func(netip.Addr) bool { return false },
+		nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines}, bans: newBans(log),
 		seed: maphash.MakeSeed(), visitors: make(map[netip.Addr]visitor)}
 	for i := range g.asking {
 		g.asking[i].rate = float64(cfg.Refusals)
@@ -207,11 +215,17 @@ func (g *gate) realms(here *knownTrunk) []string {
 }
 
 // answer counts an outcome, remembers and logs it, and makes the refusal; nil for accepted.
-func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now time.Time, response func(int, ...sip.Header) *sip.Response) *sip.Response {
+func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now time.Time, refusal func(error, ...sip.Header) *sip.Response) *sip.Response {
 	g.count[o].Add(1)
 	from, row := source(req), outcomeTable[o]
 	if o == accepted || row.failed { // both are answers to a nonce that this address was given
 		g.note(from.Addr(), o == accepted, now)
+	}
+	switch {
+	case o == accepted:
+		g.bans.forgive(from.Addr(), now)
+	case row.failed && here == nil:
+		g.bans.note(from.Addr(), offencePassword, true, g.open(), now)
 	}
 	if row.words != "" && g.lines.allow(now) {
 		id := "" // a name that no trunk has is not told: it may be a password in the wrong box
@@ -223,14 +237,14 @@ func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now 
 	switch {
 	case o == accepted:
 		return nil
-	case row.status == sip.StatusUnauthorized:
+	case row.asks():
 		algorithms := []digest.Algorithm{digest.SHA256, digest.MD5}
 		if g.plain(req) {
 			algorithms = algorithms[1:]
 		}
-		return response(row.status, g.challenges(from.Addr(), here, row.stale, algorithms, now)...)
+		return refusal(row.why, g.challenges(from.Addr(), here, row.stale, algorithms, now)...)
 	}
-	return response(row.status)
+	return refusal(row.why)
 }
 
 // challenges are the questions to one source, for each realm the better algorithm first
@@ -361,15 +375,19 @@ func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 		return nil, nil // a call with this address outlives its trunk; a new one is refused
 	case here == nil && !s.gate.asksOf(req): // over TCP, where a stranger's bytes come this far
 		s.fw.refused.Add(1)
-		return nil, s.ep.response(req, sip.StatusForbidden)
+		return nil, s.ep.refusal(req, errUnknownTrunk)
 	}
 	now := time.Now()
 	trunk, o := s.gate.judge(req, here, now)
 	if o == accepted && c != nil && c.trunk != trunk.id {
 		o = wrongPlace
 	}
-	refusal := s.gate.answer(req, here, trunk, o, now, func(status int, headers ...sip.Header) *sip.Response {
-		return s.ep.response(req, status, headers...)
+	refusal := s.gate.answer(req, here, trunk, o, now, func(why error, headers ...sip.Header) *sip.Response {
+		id := ""
+		if here != nil { // what comes from elsewhere may be anybody's
+			id = here.id
+		}
+		return s.ep.refusalKept(req, id, why, headers...)
 	})
 	if refusal == nil && here == nil {
 		s.fw.settle(source(req))

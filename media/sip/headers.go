@@ -201,6 +201,22 @@ func sdpBody(m sip.Message) (body []byte, ok bool) {
 	return nil, false
 }
 
+// acceptsAnswer says that an INVITE can be answered with a session description: no Accept, or
+// one that names it (RFC 3261 section 20.1). An empty one accepts nothing.
+func acceptsAnswer(req *sip.Request) bool {
+	headers := req.GetHeaders("Accept")
+	for _, h := range headers {
+		for _, v := range splitList(h.Value()) {
+			kind, _, _ := strings.Cut(v, ";")
+			switch strings.ToLower(strings.TrimSpace(kind)) {
+			case "application/sdp", "application/*", "*/*":
+				return true
+			}
+		}
+	}
+	return len(headers) == 0
+}
+
 // source is the address a message came from.
 func source(m sip.Message) netip.AddrPort {
 	ap, err := netip.ParseAddrPort(m.Source())

@@ -29,14 +29,22 @@ func firsts(r ladder.Record) string {
 	return strings.Join(out, " ")
 }
 
+// whole is a call's ladder once nothing more can come.
+func whole(t *testing.T, call *sip.Call) ladder.Record {
+	t.Helper()
+	select {
+	case <-call.Gone():
+	case <-time.After(patience):
+		t.Fatal("the call still owes something")
+	}
+	return call.Ladder()
+}
+
 func TestTheLadderOfACall(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, network string) {
-		records := make(chan ladder.Record, 2)
 		d := make(desk, 1)
-		s := start(t, d, func(c *sip.Config) {
-			c.Ladder = func(_ *sip.Call, r ladder.Record) { records <- r }
-		})
+		s := start(t, d)
 		p := newPhone(t, network, s.addr(network))
 		call, _, _ := answered(t, p, d, over("RTP/SAVP", p.offer("0", cryptoLine(1, "AES_CM_128_HMAC_SHA1_80", 30, ""))))
 		eventually(t, "the ACK", func() bool { return strings.HasSuffix(firsts(call.Ladder()), "<ACK") })
@@ -47,12 +55,7 @@ func TestTheLadderOfACall(t *testing.T) {
 		p.send("BYE", "")
 		p.expect("SIP/2.0 200")
 		ended(t, call, sip.CauseRemoteBye)
-		var r ladder.Record
-		select {
-		case r = <-records:
-		case <-time.After(patience):
-			t.Fatal("no ladder came")
-		}
+		r := whole(t, call)
 		if got := firsts(r); got != "<INVITE >200 <ACK <INFO >200 <BYE >200" {
 			t.Errorf("the ladder is %s\n%s", got, r.Draw(true))
 		}
@@ -83,13 +86,11 @@ func TestTheLadderOfACallThatWePlace(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			records := make(chan ladder.Record, 2)
-			d := make(desk, 1)
-			s := start(t, d, func(c *sip.Config) {
-				c.Ladder = func(_ *sip.Call, r ladder.Record) { records <- r }
-			})
+			d, calls := make(desk, 1), make(chan *sip.Call, 1)
+			s := start(t, d)
 			go func() {
 				in := <-d
+				calls <- in
 				_ = in.Ring()
 				_, _ = in.Answer(t.Context())
 			}()
@@ -104,11 +105,7 @@ func TestTheLadderOfACallThatWePlace(t *testing.T) {
 			if got := firsts(r); got != ">INVITE <200 >ACK >BYE <200" {
 				t.Errorf("the caller's ladder is %s\n%s", got, r.Draw(false))
 			}
-			select {
-			case r = <-records:
-			case <-time.After(patience):
-				t.Fatal("no ladder came")
-			}
+			r = whole(t, <-calls)
 			if got := firsts(r); got != "<INVITE >200 <ACK <BYE >200" {
 				t.Errorf("the callee's ladder is %s\n%s", got, r.Draw(false))
 			}

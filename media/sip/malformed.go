@@ -10,7 +10,7 @@ import (
 // maxEcho bounds what of an unreadable request is sent back.
 const maxEcho = 4 << 10
 
-// badRequest is the 400 for a request that cannot be parsed (RFC 3261 section 18.3,
+// badRequest is the 400, or 416, for a request that cannot be parsed (RFC 3261 section 18.3,
 // RFC 4475 section 3.1.2), made of the lines that say where it came from, as they are. It is
 // empty for what deserves no answer: a response, an ACK, or nothing that one could go by.
 func badRequest(data []byte, agent string) string {
@@ -21,7 +21,7 @@ func badRequest(data []byte, agent string) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("SIP/2.0 400 Bad Request\r\n")
+	b.WriteString("SIP/2.0 " + complaint(target) + "\r\n")
 	found := make(map[string]int)
 	for _, field := range unfold(rest) {
 		name, value, ok := strings.Cut(field, ":")
@@ -41,6 +41,23 @@ func badRequest(data []byte, agent string) string {
 	}
 	b.WriteString("Server: " + agent + "\r\nContent-Length: 0\r\n\r\n")
 	return b.String()
+}
+
+// complaint is status and phrase for a request that cannot be read: where it is the target's
+// scheme that is none of ours, that is what is wrong with it (RFC 4475 section 3.3.3).
+func complaint(target string) string {
+	scheme, _, ok := strings.Cut(target, ":")
+	switch strings.ToLower(scheme) {
+	case "sip", "sips", "tel":
+		ok = false
+	}
+	letter := func(r rune) bool { return r|0x20 >= 'a' && r|0x20 <= 'z' }
+	if ok && len(scheme) > 1 && letter(rune(scheme[0])) && !strings.ContainsFunc(scheme, func(r rune) bool {
+		return !letter(r) && (r < '0' || r > '9') && !strings.ContainsRune("+-.", r) // RFC 3986 section 3.1
+	}) {
+		return "416 " + reason(416)
+	}
+	return "400 " + reason(400)
 }
 
 // echoed is the full name of a header that a response takes from its request

@@ -35,6 +35,10 @@ func TestUnreadableRequestIsAnsweredByWhatCanBeRead(t *testing.T) {
 			}
 		}
 	}
+	answer := badRequest([]byte(strings.Replace(readable, "sip:a@b SIP", "soap.beep://a:1 SIP", 1)), "headroom")
+	if !strings.HasPrefix(answer, "SIP/2.0 416 Unsupported URI Scheme\r\n") {
+		t.Errorf("a scheme that is not SIP's: answered with %q", answer)
+	}
 	for name, text := range map[string]string{
 		"an ACK":        strings.ReplaceAll(readable, "OPTIONS", "ACK"),
 		"a response":    "SIP/2.0 4294967301 no\r\n" + readable,
@@ -54,7 +58,7 @@ func TestUnreadableRequestIsAnsweredByWhatCanBeRead(t *testing.T) {
 }
 
 // FuzzBadRequest holds that whatever cannot be read is answered by nothing, or by one message
-// that is a 400, is bounded, and carries no line of the sender's making but the five echoed.
+// that is a 400 or 416, is bounded, and carries no line of the sender's making but the five echoed.
 func FuzzBadRequest(f *testing.F) {
 	f.Add(readable)
 	f.Add("INVITE sip:x SIP/2.0\nVia: a\n b\nv: c\rd\nf: x\nt: y\ni: z\ncseq: q\n")
@@ -67,7 +71,7 @@ func FuzzBadRequest(f *testing.F) {
 			t.Fatalf("%d bytes: %q", len(answer), answer)
 		}
 		lines := strings.Split(strings.TrimSuffix(answer, "\r\n\r\n"), "\r\n")
-		if lines[0] != "SIP/2.0 400 Bad Request" {
+		if lines[0] != "SIP/2.0 400 Bad Request" && lines[0] != "SIP/2.0 416 Unsupported URI Scheme" {
 			t.Fatalf("%q", lines[0])
 		}
 		for _, line := range lines[1:] {
@@ -77,7 +81,7 @@ func FuzzBadRequest(f *testing.F) {
 			}
 		}
 		if msg, err := sip.ParseMessage([]byte(answer)); err == nil {
-			if res, ok := msg.(*sip.Response); !ok || res.StatusCode != sip.StatusBadRequest {
+			if res, ok := msg.(*sip.Response); !ok || res.StatusCode != sip.StatusBadRequest && res.StatusCode != statusOf(errURIScheme) {
 				t.Fatalf("read back as %v", msg)
 			}
 		}

@@ -46,8 +46,8 @@ func (c *Call) takeAnswer(m sip.Message) error {
 func (c *Call) renegotiate(ev event) string {
 	invite := ev.req.Method == sip.INVITE
 	body, isSDP := sdpBody(ev.req)
-	if res := c.ep.tooShort(ev.req); res != nil {
-		_ = ev.tx.Respond(res)
+	if c.ep.tooShort(ev.req) {
+		_ = ev.tx.Respond(c.ep.refusal(ev.req, errShortSession, minSE(c.ep.cfg.MinSE)))
 		return ""
 	}
 	if !isSDP {

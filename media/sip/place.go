@@ -32,7 +32,7 @@ func (e *endpoint) launch(c *Call) error {
 	}
 	if l, ok := e.admitCall(c, limits); !ok {
 		row := limitTable[l]
-		return &LimitError{Trunk: c.trunk, Words: row.words, RetryAfter: row.after}
+		return &LimitError{Trunk: c.trunk, Words: row.words, RetryAfter: refusals[rowOf(row.why)].after}
 	}
 	e.mu.Lock()
 	e.peers[c.dlg.peer.Addr()]++

@@ -3,8 +3,6 @@ package sip
 import (
 	"fmt"
 	"time"
-
-	"github.com/emiago/sipgo/sip"
 )
 
 // Limits bound what goes over one trunk, both directions together; zero is no limit.
@@ -22,17 +20,15 @@ const (
 	limitsKnown
 )
 
-// limitTable says of each limit how it is counted, what a caller who meets it is told, and in
-// words. 486 for a trunk that is full: the number called is busy, and no other way to it
-// would help; 503 for the rate, which a moment later or another way does.
+// limitTable says of each limit how it is counted for its trunk, in words, and why a call that
+// meets it is refused (refusal.go).
 var limitTable = [limitsKnown]struct {
-	name   string
-	status int
-	after  time.Duration
-	words  string
+	name  string
+	words string
+	why   error
 }{
-	limitCalls: {"calls", sip.StatusBusyHere, 10 * time.Second, "has as many calls as it may"},
-	limitRate:  {"rate", sip.StatusServiceUnavailable, time.Second, "has had as many new calls this second as it may"},
+	limitCalls: {"calls", "has as many calls as it may", errTrunkFull},
+	limitRate:  {"rate", "has had as many new calls this second as it may", errTrunkRate},
 }
 
 // LimitError means that a trunk may carry no more calls now.

@@ -164,7 +164,7 @@ func FuzzStranger(f *testing.F) {
 	from := sip.TransportReadProps{Transport: "UDP", RemoteAddr: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("198.51.100.7:5060"))}
 	f.Fuzz(func(t *testing.T, open bool, packet string) {
 		log := slog.New(slog.DiscardHandler)
-		fw := firewall{agent: "headroom", log: log, gate: newGate(Config{NonceLife: time.Minute, Refusals: 5}, log), limit: limiter{rate: 5},
+		fw := firewall{count: func(error) {}, agent: "headroom", log: log, bans: newBans(log), gate: newGate(Config{NonceLife: time.Minute, Refusals: 5}, log), limit: limiter{rate: 5},
 			inCall: func(netip.Addr) bool { return false }, tag: func(*sip.Request) string { return "ours" }}
 		fw.gate.trunks = fw.trunks.Load
 		var trunks []Trunk

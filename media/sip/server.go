@@ -3,8 +3,8 @@ package sip
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -36,8 +36,11 @@ type Stats struct {
 
 	TLS TLSStats
 
-	Refused map[string]uint64 // INVITEs, and changes to calls, by why; every reason is there
+	Refused map[string]uint64 // requests by why, those of strangers too; every reason is there
 	Digest  map[string]uint64 // requests that needed a password, by what came of it; every outcome is there
+
+	Banned int               // sources that are banned now
+	Bans   map[string]uint64 // bans, by what for; every cause is there
 }
 
 // New checks cfg and starts nothing; a nil logger discards.
@@ -51,11 +54,13 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{handler: handler, gate: newGate(cfg, log)}
 	s.fw = &firewall{
-		gate:  s.gate,
+		gate: s.gate,
+		bans: s.gate.bans, silent: cfg.Silent,
 		agent: cfg.UserAgent, limit: limiter{rate: float64(cfg.Refusals)},
-		log: log, reply: func(to net.Addr, text string) { _, _ = s.ep.udp.WriteTo([]byte(text), to) },
+		log: log, reply: s.sendText,
 		refuse: s.sendRefusal, inCall: func(a netip.Addr) bool { return s.ep.inCall(a) },
 	}
+	s.fw.count = func(why error) { s.ep.refused.add(why) }
 	s.fw.tag = func(req *sip.Request) string { return s.ep.tagFor(req) }
 	s.trunks, s.phones, s.better = cfg.Trunks, cfg.Phones, cfg.PhonesSHA256
 	s.fw.trunks.Store(newTrunkTable(cfg.Trunks, cfg.Phones...))
@@ -72,6 +77,9 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		s.ep.transfers, s.ep.transfer = true, h.Transfer
 	}
 	s.ep.admit = s.admit
+	if cfg.Silent {
+		s.ep.hush, s.ep.hangUp = s.fw.hush, s.fw.hangUp
+	}
 	s.ep.registered = s.registered
 	s.ep.healthy = func() bool { return !s.draining.Load() }
 	s.ep.mayReach = s.fw.knows
@@ -81,6 +89,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 		}
 		return ""
 	}
+	s.ep.hasTrunk = func(id string) bool { return s.fw.trunks.Load().all[id] != nil }
 	s.ep.limits = func(trunk string) Limits {
 		if k := s.fw.trunks.Load().all[trunk]; k != nil {
 			return k.limits
@@ -156,6 +165,7 @@ func (s *Server) Stats() Stats {
 	secure := s.ep.streams.side.stats()
 	secure.Handshakes = s.ep.streams.failed.Load()
 	return Stats{TLS: secure, Dialogs: s.ep.count(), StrangersRefused: s.fw.refused.Load(), StrangersDropped: s.fw.dropped.Load(), Unreadable: s.fw.unread.Load(), Digest: s.gate.counts(),
+		Banned: len(s.Bans()), Bans: s.fw.bans.byCause(),
 		Refused: s.ep.refused.byName()}
 }
 
@@ -166,7 +176,11 @@ func (s *Server) Messages() map[Kind]uint64 { return s.ep.tally.all() }
 
 // invited looks at an INVITE that opens a dialog and refuses it, or makes it a Call.
 func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) {
-	refuse := func(why error, headers ...sip.Header) { _ = tx.Respond(s.ep.refusal(req, why, headers...)) }
+	id := ""
+	if trunk != nil {
+		id = trunk.id
+	}
+	refuse := func(why error, headers ...sip.Header) { _ = tx.Respond(s.ep.refusalKept(req, id, why, headers...)) }
 	switch {
 	case trunk == nil: // its trunk has just been taken away
 		s.fw.refused.Add(1)
@@ -179,8 +193,12 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		refuse(errNoContact)
 		return
 	}
-	if res := s.ep.tooShort(req); res != nil {
-		_ = tx.Respond(res)
+	if !acceptsAnswer(req) {
+		refuse(errAccept)
+		return
+	}
+	if s.ep.tooShort(req) {
+		refuse(errShortSession, minSE(s.ep.cfg.MinSE))
 		return
 	}
 	body, isSDP := sdpBody(req)
@@ -197,9 +215,9 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 			return
 		}
 	}
-	replaced, status := s.ep.replaced(req, trunk)
-	if status != 0 {
-		_ = tx.Respond(s.ep.response(req, status))
+	replaced, err := s.ep.replaced(req, trunk)
+	if err != nil {
+		refuse(err)
 		return
 	}
 	c, err := s.ep.inbound(req, tx, trunk, offered)
@@ -211,7 +229,7 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		s.ep.forget(c)
 		row := limitTable[l]
 		c.log.Warn("call refused: the trunk "+row.words, "limit", row.name)
-		_ = tx.Respond(s.ep.response(req, row.status, retryAfter(row.after)))
+		refuse(row.why)
 		return
 	}
 	c.handler, c.replaces, c.transfers = s.handler, replaced, s.ep.transfer
@@ -232,6 +250,20 @@ func (s *Server) sendRefusal(info sip.TransportReadProps, res *sip.Response) {
 	}
 	if c := s.ep.tp.Pool(info.Transport).Get(info.RemoteAddr.String()); c != nil {
 		_ = c.WriteMsg(res)
+		_, _ = c.TryClose()
+	}
+}
+
+// sendText writes a response that sipgo has no type for.
+func (s *Server) sendText(info sip.TransportReadProps, text string) {
+	if info.Transport == "UDP" {
+		_, _ = s.ep.udp.WriteTo([]byte(text), info.RemoteAddr)
+		return
+	}
+	if c := s.ep.tp.Pool(info.Transport).Get(info.RemoteAddr.String()); c != nil {
+		if w, ok := c.(io.Writer); ok {
+			_, _ = w.Write([]byte(text))
+		}
 		_, _ = c.TryClose()
 	}
 }

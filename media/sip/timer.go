@@ -35,14 +35,11 @@ func newSessionTimer(e *endpoint) sessionTimer {
 	return sessionTimer{supported: e.supported(), offered: e.cfg.SessionExpires, floor: e.cfg.MinSE, timer: stoppedTimer()}
 }
 
-// tooShort gives the answer to a request whose interval is below ours (section 9), if it is
-// from one who understands it.
-func (e *endpoint) tooShort(req *sip.Request) *sip.Response {
+// tooShort says that a request's interval is below ours (section 9), and that it is from one
+// who understands to be told so.
+func (e *endpoint) tooShort(req *sip.Request) bool {
 	interval, _, ok := sessionExpires(req)
-	if !ok || interval >= e.cfg.MinSE || !supports(req, "timer") {
-		return nil
-	}
-	return e.response(req, statusIntervalTooSmall, minSE(e.cfg.MinSE))
+	return ok && interval < e.cfg.MinSE && supports(req, "timer")
 }
 
 // accept agrees on a timer in the 2xx to a session refresh request (section 9, table 2) and

@@ -309,27 +309,27 @@ func (c *Call) afterwards(cmd command) {
 
 // replaced finds the call that an INVITE is to take over (RFC 3891 section 3), or gives the
 // status to refuse it with. Who may: the trunk whose call it is.
-func (e *endpoint) replaced(req *sip.Request, trunk *knownTrunk) (*Call, int) {
+func (e *endpoint) replaced(req *sip.Request, trunk *knownTrunk) (*Call, error) {
 	headers := req.GetHeaders("Replaces")
 	if len(headers) == 0 || !e.transfers {
-		return nil, 0
+		return nil, nil
 	}
 	r, err := ParseReplaces(headers[0].Value())
 	if err != nil || len(headers) > 1 {
-		return nil, sip.StatusBadRequest
+		return nil, errReplaces
 	}
 	c := e.find(dialogID{r.CallID, r.ToTag, r.FromTag})
 	switch {
 	case c == nil || c.trunk != trunk.id:
-		return nil, sip.StatusCallTransactionDoesNotExists
+		return nil, errReplacesNobody
 	case c.Ended() != "":
-		return nil, 603
+		return nil, errReplacesOver
 	case c.isUp() && r.EarlyOnly:
-		return nil, sip.StatusBusyHere
+		return nil, errReplacesUp
 	case !c.isUp() && c.out == nil:
-		return nil, sip.StatusCallTransactionDoesNotExists
+		return nil, errReplacesNobody
 	}
-	return c, 0
+	return c, nil
 }
 
 func (c *Call) isUp() bool {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/headroom-voice/headroom/media/sip/mask"
 )
 
 // inbound makes a Call of an INVITE, or says why it is to be refused.
@@ -47,7 +49,7 @@ func (c *Call) ring() string {
 		return CauseCancelled
 	}
 	_ = c.tx.Respond(c.ep.response(c.invite, sip.StatusTrying))
-	c.log.Info("call in", "to", c.to)
+	c.log.Info("call in", "to", mask.Number(c.to))
 	c.ep.wg.Go(func() { c.handler.Incoming(c) })
 
 	deadline := time.NewTimer(c.ep.cfg.RingTimeout)

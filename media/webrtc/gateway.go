@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -83,7 +84,7 @@ func New(cfg Config, log *slog.Logger) (*Gateway, error) {
 	_ = conn.SetWriteBuffer(2 << 20)
 
 	engine := commonSettings(cfg.LostAfter)
-	mux := pion.NewICEUDPMux(quiet{}, conn)
+	mux := pion.NewICEUDPMux(silence, conn)
 	engine.SetICEUDPMux(mux)
 	engine.SetLite(true)
 	engine.SetIncludeLoopbackCandidate(conn.LocalAddr().(*net.UDPAddr).IP.IsLoopback())
@@ -242,15 +243,7 @@ func codecOf(p pion.RTPCodecParameters) media.Codec {
 // quiet keeps Pion from printing: what matters of a connection's fate is in Peer.Err.
 type quiet struct{}
 
-func (q quiet) NewLogger(string) logging.LeveledLogger { return q }
+func (quiet) NewLogger(string) logging.LeveledLogger { return silence }
 
-func (quiet) Trace(string)          {}
-func (quiet) Tracef(string, ...any) {}
-func (quiet) Debug(string)          {}
-func (quiet) Debugf(string, ...any) {}
-func (quiet) Info(string)           {}
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Warn(string)           {}
-func (quiet) Warnf(string, ...any)  {}
-func (quiet) Error(string)          {}
-func (quiet) Errorf(string, ...any) {}
+// silence is one for all connections, which would have dozens each.
+var silence = logging.NewDefaultLeveledLoggerForScope("", logging.LogLevelDisabled, io.Discard)

@@ -105,11 +105,12 @@ type step struct {
 	via   locate.Target
 }
 
-// choose gives the trunks for a call in order (see Trunk.Prefixes).
+// choose gives the trunks for a call in order (see Trunk.Prefixes). An urgent one goes by those
+// that do not lead there rather than by none.
 func (c *Carrier) choose(o Order) []Trunk {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	best, fit := -1, []Trunk{}
+	best, fit, rest := -1, []Trunk{}, []Trunk{}
 	for _, t := range c.trunks {
 		if len(t.Targets) == 0 || o.Trunks != nil && !slices.Contains(o.Trunks, t.ID) {
 			continue
@@ -125,13 +126,20 @@ func (c *Carrier) choose(o Order) []Trunk {
 		}
 		switch {
 		case length < 0 || length < best:
+			rest = append(rest, t)
 		case length > best:
+			rest = append(rest, fit...)
 			best, fit = length, []Trunk{t}
 		default:
 			fit = append(fit, t)
 		}
 	}
-	return locate.Order(fit, func(t Trunk) (int, int) { return t.Priority, t.Weight }, c.draw)
+	rank := func(t Trunk) (int, int) { return t.Priority, t.Weight }
+	chosen := locate.Order(fit, rank, c.draw)
+	if o.Urgent {
+		chosen = append(chosen, locate.Order(rest, rank, c.draw)...)
+	}
+	return chosen
 }
 
 // steps are a trunk's servers in order, those that are up before those that are down.

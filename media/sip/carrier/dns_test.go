@@ -3,40 +3,14 @@ package carrier_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
 
-	"github.com/miekg/dns"
-
 	"github.com/headroom-voice/headroom/media/sip/carrier"
 	"github.com/headroom-voice/headroom/media/sip/locate"
+	"github.com/headroom-voice/headroom/media/sip/siptest"
 )
-
-// newZone is a DNS server on a UDP socket with records in the text of zone files.
-func newZone(t *testing.T, records ...string) netip.AddrPort {
-	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback.AsSlice()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	up := make(chan struct{})
-	s := &dns.Server{PacketConn: conn, NotifyStartedFunc: func() { close(up) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, req *dns.Msg) {
-		res := new(dns.Msg)
-		res.SetReply(req)
-		for _, r := range records {
-			if rr, err := dns.NewRR(r); err == nil && rr.Header().Name == req.Question[0].Name && rr.Header().Rrtype == req.Question[0].Qtype {
-				res.Answer = append(res.Answer, rr)
-			}
-		}
-		_ = w.WriteMsg(res)
-	})}
-	go func() { _ = s.ActivateAndServe() }()
-	<-up
-	t.Cleanup(func() { _ = s.Shutdown() })
-	return netip.MustParseAddrPort(conn.LocalAddr().String())
-}
 
 // One name, three servers behind it by SRV: the first is silent, the second has no room, the
 // third takes the call.
@@ -45,7 +19,7 @@ func TestACallFindsTheServerThatTakesItBehindOneName(t *testing.T) {
 	silent, full, good := newPeer(t, refusal()), newPeer(t, refusal("503 Service Unavailable\nRetry-After: 5")), newExchange(t)
 	port := func(addr string) uint16 { return netip.MustParseAddrPort(addr).Port() }
 	udp, _ := good.Addrs()
-	zone := newZone(t, `carrier.example. 60 IN NAPTR 10 10 "s" "SIP+D2U" "" _sip._udp.carrier.example.`, `gw.carrier.example. 60 IN A 127.0.0.1`,
+	zone := siptest.Zone(t, `carrier.example. 60 IN NAPTR 10 10 "s" "SIP+D2U" "" _sip._udp.carrier.example.`, `gw.carrier.example. 60 IN A 127.0.0.1`,
 		fmt.Sprintf(`_sip._udp.carrier.example. 60 IN SRV 30 0 %d gw.carrier.example.`, udp.Port()),
 		fmt.Sprintf(`_sip._udp.carrier.example. 60 IN SRV 20 0 %d gw.carrier.example.`, port(full.addr())),
 		fmt.Sprintf(`_sip._udp.carrier.example. 60 IN SRV 10 0 %d gw.carrier.example.`, port(silent.addr())))

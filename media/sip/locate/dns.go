@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/singleflight"
 )
 
 // What a zone can make the resolver do and keep.
@@ -37,9 +38,10 @@ type answer struct {
 	until   time.Time
 }
 
-// client asks DNS servers and remembers.
+// client asks DNS servers and remembers. Who asks what is being asked waits for that answer.
 type client struct {
-	cfg Config
+	cfg    Config
+	asking singleflight.Group
 
 	mu    sync.Mutex
 	cache map[question]answer
@@ -63,21 +65,52 @@ func (c *client) lookup(ctx context.Context, name string, kind uint16) ([]dns.RR
 // find is lookup without a word about it.
 func (c *client) find(ctx context.Context, q question) ([]dns.RR, error) {
 	now := c.cfg.now()
-	c.mu.Lock()
-	known, there := c.cache[q]
-	c.mu.Unlock()
+	known, there := c.remembered(q)
 	if there && now.Before(known.until) {
 		return known.records, nil
 	}
-	records, ttl, err := c.ask(ctx, q)
+	records, err := c.askOnce(ctx, q, now)
 	if err != nil {
 		if there && now.Before(known.until.Add(c.cfg.Stale)) && len(known.records) > 0 {
 			return known.records, nil
 		}
 		return nil, err
 	}
-	c.keep(q, answer{records, now.Add(ttl)}, now)
 	return records, nil
+}
+
+// askOnce asks, or waits for somebody who does: a burst of calls to a name is one question.
+// The answer comes to everybody, also when the one who asked first has given up.
+func (c *client) askOnce(ctx context.Context, q question, now time.Time) ([]dns.RR, error) {
+	whole := context.WithoutCancel(ctx) // every exchange has a time-out of its own
+	done := c.asking.DoChan(q.name+" "+dns.TypeToString[q.kind], func() (any, error) {
+		known, there := c.remembered(q)
+		if there && now.Before(known.until) { // it came between the caller's look and now
+			return known.records, nil
+		}
+		bounded, cancel := context.WithTimeout(whole, c.cfg.Deadline)
+		defer cancel()
+		records, ttl, err := c.ask(bounded, q)
+		if err != nil {
+			return nil, err
+		}
+		c.keep(q, answer{records, now.Add(ttl)}, now)
+		return records, nil
+	})
+	select {
+	case res := <-done:
+		records, _ := res.Val.([]dns.RR)
+		return records, res.Err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrNoServer, context.Cause(ctx))
+	}
+}
+
+func (c *client) remembered(q question) (answer, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known, there := c.cache[q]
+	return known, there
 }
 
 func (c *client) keep(q question, a answer, now time.Time) {
@@ -103,7 +136,7 @@ func (c *client) keep(q question, a answer, now time.Time) {
 func (c *client) ask(ctx context.Context, q question) ([]dns.RR, time.Duration, error) {
 	err := ErrNoServer
 	for range c.cfg.Attempts {
-		for _, server := range c.cfg.Servers {
+		for _, server := range c.servers() {
 			if ctx.Err() != nil {
 				return nil, 0, fmt.Errorf("%w: %w", ErrNoServer, context.Cause(ctx))
 			}
@@ -210,6 +243,14 @@ func fromHosts(file, name string) []netip.Addr {
 		}
 	}
 	return out
+}
+
+// servers are those to ask now.
+func (c *client) servers() []netip.AddrPort {
+	if len(c.cfg.Servers) > 0 {
+		return c.cfg.Servers
+	}
+	return systemServers(c.cfg.Resolv)
 }
 
 // systemServers are those of resolv.conf; this machine when it names none (resolv.conf(5)).

@@ -233,6 +233,53 @@ func TestAnAnswerIsKeptForAsLongAsItSaysAndLongerWhenNobodyAnswers(t *testing.T)
 	at(60+61+3601, "")
 }
 
+func TestABurstOfCallsAsksForANameOnce(t *testing.T) {
+	asked, answer := make(chan struct{}, 64), make(chan struct{})
+	z := newZone(t, carrier...)
+	z.be(func() {
+		z.mangle = func(*dns.Msg) { // while it holds its answer back, everybody else comes
+			asked <- struct{}{}
+			<-answer
+		}
+	})
+	r := z.resolver(func(c *Config) { c.Timeout = 10 * time.Second })
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if got, err := r.LocateURI(t.Context(), "sip:plain.example:5060"); err != nil || len(got) != 1 {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+	<-asked
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.LocateURI(impatient, "sip:plain.example:5060"); !errors.Is(err, ErrNoServer) {
+		t.Errorf("who does not wait gets %v", err)
+	}
+	close(answer)
+	all.Wait()
+	if n := z.asked.Load(); n > 2 { // A and AAAA
+		t.Errorf("%d questions", n)
+	}
+}
+
+func TestTheSystemsServersAreThoseOfTheMoment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	r, err := New(Config{Resolv: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"nameserver 192.0.2.1\n": "[192.0.2.1:53]", "nameserver 2001:db8::2\nnameserver 192.0.2.3\n": "[[2001:db8::2]:53 192.0.2.3:53]", "": "[127.0.0.1:53]"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(r.dns.servers()); got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
 func TestTheSecondServerIsAskedWhenTheFirstIsSilentOrRefuses(t *testing.T) {
 	silent, refusing, good := newZone(t), newZone(t), newZone(t, carrier...)
 	silent.be(func() { silent.mute = true })

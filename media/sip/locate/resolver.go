@@ -31,11 +31,12 @@ var (
 // Config says whom to ask and how long an answer holds. The zero value asks the system's
 // servers and takes the defaults named.
 type Config struct {
-	Servers    []netip.AddrPort // DNS servers, in turn; default those of /etc/resolv.conf, at most three
+	Servers    []netip.AddrPort // DNS servers, in turn; default those of Resolv as it is when they are asked, at most three
 	Transports []string         // that can be spoken, the preferred first; default UDP, TCP, TLS
 	NoIPv4     bool             // there is no way to send to such addresses
 	NoIPv6     bool
 	Hosts      string // default /etc/hosts
+	Resolv     string // default /etc/resolv.conf
 
 	Timeout     time.Duration // for one question to one server; 1 s
 	Attempts    int           // how often the servers are gone through; 2
@@ -92,9 +93,7 @@ func New(cfg Config) (*Resolver, error) {
 			return nil, fmt.Errorf("locate: transport %q is not known", t)
 		}
 	}
-	if len(cfg.Servers) == 0 {
-		cfg.Servers = systemServers("/etc/resolv.conf")
-	}
+	cfg.Resolv = cmp.Or(cfg.Resolv, "/etc/resolv.conf")
 	if cfg.now == nil {
 		cfg.now, cfg.draw = time.Now, anyOf
 	}

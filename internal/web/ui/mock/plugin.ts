@@ -7,7 +7,7 @@ import type { Plugin } from 'vite'
 
 const minute = 60_000
 const ago = (ms: number) => new Date(Date.now() - ms).toISOString()
-let user = process.env.MOCK === 'in' ? 'sofia' : ''
+let user = process.env.MOCK === 'in' ? 'supervisor' : ''
 
 const queues = [
   queue('sales', 'Sales', [95, 31], 2, 4, 0.87, 41, 3),
@@ -18,20 +18,20 @@ const queues = [
 function queue(id: string, title: string, waits: number[], ready: number, signedIn: number, level: number, answered: number, abandoned: number) {
   return {
     id, title, headset_policy: 'last-resort', longest_wait_s: waits[0] ?? 0,
-    waiting: waits.map((s, i) => ({ call_id: `w-${id}-${i}`, since: ago(s * 1000), offered_to: id === 'sales' && i === 0 ? 'cem' : undefined })),
+    waiting: waits.map((s, i) => ({ call_id: `w-${id}-${i}`, since: ago(s * 1000), offered_to: id === 'sales' && i === 0 ? 'desk3' : undefined })),
     agents_ready: ready, agents_ready_flagged: id === 'support' ? 1 : 0, agents_signed_in: signedIn,
     answered, abandoned, answered_within: Math.round(level * (answered + abandoned)), service_level_share: level,
   }
 }
 
 const models = [
-  ['ann', 'Ann Berg', 'on-call', 'Jabra Evolve2 40', '00A1', 'good', -24, -61, 0],
-  ['bob', 'Bob Okafor', 'on-call', 'Poly Blackwire 3320', 'P-7781', 'replace', -16, -58, 0.034],
-  ['cem', 'Cem Yıldız', 'offered', 'EPOS Adapt 165', 'E165-09', 'good', -26, -63, 0],
-  ['dia', 'Dia Laurent', 'break', 'Jabra Evolve2 40', '00B7', 'good', -38, -66, 0],
-  ['eva', 'Eva Lindqvist', 'on-call', 'Logitech H570e', 'LG-3321', 'replace', -27, -35, 0],
-  ['finn', 'Finn Kowalski', 'ready', 'EPOS Adapt 165', 'E165-12', 'unknown', null, null, null],
-  ['gio', 'Giovanna Ricci', 'wrap-up', 'Poly Blackwire 3320', 'P-9020', 'watch', -25, -48, 0],
+  ['desk1', 'Desk 1', 'on-call', 'Jabra Evolve2 40', '00A1', 'good', -24, -61, 0],
+  ['desk2', 'Desk 2', 'on-call', 'Poly Blackwire 3320', 'P-7781', 'replace', -16, -58, 0.034],
+  ['desk3', 'Desk 3', 'offered', 'EPOS Adapt 165', 'E165-09', 'good', -26, -63, 0],
+  ['desk4', 'Desk 4', 'break', 'Jabra Evolve2 40', '00B7', 'good', -38, -66, 0],
+  ['desk5', 'Desk 5', 'on-call', 'Logitech H570e', 'LG-3321', 'replace', -27, -35, 0],
+  ['desk6', 'Desk 6', 'ready', 'EPOS Adapt 165', 'E165-12', 'unknown', null, null, null],
+  ['desk7', 'Desk 7', 'wrap-up', 'Poly Blackwire 3320', 'P-9020', 'watch', -25, -48, 0],
 ] as const
 
 const key = (id: string) => id.replace(/[^A-Za-z0-9_-]/g, (c) => [...new TextEncoder().encode(c)].map((b) => '~' + b.toString(16).padStart(2, '0')).join(''))
@@ -46,29 +46,29 @@ const reading = (level: number | null, noise: number | null, clipped: number | n
 
 const agents = models.map(([id, title, state, model, serial, verdict, level, noise, clip], i) => ({
   id, title, state, reason: state === 'break' ? 'lunch' : undefined, since: ago((i + 1) * 47_000), until: state === 'wrap-up' ? new Date(Date.now() + 40_000).toISOString() : undefined,
-  call_id: ['on-call', 'offered'].includes(state) ? `c-${id}` : undefined, then: id === 'ann' ? 'break' : undefined, queues: i % 2 ? ['sales', 'support'] : ['support', 'billing'],
-  handled: 3 + i, connected: id !== 'gio', media: true, phone: false, headset: { id: `${model}/${serial}`, key: key(`${model}/${serial}`), model, serial }, verdict,
+  call_id: ['on-call', 'offered'].includes(state) ? `c-${id}` : undefined, then: id === 'desk1' ? 'break' : undefined, queues: i % 2 ? ['sales', 'support'] : ['support', 'billing'],
+  handled: 3 + i, connected: id !== 'desk7', media: true, phone: false, headset: { id: `${model}/${serial}`, key: key(`${model}/${serial}`), model, serial }, verdict,
   mic: level === null ? undefined : reading(level, noise, clip, 5), wire: level === null ? undefined : reading(level - 1, noise, clip ? 0.0002 : 0, 5),
 }))
 
 const why: Record<string, [string, object[]]> = {
-  bob: [
+  desk2: [
     'Replace this headset: clipping at the microphone in 7 of the last 10 calls, 3.4 % of the samples (limit 0.1 %).',
-    [{ kind: 'clipping', severity: 'bad', blame: 'headset', value: 0.034, limit: 0.001, calls: [0, 1, 2, 3, 5, 6, 8].map((n) => `r-bob-${n}`), text: '' }],
+    [{ kind: 'clipping', severity: 'bad', blame: 'headset', value: 0.034, limit: 0.001, calls: [0, 1, 2, 3, 5, 6, 8].map((n) => `r-desk2-${n}`), text: '' }],
   ],
-  eva: [
+  desk5: [
     'Replace this headset: noise at the microphone in all of the last 4 calls, -35.2 dBov (limit -41 dBov).',
-    [{ kind: 'noise', severity: 'bad', blame: 'headset', value: -35.2, limit: -41, calls: [0, 1, 2, 3].map((n) => `r-eva-${n}`), text: '' }],
+    [{ kind: 'noise', severity: 'bad', blame: 'headset', value: -35.2, limit: -41, calls: [0, 1, 2, 3].map((n) => `r-desk5-${n}`), text: '' }],
   ],
-  dia: [
+  desk4: [
     'The headset shows no fault of its own: quiet speech at the microphone in 5 of the last 6 calls, -38.1 dBov (limit -36 dBov); that is the voice or where the microphone sits, not the headset.',
-    [{ kind: 'quiet', severity: 'bad', blame: 'person', value: -38.1, limit: -36, calls: [0, 1, 2, 4, 5].map((n) => `r-dia-${n}`), text: '' }],
+    [{ kind: 'quiet', severity: 'bad', blame: 'person', value: -38.1, limit: -36, calls: [0, 1, 2, 4, 5].map((n) => `r-desk4-${n}`), text: '' }],
   ],
-  gio: [
+  desk7: [
     'Keep an eye on this headset: noise at the microphone in 3 of the last 8 calls, -48.2 dBov (limit -50 dBov); not bad enough to replace it.',
-    [{ kind: 'noise', severity: 'watch', blame: 'headset', value: -48.2, limit: -50, calls: [0, 1, 3].map((n) => `r-gio-${n}`), text: '' }],
+    [{ kind: 'noise', severity: 'watch', blame: 'headset', value: -48.2, limit: -50, calls: [0, 1, 3].map((n) => `r-desk7-${n}`), text: '' }],
   ],
-  finn: ['Not enough heard yet: no call with 30 s of speech so far.', []],
+  desk6: ['Not enough heard yet: no call with 30 s of speech so far.', []],
 }
 
 const verdict = (id: string, state: string, back = 0) => {
@@ -119,18 +119,18 @@ function story(id: string) {
     call,
     legs: [
       { id: 't', call_id: id, kind: 'trunk', trunk: 'carrier', started_at: at(0), stats: { codec: 'PCMA', packets_in: 7431, packets_out: 7402, lost: 12, jitter_ms: 2.41, round_trip_ms: 0 } },
-      { id: 'a', call_id: id, kind: 'agent', agent: 'bob', headset: 'x', started_at: at(21), stats: { codec: 'opus', packets_in: 6400, packets_out: 6390, lost: 0, jitter_ms: 0.6, round_trip_ms: 3 } },
+      { id: 'a', call_id: id, kind: 'agent', agent: 'desk2', headset: 'x', started_at: at(21), stats: { codec: 'opus', packets_in: 6400, packets_out: 6390, lost: 0, jitter_ms: 0.6, round_trip_ms: 3 } },
     ],
     events: [
       { call_id: id, at: at(0), kind: 'arrived' },
       { call_id: id, at: at(0), kind: 'queued', detail: { queue: call.queue } },
-      { call_id: id, at: at(1), kind: 'offered', agent: 'cem' },
-      { call_id: id, at: at(16), kind: 'offer_expired', agent: 'cem' },
-      { call_id: id, at: at(16), kind: 'offered', agent: 'bob', detail: { headset: 'replace', last_resort: 'true' } },
-      { call_id: id, at: at(21), kind: 'connected', agent: 'bob' },
+      { call_id: id, at: at(1), kind: 'offered', agent: 'desk3' },
+      { call_id: id, at: at(16), kind: 'offer_expired', agent: 'desk3' },
+      { call_id: id, at: at(16), kind: 'offered', agent: 'desk2', detail: { headset: 'replace', last_resort: 'true' } },
+      { call_id: id, at: at(21), kind: 'connected', agent: 'desk2' },
       { call_id: id, at: at(150), kind: 'ended', detail: { cause: 'caller_hung_up' } },
     ],
-    reports: reports('bob', -17, -58, 0.034, 1),
+    reports: reports('desk2', -17, -58, 0.034, 1),
   }
 }
 
@@ -148,8 +148,25 @@ const runs = [
   { leg_id: 'a', tap: 'wire', readings: Array.from({ length: 128 }, (_, i) => reading(-17.5, -57, 0, i + 1)) },
 ]
 
+const server = (address: string, state: string, why = '', ms = 0) => ({
+  target: 'sip:carrier.example', address, state, since: ago(190 * minute), checked: ago(12_000), status: state === 'up' ? 200 : 0, round_trip_ms: ms, why,
+})
+const trunks = [
+  {
+    id: 'carrier', calls: 14, calls_in: 512, calls_out: 61, refused_calls: 0, refused_rate: 3,
+    registration: { state: 'registered', server: '198.51.100.7:5060/UDP', since: ago(190 * minute), until: ago(-4 * minute), status: 200, error: '', failures: 0 },
+    servers: [server('198.51.100.7:5060/UDP', 'up', '', 11.4), server('198.51.100.8:5061/TLS', 'down', 'no reply to OPTIONS within 4 s')],
+  },
+  {
+    id: 'second-carrier', calls: 0, calls_in: 0, calls_out: 0, refused_calls: 0, refused_rate: 0,
+    registration: { state: 'trying', server: '203.0.113.9:5060/UDP', next: ago(-30_000), status: 403, error: '403 Forbidden: wrong username or password', failures: 4 },
+    servers: [server('203.0.113.9:5060/UDP', 'up', '', 31)],
+  },
+  { id: 'old-pbx', calls: 1, calls_in: 17, calls_out: 0, refused_calls: 0, refused_rate: 0, servers: [] },
+]
+
 const session = () => ({
-  user, title: user === 'sofia' ? 'Sofia Reyes' : user,
+  user, title: user === 'supervisor' ? 'Supervisor' : user,
   roles: user.includes('agent') ? ['agent'] : user.startsWith('it') ? ['it'] : ['supervisor', 'it'], queues: [],
 })
 
@@ -193,7 +210,7 @@ function answer(req: IncomingMessage, res: ServerResponse, next: () => void) {
     return
   }
   if (!user && !empty) return problem(res, 401, 'sign in first')
-  if (empty) user = 'sofia'
+  if (empty) user = 'supervisor'
   switch (what) {
     case 'session':
       if (req.method === 'DELETE') user = ''
@@ -210,6 +227,8 @@ function answer(req: IncomingMessage, res: ServerResponse, next: () => void) {
         history: [h.verdict, { ...verdict('', 'watch', 300 * minute), text: 'Keep an eye on this headset: clipping at the microphone in 1 of the last 3 calls, 2.9 % of the samples (limit 0.1 %); it takes 3 such calls to replace it.' }, verdict('', 'good', 900 * minute)],
       })
     }
+    case 'trunks':
+      return json(res, { trunks: empty ? [] : trunks })
     case 'calls':
       if (path.endsWith('/sip')) return json(res, { call_id: id, ladders: [ladder] })
       if (path.endsWith('/readings')) return json(res, { call_id: id, runs })

@@ -1,6 +1,6 @@
 // Requests to the service. Every failure is an ApiError whose message a person can read.
 
-import type { Call, CallStory, Headset, HeadsetDetail, Queue, Agent, ReadingRun, Session, SIPLadder } from './shapes'
+import type { Call, CallStory, Headset, HeadsetDetail, Queue, Agent, ReadingRun, Session, SIPLadder, Trunk } from './shapes'
 
 export class ApiError extends Error {
   constructor(
@@ -88,3 +88,5 @@ export const call = (id: string) => ask<CallStory>(`/calls/${each(id)}`)
 export const readings = (id: string) => ask<{ runs: ReadingRun[] }>(`/calls/${each(id)}/readings`).then((b) => b.runs)
 
 export const sip = (id: string) => ask<{ ladders: SIPLadder[] }>(`/calls/${each(id)}/sip`).then((b) => b.ladders)
+
+export const trunks = () => ask<{ trunks: Trunk[] }>('/trunks').then((b) => b.trunks)

@@ -48,6 +48,11 @@ export function moment(time: string, now: number, seconds = false): string {
   return `${t.toLocaleDateString(undefined, { day: 'numeric', month: 'short' })}, ${hm}`
 }
 
+/** A server's IP:port/TRANSPORT as people say it: "192.0.2.1:5060 over UDP". */
+export function serverAddress(a: string): string {
+  return a.replace(/\/(\w+)$/, ' over $1')
+}
+
 /** A level or ratio with one figure after the point and a true minus. */
 export function decibels(v: Measured | undefined, unit = 'dBov'): string {
   if (v === null || v === undefined) return nothing
@@ -189,7 +194,7 @@ const causes: Record<string, string> = {
   agent_hung_up: 'Agent hung up',
   abandoned: 'Caller left while waiting',
   agent_lost: "Agent's client was lost",
-  media_timeout: 'No more audio from the caller',
+  media_timeout: 'No more audio from the other side',
   service_lost: 'The service stopped unexpectedly',
   drained: 'The service was shut down',
   requeued: 'Caller went back to the queue',
@@ -250,6 +255,7 @@ export function party(leg: string, direction: string | undefined): string {
 export function details(detail: Record<string, string> | undefined): string {
   const said: string[] = []
   for (const [key, value] of Object.entries(detail ?? {})) {
+    if (value === '') continue
     switch (key) {
       case 'sip_call_id':
       case 'to':

@@ -48,6 +48,10 @@ class Who {
     return this.has('supervisor')
   }
 
+  get seesTrunks() {
+    return this.has('supervisor', 'it')
+  }
+
   get seesReadings() {
     return this.has('supervisor', 'it')
   }

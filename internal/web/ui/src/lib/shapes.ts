@@ -271,3 +271,36 @@ export interface LiveEvents {
   verdict: { headset: string; key: string; verdict: Verdict }
   lost: { lost: number }
 }
+
+export interface TrunkRegistration {
+  state: 'trying' | 'registered' | 'ended'
+  server: string
+  since?: string
+  until?: string
+  next?: string
+  status: number
+  error: string
+  failures: number
+}
+
+export interface TrunkServer {
+  target: string
+  address: string
+  state: 'unknown' | 'up' | 'down'
+  since: string
+  checked?: string
+  status: number
+  round_trip_ms: number
+  why: string
+}
+
+export interface Trunk {
+  id: string
+  calls: number
+  calls_in: number
+  calls_out: number
+  refused_calls: number
+  refused_rate: number
+  registration?: TrunkRegistration
+  servers: TrunkServer[]
+}

@@ -91,8 +91,8 @@ type outgoing struct {
 	err         error // why the INVITE could not be sent
 }
 
-// ErrElsewhere, as the cause of the end of Dial's context, says that somebody else has answered:
-// the phone is told, so that it shows no missed call (RFC 3326).
+// ErrElsewhere is a cause for the end of Dial's context: somebody else has answered, and
+// the phone is told so, which keeps it from showing a missed call (RFC 3326).
 var ErrElsewhere = errors.New("sip: answered elsewhere")
 
 // why is the reason that a CANCEL gives, if it gives one.

@@ -69,7 +69,7 @@ func siteIdempotent(t *testing.T, b backend) {
 	first, err := s.ApplySite(t.Context(), exampleSite())
 	must(t, err)
 	equal(t, "first", first, Changes{
-		Added:   []string{"trunk carrier", "trunk a-pbx", "queue support", "queue sales", "phone rules", "user zoe", "user anna"},
+		Added:   []string{"trunk carrier", "trunk a-pbx", "queue support", "queue sales", "user zoe", "user anna"},
 		Changed: []string{"headset rules"}, Removed: []string{},
 	})
 	again, err := s.ApplySite(t.Context(), exampleSite())

@@ -16,7 +16,11 @@ const (
 	PCMU          // G.711 mu-law, 8 kHz
 	PCMA          // G.711 A-law, 8 kHz
 	Opus          // RFC 6716, RTP clock 48 kHz (RFC 7587)
+	G722          // G.722 at 64 kbit/s, sampled at 16 kHz, RTP clock 8 kHz all the same (RFC 3551 section 4.5.2)
 )
+
+// NumCodecs is the size of a table by Codec.
+const NumCodecs = int(G722) + 1
 
 // String gives the encoding name as SDP has it (RFC 3551, RFC 7587).
 func (c Codec) String() string {
@@ -27,6 +31,8 @@ func (c Codec) String() string {
 		return "PCMA"
 	case Opus:
 		return "opus"
+	case G722:
+		return "G722"
 	default:
 		return "none"
 	}
@@ -35,7 +41,7 @@ func (c Codec) String() string {
 // ClockRate gives the RTP clock in Hz.
 func (c Codec) ClockRate() int {
 	switch c {
-	case PCMU, PCMA:
+	case PCMU, PCMA, G722:
 		return 8000
 	case Opus:
 		return 48000

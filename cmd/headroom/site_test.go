@@ -39,7 +39,7 @@ func TestASiteIsAppliedBeforeTheFirstStartAndAnEmptyFileDoesNotUndoIt(t *testing
 	if err := os.WriteFile("empty.yaml", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status, out, complaint := command(t, "", "apply", "site.yaml"); status != 0 || out != "added: dialling rules, user floor\n" {
+	if status, out, complaint := command(t, "", "apply", "site.yaml"); status != 0 || out != "added: user floor\n" {
 		t.Fatalf("status %d, said %q %q", status, out, complaint)
 	}
 	if status, _, complaint := command(t, "", "apply", "empty.yaml"); status != 1 || !strings.Contains(complaint, "says nothing") {
@@ -75,7 +75,7 @@ func TestATrunksPasswordIsShownToNobodyWhoDoesNotAskForIt(t *testing.T) {
 	for _, c := range []struct {
 		password, said string
 		status         int
-	}{{"open-sesame", "added: trunk branch, dialling rules\n", 0}, {"open-barley", "changed: trunk branch\n", 0}, {"[barley]", "", 1}, {`"bar\tley"`, "", 1}} {
+	}{{"open-sesame", "added: trunk branch\n", 0}, {"open-barley", "changed: trunk branch\n", 0}, {"[barley]", "", 1}, {`"bar\tley"`, "", 1}} {
 		if status, said := apply(c.password); status != c.status || c.said != "" && said != c.said || strings.Contains(said, "sesame") || strings.Contains(said, "bar") {
 			t.Errorf("%s: status %d, said %q", c.password, status, said)
 		}

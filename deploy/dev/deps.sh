@@ -24,6 +24,7 @@ need_program npm npm
 if [ "$purpose" = test ] || [ "$purpose" = interop ]; then
   need_program sipp sip-tester
   need_program baresip baresip
+  need_library spandsp libspandsp-dev
   need_program pulseaudio pulseaudio
   need_program pactl pulseaudio-utils
   need_program chromium chromium
@@ -61,7 +62,7 @@ if ! command -v apt-get >/dev/null 2>&1; then
   cat >&2 <<'TEXT'
 deps: this is not Debian or Ubuntu, so nothing was installed. Install these by hand, then run make again:
   a C compiler, pkg-config, the Opus, Opusfile and PortAudio headers, Node.js 18 or newer with npm
-  for the tests also: sipp, baresip, PulseAudio with the ALSA plug-ins, PostgreSQL, Chromium
+  for the tests also: sipp, baresip, the spandsp headers, PulseAudio with the ALSA plug-ins, PostgreSQL, Chromium
   for make interop also: linphone-cli
   for the fault bench also: ffmpeg, espeak-ng
 TEXT

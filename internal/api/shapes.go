@@ -169,6 +169,7 @@ type LegStats struct {
 	Lost       int64   `json:"lost" doc:"Packets expected less packets received"`
 	JitterMS   float64 `json:"jitter_ms" doc:"Interarrival jitter in ms, RFC 3550"`
 	RoundTrip  float64 `json:"round_trip_ms" doc:"Round trip in ms; 0 when unknown"`
+	Forged     uint64  `json:"forged,omitempty" doc:"Packets that the agreed key did not encrypt, none of which was heard"`
 }
 
 // CallEvent is one line of a call's story.

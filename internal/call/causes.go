@@ -21,6 +21,8 @@ func callerCause(ended string, talking bool) model.Cause {
 		return model.CauseMediaTimeout
 	case "shutdown": // the trunks are stopped together with us
 		return model.CauseDrained
+	case "media_keys":
+		return model.CauseMediaKeys
 	case "no_ports":
 		return model.CauseInternalError
 	default: // ack_timeout, bad_answer, transport and whatever else a dialog dies of

@@ -13,6 +13,8 @@
 //   - An [Agent], one goroutine per signed-in person, owns the link to the client (the
 //     WebSocket, here a [Link]), the media peer, the outage deadline, the headset and the
 //     last readings at the microphone.
+//   - Somebody at a SIP phone has the same Agent: internal/phone is its Link, and brings the
+//     audio with each call (agent_phone.go).
 //   - A wire meter hears the agent's voice during one leg and belongs to that leg.
 //   - A journal, one per call, writes what the call and its meters tell it, in order.
 //

@@ -186,6 +186,14 @@ func TestSilentTrunkEndsTheCallWithThatCause(t *testing.T) {
 	})
 }
 
+func TestACallWhoseKeysDidNotComeSaysSo(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		c := w.rings(newCaller(number))
+		c.over("media_keys")
+		w.wantCause(model.CauseMediaKeys)
+	})
+}
+
 func TestUnansweredOfferGoesToTheNextAndTheAgentOnBreak(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
 		kim, lee := w.desk("kim"), w.desk("lee")

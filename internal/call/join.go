@@ -176,6 +176,7 @@ func legStats(s, base media.Stats) model.LegStats {
 		PacketsIn: s.PacketsIn - base.PacketsIn, PacketsOut: s.PacketsOut - base.PacketsOut, Lost: s.Lost - base.Lost,
 		JitterMS:  float64(s.Jitter) / float64(time.Millisecond),
 		RoundTrip: float64(s.RoundTrip) / float64(time.Millisecond),
+		Forged:    s.Forged - base.Forged,
 	}
 	if s.Codec != media.NoCodec {
 		out.Codec = s.Codec.String()

@@ -103,7 +103,7 @@ func checkTrunks(trunks []model.Trunk, f *findings) {
 		seen := map[string]bool{}
 		for j, c := range t.Codecs {
 			at := fmt.Sprintf("%s.codecs[%d]", key, j)
-			checkWord(f, at, c, "PCMU", "PCMA")
+			checkWord(f, at, c, "PCMU", "PCMA", "G722")
 			checkOnce(f, seen, at, c)
 		}
 	}

@@ -51,7 +51,7 @@ func checkPhone(f *findings, logins map[string]string, user string, u model.User
 	seen := map[string]bool{}
 	for j, c := range p.Codecs {
 		at := fmt.Sprintf("%s.codecs[%d]", key, j)
-		checkWord(f, at, c, "PCMU", "PCMA")
+		checkWord(f, at, c, "PCMU", "PCMA", "G722")
 		checkOnce(f, seen, at, c)
 	}
 	for _, text := range [][2]string{{"model", p.Headset.Model}, {"serial", p.Headset.Serial}} {

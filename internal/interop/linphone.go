@@ -88,9 +88,20 @@ func linphone(ctx context.Context, s *system, dir, transport, keys string) error
 	return errors.Join(loud(heard), s.heardCaller(ctx), s.lastCallWas(map[string]string{"none": "", "srtp": "SDES", "dtls": "DTLS"}[keys]))
 }
 
-// heardCaller looks at the record of the newest call: of seven seconds of talk something came,
-// and one run of keys.
-func (s *system) heardCaller(ctx context.Context) error {
+// callStory is what the rows want to know of a call's record.
+type callStory struct {
+	Legs []struct {
+		Kind  string
+		Stats struct {
+			Codec string
+			In    uint64 `json:"packets_in"`
+		}
+	}
+	Events []struct{ Kind string }
+}
+
+// newest waits until the record of the newest call is as it should be.
+func (s *system) newest(ctx context.Context, what string, ok func(callStory) bool) error {
 	var list struct {
 		Calls []struct{ ID string }
 	}
@@ -100,17 +111,16 @@ func (s *system) heardCaller(ctx context.Context) error {
 	if len(list.Calls) == 0 {
 		return errors.New("the service has no record of the call")
 	}
-	var story struct {
-		Legs []struct {
-			Kind  string
-			Stats struct {
-				In uint64 `json:"packets_in"`
-			}
-		}
-		Events []struct{ Kind string }
-	}
-	return eventually(ctx, "the record has over 150 packets from the caller, and the key", func() (bool, error) {
+	return eventually(ctx, "the record has "+what, func() (bool, error) {
+		var story callStory
 		err := s.get(ctx, "/api/v1/calls/"+list.Calls[0].ID, &story)
+		return ok(story), err
+	})
+}
+
+// heardCaller looks at what came of seven seconds of talk and one run of keys.
+func (s *system) heardCaller(ctx context.Context) error {
+	return s.newest(ctx, "over 150 packets from the caller, and the key", func(story callStory) bool {
 		keys, packets := 0, uint64(0)
 		for _, e := range story.Events {
 			if e.Kind == "dtmf" {
@@ -122,7 +132,19 @@ func (s *system) heardCaller(ctx context.Context) error {
 				packets = l.Stats.In
 			}
 		}
-		return keys == 1 && packets > 150, err
+		return keys == 1 && packets > 150
+	})
+}
+
+// lastCallIn looks at which codec the caller spoke in.
+func (s *system) lastCallIn(ctx context.Context, codec string) error {
+	return s.newest(ctx, "packets of "+codec+" from the caller", func(story callStory) bool {
+		for _, l := range story.Legs {
+			if l.Kind == "trunk" {
+				return l.Stats.Codec == codec && l.Stats.In > 100
+			}
+		}
+		return false
 	})
 }
 

@@ -30,6 +30,9 @@ func phones() []row {
 				return baresip(ctx, s, dir, transport, []string{"x", "X", "/hangup\n"})
 			}})
 	}
+	all = append(all, row{area: area, name: "calls in G.722, holds, takes back", peer: "baresip 1.0", try: func(ctx context.Context, s *system, dir string) error {
+		return errors.Join(baresip(ctx, s, dir, "udp;codec=G722/16000/1", []string{"x", "X", "/hangup\n"}), s.lastCallIn(ctx, "G722"))
+	}})
 	for _, keys := range []string{"srtp", "srtp-mand", "dtls_srtp"} {
 		all = append(all, row{area: area, name: "calls with encrypted audio (its " + keys + "), holds, takes back", peer: "baresip 1.0", try: func(ctx context.Context, s *system, dir string) error {
 			return baresip(ctx, s, dir, "udp;mediaenc="+keys, []string{"x", "X", "/hangup\n"})
@@ -100,6 +103,10 @@ func lastLines(s string, n int) string {
 // baresip calls over a transport, which more options of its account may follow, and does what it is told two seconds after the answer and between.
 func baresip(ctx context.Context, s *system, dir, account string, keys []string) error {
 	transport, options, _ := strings.Cut(account, ";")
+	codecs, rate := "PCMA", 8000
+	if codec, ok := strings.CutPrefix(options, "codec="); ok {
+		codecs, rate, options = codec, 16000, ""
+	}
 	if options != "" {
 		options = ";" + options
 	}
@@ -108,7 +115,7 @@ func baresip(ctx context.Context, s *system, dir, account string, keys []string)
 		return errors.New("baresip is not installed (Debian: apt install baresip-core)")
 	}
 	tone := filepath.Join(dir, "tone.wav")
-	if err := wavfile.Write(tone, 8000, mediatest.Tone(8000, 440, -20, 60*8000)); err != nil {
+	if err := wavfile.Write(tone, rate, mediatest.Tone(rate, 440, -20, 60*rate)); err != nil {
 		return err
 	}
 	port, err := freePort()
@@ -117,11 +124,11 @@ func baresip(ctx context.Context, s *system, dir, account string, keys []string)
 	}
 	for name, text := range map[string]string{
 		"config": strings.Join([]string{
-			"module_path " + modules[0], "module stdio.so", "module g711.so", "module aufile.so", "module aubridge.so", "module srtp.so", "module dtls_srtp.so", "module_app account.so", "module_app menu.so",
+			"module_path " + modules[0], "module stdio.so", "module g711.so", "module g722.so", "module aufile.so", "module aubridge.so", "module srtp.so", "module dtls_srtp.so", "module_app account.so", "module_app menu.so",
 			fmt.Sprintf("sip_listen 127.0.0.1:%d", port), "rtp_ports 18000-18999",
 			"audio_source aufile," + tone, "audio_player aubridge,x", "ringback_disabled yes", "statmode_default off", "",
 		}, "\n"),
-		"accounts": "<sip:caller@127.0.0.1;transport=" + transport + ">;regint=0;audio_codecs=PCMA" + options + "\n",
+		"accounts": "<sip:caller@127.0.0.1;transport=" + transport + ">;regint=0;audio_codecs=" + codecs + options + "\n",
 		"contacts": "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

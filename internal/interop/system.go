@@ -57,6 +57,7 @@ debug: {listen: "127.0.0.1:{{.Debug}}"}
 const siteFile = `trunks:
   - name: loopback
     sources: [127.0.0.1/32, "::1/128"]
+    codecs: [PCMA, PCMU, G722]
   - name: rfcs
     sources: [` + torturers + `]
   - name: known-by-password

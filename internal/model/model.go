@@ -59,7 +59,7 @@ type Trunk struct {
 	ID      TrunkID        `yaml:"name" json:"name"`
 	Sources []netip.Prefix `yaml:"sources" json:"sources"`        // source addresses that are this trunk
 	Digest  TrunkDigest    `yaml:"digest" json:"digest,omitzero"` // what it answers a challenge with; zero = it is not asked
-	Codecs  []string       `yaml:"codecs" json:"codecs"`          // PCMU, PCMA; preferred first; empty = both
+	Codecs  []string       `yaml:"codecs" json:"codecs"`          // PCMU, PCMA, G722; preferred first; empty = the first two
 
 	Numbers          TrunkNumbers  `yaml:"numbers" json:"numbers,omitzero"`
 	Limits           TrunkLimits   `yaml:"limits" json:"limits,omitzero"`
@@ -211,6 +211,7 @@ const (
 	CauseDrained       Cause = "drained"        // the service was stopped in order
 	CauseRequeued      Cause = "requeued"       // the agent's leg ended and the caller went back to the queue
 	CauseSignalling    Cause = "signalling"     // the trunk's dialog failed
+	CauseMediaKeys     Cause = "media_keys"     // the audio was to be encrypted, and no keys came
 	CauseRejected      Cause = "rejected"       // never answered: unknown number, draining
 	CauseInternalError Cause = "internal_error" // ours
 	CauseWaitExpired   Cause = "wait_expired"   // nobody was free within the longest wait there is
@@ -261,6 +262,7 @@ type LegStats struct {
 	Lost       int64   `json:"lost"`
 	JitterMS   float64 `json:"jitter_ms"`
 	RoundTrip  float64 `json:"round_trip_ms"`
+	Forged     uint64  `json:"forged,omitempty"`
 }
 
 // CallEvent is one line of a call's story.

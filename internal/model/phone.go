@@ -9,7 +9,7 @@ import (
 type UserPhone struct {
 	Username  string       `yaml:"username" json:"username,omitempty"` // empty = the user's name
 	Password  Secret       `yaml:"password" json:"password,omitempty"`
-	Codecs    []string     `yaml:"codecs" json:"codecs,omitempty"`         // PCMU, PCMA; preferred first; empty = both
+	Codecs    []string     `yaml:"codecs" json:"codecs,omitempty"`         // PCMU, PCMA, G722; preferred first; empty = the first two
 	MediaKeys MediaKeys    `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
 	Headset   PhoneHeadset `yaml:"headset" json:"headset,omitzero"`
 }

@@ -85,7 +85,7 @@ func (l *line) dial(c *sip.Call) {
 	case l.session == nil:
 		l.besides(func() { _ = c.Reject(403, 0) })
 		return
-	case l.onCall():
+	case l.talk != nil: // what rings is for the session to weigh: an emergency comes before it
 		l.besides(func() { _ = c.Reject(486, 0) })
 		return
 	}
@@ -102,7 +102,7 @@ func (l *line) dialled(c *sip.Call, err error) {
 	switch {
 	case err != nil:
 		return
-	case l.session == nil || l.onCall(): // meanwhile
+	case l.session == nil || l.talk != nil: // meanwhile
 		l.besides(func() { l.hangUp(c) })
 		return
 	}

@@ -19,7 +19,7 @@ const longestRing = 15 * time.Minute
 // ringing is an offer at the user's phones. Each is rung by a call of its own.
 type ringing struct {
 	call     protocol.Call
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
 	left     int  // calls to phones of which nothing is known yet
 	declined bool // by one of them
 }
@@ -32,7 +32,7 @@ func (l *line) startRinging(offered protocol.Call) {
 		l.unreachable()
 		return
 	}
-	ctx, cancel := context.WithCancel(l.lines.work)
+	ctx, cancel := context.WithCancelCause(l.lines.work)
 	ring := &ringing{call: offered, cancel: cancel, left: len(able)}
 	l.ring = ring
 	for _, b := range able {
@@ -61,9 +61,11 @@ func (l *line) outgoing(b registrar.Binding, offered protocol.Call) sip.Outgoing
 }
 
 // stopRinging cancels what rings.
-func (l *line) stopRinging() {
+func (l *line) stopRinging() { l.endRing(context.Canceled) }
+
+func (l *line) endRing(why error) {
 	if l.ring != nil {
-		l.ring.cancel()
+		l.ring.cancel(why)
 		l.ring = nil
 	}
 }
@@ -73,8 +75,8 @@ func (l *line) rang(ring *ringing, b registrar.Binding, call *sip.Call, err erro
 	current := l.ring == ring
 	var refused *sip.RejectedError
 	switch {
-	case err == nil && current:
-		l.stopRinging()
+	case err == nil && current && l.talk == nil:
+		l.endRing(sip.ErrElsewhere)
 		l.found(b, nil)
 		l.accept(ring.call, b, call)
 		return

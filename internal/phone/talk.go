@@ -9,7 +9,6 @@ import (
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
 	"github.com/headroom-voice/headroom/internal/call"
-	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/sip"
 	"github.com/headroom-voice/headroom/media/sip/registrar"
@@ -269,10 +268,4 @@ func hostOf(uri string) string {
 	}
 	host, _, _ := strings.Cut(rest, ";")
 	return host
-}
-
-// onCall says that the user is in a call, or being rung.
-func (l *line) onCall() bool {
-	s := model.AgentState(l.state.State)
-	return l.talk != nil || l.ring != nil || s == model.OnCall || s == model.Offered
 }

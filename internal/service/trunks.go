@@ -138,6 +138,8 @@ func codecs(t model.Trunk) []media.Codec {
 			out = append(out, media.PCMU)
 		case media.PCMA.String():
 			out = append(out, media.PCMA)
+		case media.G722.String():
+			out = append(out, media.G722)
 		}
 	}
 	return out

@@ -29,10 +29,12 @@ func exampleSite() model.Site {
 			{ID: "sales", Title: "Sales", Numbers: []string{}, OfferTimeout: time.Second, HeadsetPolicy: model.PolicyLastResort, ServiceLevel: time.Second},
 		},
 		Users: []model.User{
-			{ID: "zoe", Title: "Zoë", Roles: []model.Role{model.RoleAgent}, Queues: []model.QueueID{"support", "sales"}},
+			{ID: "zoe", Title: "Zoë", Roles: []model.Role{model.RoleAgent}, Queues: []model.QueueID{"support", "sales"},
+				Phone: model.UserPhone{Username: "z", Password: `p"3`, Codecs: []string{"PCMA"}, MediaKeys: model.MediaKeysRequired, Headset: model.PhoneHeadset{Model: "m", Serial: "s"}}},
 			{ID: "anna", Title: "Anna", Roles: []model.Role{model.RoleIT, model.RoleAgent}, Queues: []model.QueueID{}},
 		},
 		Headset: model.HeadsetRules{MinActiveSpeech: 12 * time.Second, Window: 7, ReplaceAfter: 2},
+		Phones:  model.PhoneRules{Digest: model.PhoneSHA256, FeatureCodes: model.FeatureCodes{Ready: "1", Break: "2", SignOut: "3", WrapUp: "4"}},
 	}
 }
 

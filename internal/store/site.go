@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -100,6 +101,9 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 	return items, users, err
 }
 
+// rules says that a row is of the site as a whole.
+func (r siteRow) rules() bool { return r.kind == "rules" || r.kind == "phones" }
+
 // name is what people read of a row in Changes.
 func (r siteRow) name() string {
 	switch r.kind {
@@ -129,6 +133,7 @@ func applyItems(t *tx, want []siteRow, changes *Changes) error {
 	for _, h := range have {
 		gone[h.name()] = h
 	}
+	fresh := !slices.ContainsFunc(have, func(h siteRow) bool { return !h.rules() })
 	for _, w := range want {
 		h, there := gone[w.name()]
 		delete(gone, w.name())
@@ -139,9 +144,14 @@ func applyItems(t *tx, want []siteRow, changes *Changes) error {
 			ON CONFLICT (kind, id) DO UPDATE SET position = excluded.position, body = excluded.body`, w.kind, w.id, w.position, w.body); err != nil {
 			return err
 		}
-		if !there {
+		switch {
+		case !there && w.rules(): // there always are some; of a new site nobody wants to hear of them
+			if !fresh {
+				changes.Changed = append(changes.Changed, w.name())
+			}
+		case !there:
 			changes.Added = append(changes.Added, w.name())
-		} else if h.body != w.body {
+		case h.body != w.body:
 			changes.Changed = append(changes.Changed, w.name())
 		}
 	}

@@ -19,6 +19,7 @@ var causes = map[model.Cause]string{
 	model.CauseDrained:       "the service was shut down",
 	model.CauseRequeued:      "the caller went back to the queue",
 	model.CauseSignalling:    "the trunk failed",
+	model.CauseMediaKeys:     "the audio was to be encrypted, and no keys came",
 	model.CauseRejected:      "it was not taken",
 	model.CauseInternalError: "an error of ours",
 	model.CauseWaitExpired:   "nobody was free within the longest wait",

@@ -27,7 +27,7 @@ type flow struct {
 	closed    bool
 	held      bool
 	sequencer *rtp.Sequencer // made when something must be decoded
-	decoders  [4]codec.Decoder
+	decoders  [media.NumCodecs]codec.Decoder
 	out       packetizer
 	source    uint32 // of what was decoded last
 	pcm       []float32
@@ -119,7 +119,7 @@ func samples(payload []byte, c media.Codec, d codec.Decoder) int {
 	return codec.Samples(c, payload) * d.Rate() / c.ClockRate()
 }
 
-// decoder gives the decoder for c: Opus wide-band if a meter or a wide-band party
+// decoder gives the decoder for c: G.722 wide-band, as it has no other, Opus so if a meter or a wide-band party
 // listens, and only as wide as the trunk if not.
 func (f *flow) decoder(c media.Codec) codec.Decoder {
 	if int(c) >= len(f.decoders) {
@@ -127,7 +127,7 @@ func (f *flow) decoder(c media.Codec) codec.Decoder {
 	}
 	if f.decoders[c] == nil {
 		rate := narrowband
-		if c == media.Opus && (len(f.taps) > 0 || codec.EncodeRate(f.to.Preferred()) == wideband) {
+		if c == media.G722 || c == media.Opus && (len(f.taps) > 0 || codec.EncodeRate(f.to.Preferred()) == wideband) {
 			rate = wideband
 		}
 		decoder, err := codec.NewDecoder(c, rate)

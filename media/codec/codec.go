@@ -39,18 +39,22 @@ type Recoverer interface {
 // Encoder turns mono samples, ±1, at Rate into payloads.
 type Encoder interface {
 	// Encode writes one packet of all of pcm to out and returns its length in bytes.
-	// Opus takes 10, 20, 40 or 60 ms at once; G.711 any number of samples.
+	// Opus takes 10, 20, 40 or 60 ms at once; G.711 any number of samples, G.722 any even one.
 	Encode(pcm []float32, out []byte) (n int, err error)
 	// Rate is the sample rate in Hz.
 	Rate() int
 }
 
-// NewDecoder makes a decoder: PCMU and PCMA at 8000 Hz, Opus at 8000, 16000 or 48000 Hz.
+// NewDecoder makes a decoder: PCMU and PCMA at 8000 Hz, G.722 at 16000 Hz, Opus at 8000, 16000 or 48000 Hz.
 func NewDecoder(c media.Codec, rate int) (Decoder, error) {
 	switch c {
 	case media.PCMU, media.PCMA:
 		if rate == 8000 {
 			return newG711Decoder(c), nil
+		}
+	case media.G722:
+		if rate == 16000 {
+			return newG722Decoder(), nil
 		}
 	case media.Opus:
 		if rate == 8000 || rate == 16000 || rate == 48000 {
@@ -60,12 +64,16 @@ func NewDecoder(c media.Codec, rate int) (Decoder, error) {
 	return nil, fmt.Errorf("codec: no decoder for %v at %d Hz", c, rate)
 }
 
-// NewEncoder makes an encoder: PCMU and PCMA at 8000 Hz, Opus at 16000 or 48000 Hz.
+// NewEncoder makes an encoder: PCMU and PCMA at 8000 Hz, G.722 at 16000 Hz, Opus at 16000 or 48000 Hz.
 func NewEncoder(c media.Codec, rate int) (Encoder, error) {
 	switch c {
 	case media.PCMU, media.PCMA:
 		if rate == 8000 {
 			return &g711Encoder{encode: encodeFunc(c)}, nil
+		}
+	case media.G722:
+		if rate == 16000 {
+			return newG722Encoder(), nil
 		}
 	case media.Opus:
 		if rate == 16000 || rate == 48000 {
@@ -78,7 +86,7 @@ func NewEncoder(c media.Codec, rate int) (Encoder, error) {
 // Samples is how long a payload plays, in units of c.ClockRate; 0 when it is malformed.
 func Samples(c media.Codec, payload []byte) int {
 	switch c {
-	case media.PCMU, media.PCMA:
+	case media.PCMU, media.PCMA, media.G722: // of G.722, pairs of samples
 		return len(payload)
 	case media.Opus:
 		return opusSamples(payload)

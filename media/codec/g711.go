@@ -104,7 +104,7 @@ type g711Decoder struct {
 }
 
 func newG711Decoder(c media.Codec) *g711Decoder {
-	d := &g711Decoder{table: &muLawFloat}
+	d := &g711Decoder{table: &muLawFloat, plc: newConcealer(8000)}
 	if c == media.PCMA {
 		d.table = &aLawFloat
 	}

@@ -7,12 +7,12 @@ import (
 )
 
 // EncodeRate is the rate speech is encoded from when the choice is free: 8000 Hz for
-// G.711, 16000 Hz for Opus, 0 for what cannot be encoded.
+// G.711, 16000 Hz for G.722 and Opus, 0 for what cannot be encoded.
 func EncodeRate(c media.Codec) int {
 	switch c {
 	case media.PCMU, media.PCMA:
 		return 8000
-	case media.Opus:
+	case media.Opus, media.G722:
 		return 16000
 	}
 	return 0

@@ -54,7 +54,7 @@ type JitterBuffer struct {
 	meter   delayMeter
 	delay   float64 // seconds a packet waits, smoothed
 
-	voices  [4]voice // by codec
+	voices  [media.NumCodecs]voice // by codec
 	out     []float32
 	at      int // samples of out already pulled
 	mark    dsp.Mark
@@ -91,8 +91,8 @@ func NewJitterBuffer(cfg JitterConfig) (*JitterBuffer, error) {
 	longest := codec.MaxFrame * cfg.Rate / 1000
 	j.room = make([]float32, 0, 2*longest)
 	j.decoded = make([]float32, longest)
-	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.Opus} {
-		rate := 8000
+	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus} {
+		rate := codec.EncodeRate(c)
 		if c == media.Opus {
 			rate = cfg.Rate
 		}

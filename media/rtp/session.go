@@ -27,7 +27,7 @@ type Params struct {
 	Remote          netip.AddrPort        // where the party says it listens; zero: wait for its first packets
 	RemoteRTCP      netip.AddrPort        // zero: Remote's port + 1
 	Codecs          []media.Codec         // both sides can, the preferred one first; [0] is what to encode
-	PayloadTypes    map[media.Codec]uint8 // both directions; PCMU and PCMA default to 0 and 8 (RFC 3551)
+	PayloadTypes    map[media.Codec]uint8 // both directions; PCMU, PCMA and G722 default to 0, 8 and 9 (RFC 3551)
 	PTime           time.Duration         // the party asked for, 10 to 60 ms; 20 ms by default
 	DTMFPayloadType uint8                 // of telephone-event (RFC 4733); 0: none
 	Quiet           bool                  // the party does not listen (hold): nothing is sent
@@ -185,6 +185,8 @@ func agree(p Params) (*agreed, error) {
 			pt = 0
 		case c == media.PCMA:
 			pt = 8
+		case c == media.G722:
+			pt = 9
 		default:
 			return nil, fmt.Errorf("rtp: configure: no payload type for %v", c)
 		}

@@ -21,7 +21,7 @@ import (
 type Trunk struct {
 	ID      string
 	Sources []netip.Prefix // where its signalling comes from; the longest match of all trunks counts
-	Codecs  []media.Codec  // allowed, PCMU and PCMA; empty means both
+	Codecs  []media.Codec  // allowed, of PCMU, PCMA and G722; empty means the first two
 	Digest  Digest
 	Limits  Limits
 	Numbers e164.Plan // how it writes numbers; Call.From and Call.To give +E.164
@@ -166,7 +166,7 @@ func validTrunks(trunks []Trunk) error {
 			return fmt.Errorf("sip: trunk %q: media keys %q", t.ID, t.MediaKeys)
 		}
 		for _, codec := range t.Codecs {
-			if codec != media.PCMU && codec != media.PCMA {
+			if codec != media.PCMU && codec != media.PCMA && codec != media.G722 {
 				return fmt.Errorf("sip: trunk %q: codec %s is not for trunks", t.ID, codec)
 			}
 		}

@@ -18,6 +18,8 @@
 //     (reinvite.go), transfers (refer.go). A challenge is answered anywhere (auth.go).
 //   - Before the answer: reliable 18x as callee (prack.go) and as caller, early media, the
 //     phones of a forked call (early.go).
+//   - Users' phones register (phones.go, package registrar), and call with their password.
+//     Calls to them go to where they registered from.
 //   - A handler that implements [TransferHandler] decides about REFER and has calls taken
 //     over by INVITEs with Replaces (transfer.go).
 //

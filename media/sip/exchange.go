@@ -283,13 +283,16 @@ func (e *endpoint) exchange(req *sip.Request, again func()) (*sip.Response, erro
 
 // cancel sends CANCEL for an INVITE, with its Via, and does not wait for the answer
 // (RFC 3261 section 9.1).
-func (e *endpoint) cancel(invite *sip.Request) {
+func (e *endpoint) cancel(invite *sip.Request, headers ...sip.Header) {
 	req := sip.NewRequest(sip.CANCEL, invite.Recipient)
 	req.AppendHeader(invite.Via().Clone())
 	for _, name := range []string{"Max-Forwards", "From", "To", "Call-ID", "Route"} {
 		sip.CopyHeaders(name, invite, req)
 	}
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sip.CANCEL})
+	for _, h := range headers {
+		req.AppendHeader(h)
+	}
 	req.SetBody(nil)
 	req.SetTransport(invite.Transport())
 	req.Laddr = invite.Laddr

@@ -52,7 +52,7 @@ func validPhones(phones []Phone, trunks []Trunk) error {
 			return fmt.Errorf("sip: phone of %q: another phone or trunk has its username", p.User)
 		case !p.MediaKeys.valid():
 			return fmt.Errorf("sip: phone of %q: media keys %q", p.User, p.MediaKeys)
-		case slices.ContainsFunc(p.Codecs, func(c media.Codec) bool { return c != media.PCMU && c != media.PCMA }):
+		case slices.ContainsFunc(p.Codecs, func(c media.Codec) bool { return c != media.PCMU && c != media.PCMA && c != media.G722 }):
 			return fmt.Errorf("sip: phone of %q: a codec that is not for phones", p.User)
 		}
 		names[p.Login.Username], users[p.User] = true, true

@@ -1,6 +1,8 @@
 package sip_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -260,6 +262,39 @@ func (p *phone) takes(invite string) {
 	lines = append(lines, "To: "+header(invite, "To")+";tag=callee", "Contact: <sip:bob@198.51.100.7:5060>",
 		"Content-Type: application/sdp", fmt.Sprintf("Content-Length: %d", len(body)), "", body)
 	p.raw(strings.Join(lines, "\r\n"))
+}
+
+func TestAPhoneIsToldThatAnotherHasAnswered(t *testing.T) {
+	t.Parallel()
+	s := start(t, make(desk, 1), withPhones())
+	for _, c := range []struct {
+		why  error
+		want string
+	}{{sip.ErrElsewhere, `SIP;cause=200;text="Call completed elsewhere"`}, {context.Canceled, ""}} {
+		p := newPhone(t, "UDP", s.udp)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		over := make(chan error, 1)
+		go func() {
+			_, err := s.Client().Dial(ctx, sip.Outgoing{Target: "sip:bob@" + p.conn.LocalAddr().String(), Phone: "bob"})
+			over <- err
+		}()
+		invite := p.expect("INVITE ")
+		p.respond(invite, "180 Ringing")
+		eventually(t, "it rings", func() bool {
+			return s.Messages()[sip.Kind{Trunk: sip.PhonesTrunk, Method: "INVITE", Status: "180"}] > 0
+		})
+		cancel(c.why)
+		if err := <-over; !errors.Is(err, c.why) {
+			t.Errorf("dial: %v", err)
+		}
+		m := p.expect("CANCEL ")
+		if got := header(m, "Reason"); got != c.want {
+			t.Errorf("Reason: %q", got)
+		}
+		p.respond(m, "200 OK")
+		p.respond(invite, "487 Request Terminated")
+		p.expect("ACK ")
+	}
 }
 
 func TestWhoeverPutsACallOnHoldIsNoticed(t *testing.T) {

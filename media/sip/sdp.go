@@ -250,13 +250,15 @@ func (s *stream) addFormats(m *sdp.MediaDescription, allowed []media.Codec) {
 	}
 }
 
-// codecOf names what a payload type carries; 0 and 8 need no rtpmap (RFC 3551).
+// codecOf names what a payload type carries; 0, 8 and 9 need no rtpmap (RFC 3551).
 func codecOf(pt uint8, rtpmap string) media.Codec {
 	switch {
 	case rtpmap == "pcmu/8000" || rtpmap == "pcmu/8000/1" || (rtpmap == "" && pt == 0):
 		return media.PCMU
 	case rtpmap == "pcma/8000" || rtpmap == "pcma/8000/1" || (rtpmap == "" && pt == 8):
 		return media.PCMA
+	case rtpmap == "g722/8000" || rtpmap == "g722/8000/1" || rtpmap == "g722/16000" || (rtpmap == "" && pt == 9):
+		return media.G722 // 16000 is what some write who have not read RFC 3551 section 4.5.2
 	default:
 		return media.NoCodec
 	}
@@ -415,8 +417,12 @@ func (l *local) describe(mlines string) []byte {
 
 // staticPayloadType is the payload type of RFC 3551.
 func staticPayloadType(c media.Codec) uint8 {
-	if c == media.PCMA {
+	switch c {
+	case media.PCMA:
 		return 8
+	case media.G722:
+		return 9
+	default:
+		return 0
 	}
-	return 0
 }

@@ -91,6 +91,18 @@ type outgoing struct {
 	err         error // why the INVITE could not be sent
 }
 
+// ErrElsewhere is a cause for the end of Dial's context: somebody else has answered, and
+// the phone is told so, which keeps it from showing a missed call (RFC 3326).
+var ErrElsewhere = errors.New("sip: answered elsewhere")
+
+// why is the reason that a CANCEL gives, if it gives one.
+func (o *outgoing) why() []sip.Header {
+	if context.Cause(o.ctx) != ErrElsewhere { //nolint:errorlint // the cause itself, as it was given
+		return nil
+	}
+	return []sip.Header{sip.NewHeader("Reason", `SIP;cause=200;text="Call completed elsewhere"`)}
+}
+
 // repeated yields further 2xx responses to the INVITE; never for an inbound call.
 func (o *outgoing) repeated() <-chan *sip.Response {
 	if o == nil {
@@ -449,7 +461,7 @@ func (c *Call) abandon() {
 	limit, stopping := c.step(), c.ep.stopping
 	defer limit.Stop()
 	if c.out.provisional {
-		c.ep.cancel(c.invite)
+		c.ep.cancel(c.invite, c.out.why()...)
 	}
 	for {
 		select {
@@ -458,7 +470,7 @@ func (c *Call) abandon() {
 			case res.IsProvisional():
 				if !c.out.provisional {
 					c.out.provisional = true
-					c.ep.cancel(c.invite)
+					c.ep.cancel(c.invite, c.out.why()...)
 				}
 			case res.IsSuccess() && res.To() != nil:
 				c.out.accepted = true

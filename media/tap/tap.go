@@ -218,6 +218,8 @@ func codecOf(c media.Codec) headset.Codec {
 		return headset.CodecOpus
 	case media.PCMA, media.PCMU:
 		return headset.CodecG711
+	case media.G722:
+		return headset.CodecG722
 	default:
 		return headset.CodecUnknown
 	}

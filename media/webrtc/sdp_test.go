@@ -55,7 +55,7 @@ func TestChromiumsOfferIsAnsweredOpusFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(answer, "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8\r\n") {
+	if !strings.Contains(answer, "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 9\r\n") {
 		t.Errorf("codecs in the answer:\n%s", answer)
 	}
 	for _, want := range []string{"a=ice-lite", "a=setup:passive", "a=sendrecv", "a=rtcp-mux", "maxplaybackrate=16000"} {
@@ -72,7 +72,7 @@ func TestOffersThatAreRefused(t *testing.T) {
 	g := newGateway(t, Config{})
 	section := chromiumOffer[strings.Index(chromiumOffer, "m=audio"):]
 	noCodec := chromiumOffer
-	for _, pt := range []string{" 111", " 0 8 13"} {
+	for _, pt := range []string{" 111", " 9 0 8 13"} {
 		noCodec = strings.Replace(noCodec, pt, "", 1)
 	}
 	for _, bad := range []struct{ name, sdp string }{

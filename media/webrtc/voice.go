@@ -19,7 +19,7 @@ const noPayloadType = 0xff
 // binds it to the negotiated connection; the payload type is ours to choose among those
 // of the answer.
 type voice struct {
-	payloadTypes [4]atomic.Uint32 // by media.Codec: 1 + payload type, 0 = not negotiated
+	payloadTypes [media.NumCodecs]atomic.Uint32 // by media.Codec: 1 + payload type, 0 = not negotiated
 
 	mu      sync.Mutex // also keeps packets in the order they were numbered
 	sender  *rtp.Sender

@@ -199,6 +199,7 @@ const causes: Record<string, string> = {
   drained: 'The service was shut down',
   requeued: 'Caller went back to the queue',
   signalling: 'The trunk failed',
+  media_keys: 'Audio was to be encrypted, and no keys came',
   rejected: 'Not taken',
   internal_error: 'An error of ours',
   busy: 'The number was busy',

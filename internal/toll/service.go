@@ -22,6 +22,8 @@ type Ledger interface {
 	// comes between.
 	ReserveDial(ctx context.Context, d model.Dialled, site bool, decide func(model.DialUsage) (longest time.Duration, ok bool)) error
 	DialEnded(ctx context.Context, call model.CallID, number string, at time.Time, talk time.Duration) error
+	// DialUnused forgets a call that was permitted and not placed.
+	DialUnused(ctx context.Context, call model.CallID, number string) error
 }
 
 // Service permits calls out, by the rules of the site that is in force.
@@ -119,6 +121,14 @@ func (s *Service) refused(rules *Rules, request model.DialRequest, why *model.Di
 // ended in the record, it counts as in progress.
 func (s *Service) Ended(ctx context.Context, call model.CallID, number string, talk time.Duration) error {
 	return s.ledger.DialEnded(ctx, call, number, s.now(), talk)
+}
+
+// Unused gives a permit back of which no call came: it counts as if it had not been asked for.
+func (s *Service) Unused(ctx context.Context, call model.CallID, p model.DialPermit) error {
+	if p.Emergency { // is counted nowhere
+		return nil
+	}
+	return s.ledger.DialUnused(ctx, call, p.Number)
 }
 
 // Stats is a copy of the counters.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -291,6 +292,13 @@ func (m *memory) DialEnded(_ context.Context, call model.CallID, number string, 
 			m.dials[i].talk, m.dials[i].ended = talk, true
 		}
 	}
+	return nil
+}
+
+func (m *memory) DialUnused(_ context.Context, call model.CallID, number string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dials = slices.DeleteFunc(m.dials, func(d memoryDial) bool { return d.Call == call && d.Number == number && !d.ended })
 	return nil
 }
 

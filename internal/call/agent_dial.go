@@ -3,7 +3,9 @@ package call
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
 	"github.com/headroom-voice/headroom/internal/model"
@@ -166,6 +168,10 @@ func (a *Agent) transfer(m protocol.Transfer, answer func(error)) {
 		if !c.toQueue(a, q, answer) {
 			answer(errNotYours)
 		}
+		return
+	}
+	if strings.IndexFunc(m.To, unicode.IsLetter) >= 0 && !strings.Contains(m.To, ":") {
+		answer(&Denial{Code: protocol.CodeNotAllowed, Text: "There is no queue " + m.To + ". Write the name or number of a queue, or a telephone number."})
 		return
 	}
 	if a.sb.deps.Dialling == nil {

@@ -102,12 +102,16 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 // shutOut says that a stranger is banned.
 func (f *firewall) shutOut(from netip.Addr) bool {
 	now := time.Now()
-	return f.bans.holds(from, f.gate.open(), now) && !f.gate.welcome(from, now)
+	return f.bans.holds(from, f.gate.open(), now) && !f.gate.welcome(from, now) && !f.spares(from)
 }
+
+// spares says that a ban has no force on a source: who knows one of its passwords, or is in a
+// call, is not to be kept out by who stands behind the same address.
+func (f *firewall) spares(from netip.Addr) bool { return f.inCall(from) || f.gate.spares(from) }
 
 // offends counts what a stranger does, unless it has shown a password of late.
 func (f *firewall) offends(from netip.Addr, what offence, proven bool) {
-	if now := time.Now(); !f.gate.welcome(from, now) {
+	if now := time.Now(); !f.gate.welcome(from, now) && !f.spares(from) {
 		f.bans.note(from, what, proven, f.gate.open(), now)
 	}
 }
@@ -180,19 +184,23 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 		return f.gate.welcome(from, now)
 	case !f.gate.asksOf(req):
 		return false
-	case f.gate.answersUs(req, now) && !f.gate.banned(from, now):
+	case f.gate.answersUs(req, now):
 		return true
 	case !f.gate.mayAsk(from, now):
 		f.dropped.Add(1)
 		return false
 	}
-	_, o := f.gate.judge(req, nil, now)
+	trunk, o := f.gate.judge(req, nil, now)
+	if o == accepted { // a right answer beside it has just ended the lock: Server.admit asks for another
+		return true
+	}
 	if f.silent && (!outcomeTable[o].asks() || req.SipVersion != sipVersion) {
+		f.gate.record(source(req), nil, trunk, o, now)
 		f.dropped.Add(1)
 		return false
 	}
 	f.tell("asked for a password: no trunk has this address", info)
-	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(why error, headers ...sip.Header) *sip.Response {
+	f.refuse(info, f.gate.answer(req, nil, trunk, o, now, func(why error, headers ...sip.Header) *sip.Response {
 		f.count(why)
 		return f.response(req, why, headers...)
 	}))

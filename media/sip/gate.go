@@ -459,7 +459,10 @@ func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 	within := c != nil && (from == c.dlg.peer.Addr() || here != nil && here.account.Username == "")
 	nowhere := c == nil && tagOf(req.To()) != "" && tagOf(req.To()) != s.ep.tagFor(req) // 481 comes of it
 	switch {
-	case req.Method == sip.CANCEL, within:
+	case within:
+		s.fw.settle(source(req))
+		return here, nil
+	case req.Method == sip.CANCEL:
 		return here, nil
 	case here != nil && (here.account.Username == "" || nowhere || !s.gate.asks(req.Method)):
 		return here, nil

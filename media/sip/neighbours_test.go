@@ -1,8 +1,12 @@
 package sip_test
 
 import (
+	"errors"
+	"net"
 	"net/netip"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/headroom-voice/headroom/media/sip"
 	"github.com/headroom-voice/headroom/media/sip/digest"
@@ -71,6 +75,92 @@ func TestAGuesserIsBannedWhereNoPhoneRegistered(t *testing.T) {
 		newPhone(t, "UDP", s.udp).registers(nobody, "40", "Contact: <sip:x@192.0.2.1>")
 	}
 	if bans := s.Bans(); len(bans) != 1 || bans[0].Cause != "password" {
+		t.Errorf("%+v", bans)
+	}
+}
+
+// idle connects and says nothing.
+func idle(t *testing.T, at net.IP, s *site) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: at}}).DialContext(t.Context(), "tcp", s.tcp.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// closed waits until the other side has closed a connection, for longer than strangers have.
+func closed(t *testing.T, conn net.Conn, what string) {
+	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(4 * patience))
+	if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%s keeps its connection", what)
+	}
+}
+
+func TestWhoStandsBesideACallKeepsNoConnectionWithoutSayingWhose(t *testing.T) {
+	t.Parallel()
+	d := make(desk, 1)
+	s := start(t, d)
+	p := newPhone(t, "UDP", s.udp)
+	call, _, _ := answered(t, p, d, p.offer("0"))
+	if err := s.SetTrunks(nil); err != nil { // from now on the address is known by its call alone
+		t.Fatal(err)
+	}
+	q := newPhone(t, "TCP", s.tcp) // the call's own, another way
+	q.id, q.toTag, q.cseq = p.id, p.toTag, p.cseq+1
+	q.send("OPTIONS", "")
+	q.expect("SIP/2.0 200")
+	var others []net.Conn
+	for range 40 {
+		others = append(others, idle(t, here.Addr().AsSlice(), s))
+	}
+	for _, conn := range others {
+		closed(t, conn, "who said nothing")
+	}
+	q.cseq++
+	q.send("BYE", "") // the call has kept its own for longer
+	q.expect("SIP/2.0 200")
+	ended(t, call, sip.CauseRemoteBye)
+}
+
+func TestWhoStandsBesideAPhoneKeepsNoConnectionWithoutAPassword(t *testing.T) {
+	t.Parallel()
+	s := start(t, make(desk, 1), withPhones())
+	p := newPhone(t, "TCP", s.tcp)
+	p.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>")
+	closed(t, idle(t, here.Addr().AsSlice(), s), "who said nothing")
+	p.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>") // over the same connection
+}
+
+func TestIdleStrangersTakeNoPlaceFromOthers(t *testing.T) {
+	t.Parallel()
+	s := start(t, make(desk, 1), withPhones())
+	for range 130 { // an office whose phones have all just started
+		idle(t, elsewhere, s)
+	}
+	eventually(t, "those beyond the bound are turned away", func() bool { return s.Stats().StrangersDropped >= 90 })
+	p := newPhone(t, "TCP", s.tcp)
+	p.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>")
+	if bans := s.Bans(); len(bans) != 0 {
+		t.Errorf("%+v", bans)
+	}
+}
+
+func TestAnOfficeOfPhonesStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, make(desk, 1), withPhones())
+	first := newPhone(t, "UDP", s.udp)
+	first.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>") // known from before the power went
+	var office []*phone
+	for range 60 {
+		office = append(office, newPhone(t, "TCP", s.tcp))
+	}
+	for _, p := range office {
+		p.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>")
+	}
+	if bans := s.Bans(); len(bans) != 0 {
 		t.Errorf("%+v", bans)
 	}
 }

@@ -479,8 +479,8 @@ func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 	}
 	refusal := s.gate.answer(req, here, trunk, o, now, func(why error, headers ...sip.Header) *sip.Response {
 		id := ""
-		if here != nil { // what comes from elsewhere may be anybody's
-			id = here.id
+		if row := outcomeTable[o]; here != nil && (row.failed || !row.asks()) { // what comes from elsewhere may be anybody's
+			id = here.id // and each call of a trunk with a password is asked for it first
 		}
 		return s.ep.refusalKept(req, id, why, headers...)
 	})

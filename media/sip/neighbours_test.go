@@ -80,9 +80,9 @@ func TestAGuesserIsBannedWhereNoPhoneRegistered(t *testing.T) {
 }
 
 // idle connects and says nothing.
-func idle(t *testing.T, at net.IP, s *site) net.Conn {
+func idle(t *testing.T, at net.IP, server netip.AddrPort) net.Conn {
 	t.Helper()
-	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: at}}).DialContext(t.Context(), "tcp", s.tcp.String())
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: at}}).DialContext(t.Context(), "tcp", server.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestWhoStandsBesideACallKeepsNoConnectionWithoutSayingWhose(t *testing.T) {
 	q.expect("SIP/2.0 200")
 	var others []net.Conn
 	for range 40 {
-		others = append(others, idle(t, here.Addr().AsSlice(), s))
+		others = append(others, idle(t, here.Addr().AsSlice(), s.tcp))
 	}
 	for _, conn := range others {
 		closed(t, conn, "who said nothing")
@@ -130,7 +130,7 @@ func TestWhoStandsBesideAPhoneKeepsNoConnectionWithoutAPassword(t *testing.T) {
 	s := start(t, make(desk, 1), withPhones())
 	p := newPhone(t, "TCP", s.tcp)
 	p.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>")
-	closed(t, idle(t, here.Addr().AsSlice(), s), "who said nothing")
+	closed(t, idle(t, here.Addr().AsSlice(), s.tcp), "who said nothing")
 	p.registers(bob.Login, "200", "Contact: <sip:bob@192.0.2.1>") // over the same connection
 }
 
@@ -138,7 +138,7 @@ func TestIdleStrangersTakeNoPlaceFromOthers(t *testing.T) {
 	t.Parallel()
 	s := start(t, make(desk, 1), withPhones())
 	for range 130 { // an office whose phones have all just started
-		idle(t, elsewhere, s)
+		idle(t, elsewhere, s.tcp)
 	}
 	eventually(t, "those beyond the bound are turned away", func() bool { return s.Stats().StrangersDropped >= 90 })
 	p := newPhone(t, "TCP", s.tcp)
@@ -163,4 +163,19 @@ func TestAnOfficeOfPhonesStartsAtOnce(t *testing.T) {
 	if bans := s.Bans(); len(bans) != 0 {
 		t.Errorf("%+v", bans)
 	}
+}
+
+func TestIdleStrangersDoNotHoldUpATrunksHandshake(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	d := make(desk, 1)
+	s := start(t, d, withPhones(onlyHere...), a.secure("server", "127.0.0.1:0", "127.0.0.1"))
+	for i := range 96 { // as many as three addresses may have
+		idle(t, net.IPv4(127, 0, 0, byte(3+i%3)), s.TLSAddr())
+	}
+	p := a.phone(s.TLSAddr())
+	if n := s.Stats().TLS.Handshakes; n != 0 {
+		t.Errorf("it waited for %d others to give up", n)
+	}
+	talks(t, d, p)
 }

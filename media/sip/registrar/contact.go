@@ -62,6 +62,15 @@ func parseContact(value string) (contact, error) {
 	return c, nil
 }
 
+// ContactURI is the URI of one value of a Contact header, as far as it is one that may register.
+func ContactURI(value string) (uri sip.Uri, err error) {
+	c, err := parseContact(value)
+	if err != nil {
+		return uri, err
+	}
+	return uri, sip.ParseUri(c.uri, &uri)
+}
+
 // splitContact parts the URI from the parameters that are the header's. Without angle
 // brackets every parameter is the header's (section 20.10).
 func splitContact(value string) (addr, params string, ok bool) {

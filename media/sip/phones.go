@@ -26,6 +26,10 @@ const PhonesTrunk = "(phones)"
 
 const statusIntervalTooBrief = 423
 
+// phoneLimits bound the calls that one user's phones place: whoever has a password has no more
+// than this of the audio's ports. Those placed to them are the service's own doing.
+var phoneLimits = Limits{Calls: 4, PerSecond: 2}
+
 // registerTimeout bounds how long the store is waited for.
 const registerTimeout = 5 * time.Second
 
@@ -67,7 +71,7 @@ func (t *trunkTable) addPhones(phones []Phone) {
 		t.realms = append(t.realms, DefaultRealm)
 	}
 	for _, p := range phones {
-		k := &knownTrunk{id: phonePrefix + p.User, phone: p.User, codecs: p.Codecs, keys: p.MediaKeys, login: p.Login,
+		k := &knownTrunk{id: phonePrefix + p.User, phone: p.User, limits: phoneLimits, codecs: p.Codecs, keys: p.MediaKeys, login: p.Login,
 			account: digest.NewAccount(p.Login, DefaultRealm), doubted: true, elsewhere: make(map[string]digest.Account)}
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}

@@ -2,10 +2,12 @@ package sip_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/headroom-voice/headroom/media/sip"
 	"github.com/headroom-voice/headroom/media/sip/registrar"
@@ -76,4 +78,73 @@ func TestAPhoneBesideAPBXDoesNotSpeakForIt(t *testing.T) {
 			t.Errorf("%d refused as such", n)
 		}
 	})
+}
+
+// Whoever has a phone's password does not have all of the service's audio ports.
+func TestAPhonePlacesNoMoreCallsThanAPersonDoes(t *testing.T) {
+	t.Parallel()
+	d := make(desk, 16)
+	s := start(t, d, withPhones())
+	p := newPhone(t, "UDP", s.udp)
+	p.registers(bob.Login, "200", "Contact: <sip:bob@"+p.conn.LocalAddr().String()+">")
+	began, full, hasty := time.Now(), false, 0
+	id := p.id
+	for i := 0; !full && i < 1000; i++ {
+		p.id, p.toTag, p.cseq = fmt.Sprintf("%s-%d", id, i), "", 10
+		p.send("INVITE", p.offer("0"), answerTo(p.asked("INVITE")[0], bob.Login, "INVITE", 1))
+		switch m := p.expectAny("SIP/2.0 100", "SIP/2.0 486", "SIP/2.0 503"); m[:11] {
+		case "SIP/2.0 100":
+			_ = d.next(t)
+			if len(d) > 0 {
+				t.Fatal("more than one call came of it")
+			}
+		case "SIP/2.0 486":
+			mustContain(t, m, "Retry-After: 10")
+			full = true
+		default:
+			mustContain(t, m, "Retry-After: 1\r\n")
+			hasty++
+			time.Sleep(50 * time.Millisecond) // as a phone waits, if not for as long
+		}
+	}
+	st := s.Trunks()
+	if !full || st[sip.PhonesTrunk].Calls != 4 || st[sip.PhonesTrunk].In != 4 {
+		t.Errorf("%+v", st)
+	}
+	if hasty == 0 && time.Since(began) < time.Second {
+		t.Error("no limit to how fast they come")
+	}
+	if len(st) != 1 {
+		t.Errorf("users stand among the trunks: %+v", st)
+	}
+
+	// The service rings each phone of the user's nevertheless.
+	out := dial(within(t), s.Client(), sip.Outgoing{Target: "sip:bob@" + p.conn.LocalAddr().String(), Phone: "bob"})
+	p.respond(p.expect("INVITE "), "486 Busy Here")
+	p.expect("ACK ")
+	var refused *sip.RejectedError
+	if got := <-out; !errors.As(got.err, &refused) {
+		t.Errorf("%v", got.err)
+	}
+	if got := s.Trunks()[sip.PhonesTrunk]; got.Out != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// expectAny is expect for the first message that starts in one of some ways.
+func (p *phone) expectAny(starts ...string) string {
+	p.t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case m := <-p.in:
+			for _, start := range starts {
+				if strings.HasPrefix(m, start) {
+					return m
+				}
+			}
+		case <-deadline:
+			p.t.Fatalf("none of %q", starts)
+		}
+	}
 }

@@ -88,6 +88,8 @@ var refusals = [...]struct {
 	{registrar.ErrStar, "contact_star", sip.StatusBadRequest, 399, 0},
 	{registrar.ErrOrder, "register_order", sip.StatusInternalServerError, 399, 0},
 	{registrar.ErrMany, "registrations", sip.StatusForbidden, 399, 0},
+	{registrar.ErrRate, "register_rate", sip.StatusServiceUnavailable, 399, time.Second},
+	{registrar.ErrBusy, "register_busy", sip.StatusServiceUnavailable, 399, later},
 	{registrar.ErrBrief, "interval_too_brief", statusIntervalTooBrief, 0, 0},
 
 	// 486 for a trunk that is full: the number called is busy, and no other way to it would

@@ -144,7 +144,7 @@ func TestWhatIsRegisteredSurvivesARestart(t *testing.T) {
 }
 
 func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
-	r := newRegistrar(t, Config{Contacts: 3})
+	r := newRegistrar(t, Config{Contacts: 3, PerSecond: 100})
 	if err := say(r, "a", 5, "", "<sip:bob@a>"); err != nil {
 		t.Fatal(err)
 	}

@@ -68,6 +68,7 @@ type PhoneBinding struct {
 	UserAgent string
 	Since     time.Time
 	Expires   time.Time
+	Seal      string // of the login that it was made by; opaque
 }
 
 // PhoneState is the last word of a user by phone.

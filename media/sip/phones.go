@@ -147,7 +147,7 @@ func (s *Server) registered(req *sip.Request, from *knownTrunk) *sip.Response {
 	defer cancel()
 	r := s.ep.cfg.Registrar
 	bindings, err := r.Register(ctx, registrar.Request{
-		User: from.phone, CallID: text(req.CallID()), CSeq: req.CSeq().SeqNo, Contacts: values(req, "Contact", "m"), Expires: headerOf(req, "Expires"),
+		User: from.phone, Login: from.login, CallID: text(req.CallID()), CSeq: req.CSeq().SeqNo, Contacts: values(req, "Contact", "m"), Expires: headerOf(req, "Expires"),
 		Transport: sip.NetworkToUpper(req.Transport()), Source: source(req), UserAgent: headerOf(req, "User-Agent"),
 	})
 	if err != nil {

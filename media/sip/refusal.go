@@ -90,6 +90,7 @@ var refusals = [...]struct {
 	{registrar.ErrMany, "registrations", sip.StatusForbidden, 399, 0},
 	{registrar.ErrRate, "register_rate", sip.StatusServiceUnavailable, 399, time.Second},
 	{registrar.ErrBusy, "register_busy", sip.StatusServiceUnavailable, 399, later},
+	{registrar.ErrLogin, "login_changed", sip.StatusForbidden, 399, 0},
 	{registrar.ErrBrief, "interval_too_brief", statusIntervalTooBrief, 0, 0},
 
 	// 486 for a trunk that is full: the number called is busy, and no other way to it would

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 // Bounds and times of a Config that says nothing.
@@ -35,6 +38,7 @@ var (
 	ErrMany    = errors.New("more registrations than one user may have")
 	ErrRate    = errors.New("more REGISTER requests than one user may send")
 	ErrBusy    = errors.New("an earlier REGISTER of this user is still being carried out")
+	ErrLogin   = errors.New("the password that was shown is the user's no more")
 	ErrBrief   = errors.New("registered for too short a time")
 )
 
@@ -50,12 +54,14 @@ type Binding struct {
 	UserAgent string
 	Since     time.Time // when this contact was first registered
 	Expires   time.Time
+	Seal      string // of the login that it was made by
 	key       string
 }
 
 // Request is a REGISTER whose sender has shown the user's password.
 type Request struct {
 	User      string
+	Login     digest.Login // that its sender has shown; not kept
 	CallID    string
 	CSeq      uint32
 	Contacts  []string // the values of its Contact headers
@@ -93,6 +99,7 @@ type Registrar struct {
 	sources map[netip.AddrPort]int // of bindings, counted
 	hosts   map[netip.Addr]int
 	due     deadlines
+	login   func(user string) (digest.Login, bool) // of Keep; nil = any may register
 }
 
 // New makes a registrar that knows nobody; see Load.
@@ -151,6 +158,9 @@ func (r *Registrar) Register(ctx context.Context, q Request) ([]Binding, error) 
 		return nil, err
 	}
 	defer u.unlock()
+	if !r.may(q) {
+		return nil, ErrLogin
+	}
 	now := r.cfg.now()
 	have := r.live(u, now)
 	if len(q.Contacts) == 0 {
@@ -179,7 +189,7 @@ func (r *Registrar) change(have []Binding, q Request, now time.Time) ([]Binding,
 		}
 		return []Binding{}, nil
 	}
-	next := slices.Clone(have)
+	next, seal := slices.Clone(have), sealAmong(have, q.Login)
 	for _, value := range q.Contacts {
 		c, err := parseContact(value)
 		if err != nil {
@@ -202,7 +212,7 @@ func (r *Registrar) change(have []Binding, q Request, now time.Time) ([]Binding,
 			continue
 		}
 		next = append(next, Binding{User: q.User, Contact: c.uri, Q: c.q, CallID: q.CallID, CSeq: q.CSeq, Transport: q.Transport, Source: q.Source,
-			UserAgent: clip(q.UserAgent), Since: since, Expires: now.Add(granted), key: c.key})
+			UserAgent: clip(q.UserAgent), Since: since, Expires: now.Add(granted), Seal: seal, key: c.key})
 	}
 	if len(next) > r.cfg.Contacts {
 		return nil, ErrMany
@@ -269,21 +279,43 @@ func (r *Registrar) Near(a netip.Addr) bool {
 	return r.hosts[a] > 0
 }
 
-// Keep forgets the bindings of users who are not to have any.
-func (r *Registrar) Keep(ctx context.Context, may func(user string) bool) {
-	for _, name := range r.Users() {
-		if may(name) {
-			continue
-		}
-		u := r.user(name)
+// Keep forgets the bindings of users who are not to have any, and those that were made by
+// another login than the user now has. From here on nobody registers otherwise.
+func (r *Registrar) Keep(ctx context.Context, login func(user string) (digest.Login, bool)) {
+	r.mu.Lock()
+	r.login = login // before the users are listed: whoever is not yet among them asks it
+	users := slices.Collect(maps.Values(r.users))
+	r.mu.Unlock()
+	for _, u := range users {
 		if u.lock(ctx) != nil {
 			return
 		}
-		r.put(u, nil)
-		r.save(ctx, u, nil)
+		now, there := login(u.name)
+		have := r.live(u, r.cfg.now())
+		kept := slices.DeleteFunc(slices.Clone(have), func(b Binding) bool { return !there || !b.sealedBy(now) })
+		gone := len(kept) < len(have)
+		if gone {
+			r.put(u, kept)
+			r.save(ctx, u, kept)
+		}
 		u.unlock()
-		r.cfg.Changed(name)
+		if gone {
+			r.cfg.Log.Info("registrations ended: the user has another password, or no phone", "user", u.name, "registrations", len(have)-len(kept))
+			r.cfg.Changed(u.name)
+		}
 	}
+}
+
+// may says that the user's login is still what was shown; u.busy is held.
+func (r *Registrar) may(q Request) bool {
+	r.mu.Lock()
+	login := r.login
+	r.mu.Unlock()
+	if login == nil {
+		return true
+	}
+	now, there := login(q.User)
+	return there && now == q.Login
 }
 
 // Run ends what expires, until ctx ends.

@@ -3,6 +3,7 @@ package registrar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -183,9 +186,70 @@ func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("%s: %v %s", name, err, found(r))
 		}
 	}
-	r.Keep(t.Context(), func(string) bool { return false })
+	r.Keep(t.Context(), func(string) (digest.Login, bool) { return digest.Login{}, false })
 	if found(r) != "" {
 		t.Error("kept", found(r))
+	}
+}
+
+// Whoever has a password that was changed is not called any more, nor after a restart.
+func TestAPasswordThatIsChangedEndsWhatItRegistered(t *testing.T) {
+	old, changed := digest.Login{Username: "bob", Password: "stolen"}, digest.Login{Username: "bob", Password: "own"}
+	users := map[string]digest.Login{"bob": old, "ada": {Username: "ada", Password: "hers"}}
+	now := func(user string) (digest.Login, bool) { l, there := users[user]; return l, there }
+	s := &shelf{kept: map[string][]Binding{}}
+	var told []string
+	r := newRegistrar(t, Config{Store: s, Changed: func(user string) { told = append(told, user) }})
+	r.Keep(t.Context(), now)
+	by := func(r *Registrar, user string, l digest.Login, contact string) error {
+		_, err := r.Register(t.Context(), Request{User: user, Login: l, CallID: contact, CSeq: 1, Contacts: []string{contact}, Transport: "UDP", Source: desk})
+		return err
+	}
+	for _, err := range []error{by(r, "bob", old, "<sip:thief@x>"), by(r, "ada", users["ada"], "<sip:ada@x>")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, b := range s.kept["bob"] {
+		if strings.Contains(fmt.Sprintf("%+v", b), "stolen") || b.Seal == "" {
+			t.Errorf("the store has %+v", b)
+		}
+	}
+	early := newRegistrar(t, Config{Store: s})
+	if err := early.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	early.Keep(t.Context(), now)
+	if found(early) != "sip:thief@x" {
+		t.Error("after a restart with the same password:", found(early))
+	}
+
+	users["bob"] = changed
+	if err := by(r, "bob", changed, "<sip:bob@y>"); err != nil { // before the other is told
+		t.Fatal(err)
+	}
+	late := newRegistrar(t, Config{Store: s}) // a restart in the middle of it
+	if err := late.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*Registrar{r, late} {
+		told = nil
+		r.Keep(t.Context(), now)
+		if found(r) != "sip:bob@y" || len(r.Bindings("ada")) != 1 {
+			t.Errorf("registered: %s; ada: %v", found(r), r.Bindings("ada"))
+		}
+	}
+	if len(s.kept["bob"]) != 1 || s.kept["bob"][0].Contact != "sip:bob@y" {
+		t.Errorf("the store has %+v", s.kept["bob"])
+	}
+	if err := by(r, "bob", old, "<sip:thief@z>"); !errors.Is(err, ErrLogin) { // on its way since before
+		t.Errorf("the old password: %v", err)
+	}
+	told = nil
+	delete(users, "bob")
+	r.Keep(t.Context(), now)
+	if found(r) != "" || !slices.Equal(told, []string{"bob"}) || len(s.kept["bob"]) != 0 {
+		t.Errorf("without a phone: %s, told of %v, stored %v", found(r), told, s.kept["bob"])
 	}
 }
 

@@ -12,6 +12,7 @@ CREATE TABLE phone_bindings (
     user_agent    TEXT    NOT NULL,
     registered_at BIGINT  NOT NULL,
     expires_at    BIGINT  NOT NULL,
+    seal          TEXT    NOT NULL, -- of the login that the phone showed: salt and HMAC
     PRIMARY KEY (user_id, contact)
 );
 

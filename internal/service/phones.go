@@ -76,7 +76,7 @@ func (k kept) Bindings(ctx context.Context) ([]registrar.Binding, error) {
 	out := make([]registrar.Binding, 0, len(rows))
 	for _, b := range rows {
 		out = append(out, registrar.Binding{User: string(b.User), Contact: b.Contact, Q: b.Q, CallID: b.CallID, CSeq: b.CSeq,
-			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires, Seal: b.Seal})
+			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires, Seal: b.Seal, Instance: b.Instance})
 	}
 	return out, nil
 }
@@ -86,7 +86,7 @@ func (k kept) SaveBindings(ctx context.Context, user string, bindings []registra
 	rows := make([]model.PhoneBinding, 0, len(bindings))
 	for _, b := range bindings {
 		rows = append(rows, model.PhoneBinding{User: model.AgentID(b.User), Contact: b.Contact, Q: b.Q, CallID: b.CallID, CSeq: b.CSeq,
-			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires, Seal: b.Seal})
+			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires, Seal: b.Seal, Instance: b.Instance})
 	}
 	return k.store.SavePhoneBindings(ctx, model.AgentID(user), rows)
 }

@@ -149,6 +149,9 @@ func (s *Server) registered(req *sip.Request, from *knownTrunk) *sip.Response {
 	bindings, err := r.Register(ctx, registrar.Request{
 		User: from.phone, Login: from.login, CallID: text(req.CallID()), CSeq: req.CSeq().SeqNo, Contacts: values(req, "Contact", "m"), Expires: headerOf(req, "Expires"),
 		Transport: sip.NetworkToUpper(req.Transport()), Source: source(req), UserAgent: headerOf(req, "User-Agent"),
+		Dead: func(b registrar.Binding) bool {
+			return !s.Client().Connected(locate.Target{Transport: b.Transport, Addr: b.Source})
+		},
 	})
 	if err != nil {
 		s.ep.log.Warn("registration refused", "user", from.phone, "source", source(req).String(), "why", err)

@@ -28,6 +28,8 @@ type contact struct {
 	key     string // the same for URIs that are equal, see keyOf
 	q       int    // thousandths; 1000 where nothing is said
 	expires *time.Duration
+
+	instance string // which device, and which of its flows (RFC 5626 section 4.1); "" if not said
 }
 
 // parseContact reads one value of a Contact header: a name-addr or an addr-spec with
@@ -46,6 +48,7 @@ func parseContact(value string) (contact, error) {
 	if c.key, ok = keyOf(addr); !ok {
 		return contact{}, errContact
 	}
+	var instance, flow string
 	for param := range strings.SplitSeq(params, ";") {
 		name, text, _ := strings.Cut(param, "=")
 		text = strings.TrimSpace(text)
@@ -57,7 +60,14 @@ func parseContact(value string) (contact, error) {
 		case "expires":
 			d := parseExpires(text)
 			c.expires = &d
+		case "+sip.instance":
+			instance = strings.ToLower(strings.Trim(text, `"<> `))
+		case "reg-id":
+			flow = text
 		}
+	}
+	if instance != "" {
+		c.instance = instance + ";" + flow
 	}
 	return c, nil
 }

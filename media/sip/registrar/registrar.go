@@ -35,7 +35,7 @@ var (
 	ErrContact = errors.New("a Contact that cannot be read, or is no SIP address")
 	ErrStar    = errors.New(`"*" without "Expires: 0", or beside another Contact`)
 	ErrOrder   = errors.New("older than what is registered: the CSeq did not go up")
-	ErrMany    = errors.New("more registrations than one user may have")
+	ErrMany    = errors.New("more contacts at once than one user may have")
 	ErrRate    = errors.New("more REGISTER requests than one user may send")
 	ErrBusy    = errors.New("an earlier REGISTER of this user is still being carried out")
 	ErrLogin   = errors.New("the password that was shown is the user's no more")
@@ -55,6 +55,7 @@ type Binding struct {
 	Since     time.Time // when this contact was first registered
 	Expires   time.Time
 	Seal      string // of the login that it was made by
+	Instance  string // +sip.instance and reg-id, "" for none
 	key       string
 }
 
@@ -69,6 +70,7 @@ type Request struct {
 	Transport string
 	Source    netip.AddrPort
 	UserAgent string
+	Dead      func(Binding) bool // that nothing can be sent to it any more; nil = none is known to be
 }
 
 // Store keeps the bindings over a restart.
@@ -199,23 +201,40 @@ func (r *Registrar) change(have []Binding, q Request, now time.Time) ([]Binding,
 		if err != nil {
 			return nil, err
 		}
-		same := func(b Binding) bool { return b.key == c.key }
-		if i := slices.IndexFunc(have, same); i >= 0 && have[i].CallID == q.CallID && q.CSeq <= have[i].CSeq {
+		same := func(b Binding) bool {
+			return b.key == c.key || c.instance != "" && b.Instance == c.instance && (b.CallID != q.CallID || b.CSeq != q.CSeq)
+		}
+		if slices.ContainsFunc(have, func(b Binding) bool { return same(b) && b.CallID == q.CallID && q.CSeq <= b.CSeq }) {
 			return nil, ErrOrder
 		}
 		since := now
 		if i := slices.IndexFunc(next, same); i >= 0 {
 			since = next[i].Since
-			next = slices.Delete(next, i, i+1)
+			next = slices.DeleteFunc(next, same)
 		}
 		if granted == 0 {
 			continue
 		}
 		next = append(next, Binding{User: q.User, Contact: c.uri, Q: c.q, CallID: q.CallID, CSeq: q.CSeq, Transport: q.Transport, Source: q.Source,
-			UserAgent: clip(q.UserAgent), Since: since, Expires: now.Add(granted), Seal: seal, key: c.key})
+			UserAgent: clip(q.UserAgent), Since: since, Expires: now.Add(granted), Seal: seal, Instance: c.instance, key: c.key})
 	}
-	if len(next) > r.cfg.Contacts {
-		return nil, ErrMany
+	return r.makeRoom(next, q)
+}
+
+// makeRoom takes away, of those that a request does not renew, what is too many: the dead ones
+// first, then those renewed the longest ago, which stand first. A phone that gives itself
+// another name at each start would else lock itself out.
+func (r *Registrar) makeRoom(next []Binding, q Request) ([]Binding, error) {
+	older := func(b Binding) bool { return b.CallID != q.CallID || b.CSeq != q.CSeq }
+	for len(next) > r.cfg.Contacts {
+		i := slices.IndexFunc(next, func(b Binding) bool { return older(b) && q.Dead != nil && q.Dead(b) })
+		if i < 0 {
+			i = slices.IndexFunc(next, older)
+		}
+		if i < 0 {
+			return nil, ErrMany
+		}
+		next = slices.Delete(next, i, i+1)
 	}
 	return next, nil
 }

@@ -163,7 +163,7 @@ func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
 		"star and more":      {ErrStar, "b", 1, "0", []string{"*", "<sip:bob@b>"}},
 		"star for a while":   {ErrStar, "b", 1, "60", []string{"*"}},
 		"star without a say": {ErrStar, "b", 1, "", []string{"*"}},
-		"too many":           {ErrMany, "b", 1, "", []string{"<sip:bob@b>", "<sip:bob@c>", "<sip:bob@d>"}},
+		"too many":           {ErrMany, "b", 1, "", []string{"<sip:bob@b>", "<sip:bob@c>", "<sip:bob@d>", "<sip:bob@e>"}},
 		"too brief":          {ErrBrief, "b", 1, "30", []string{"<sip:bob@b>"}},
 		"q of more than 1":   {ErrContact, "b", 1, "", []string{"<sip:bob@b>;q=1.001"}},
 		"no URI":             {ErrContact, "b", 1, "", []string{"<sip:bob@b>", "<>"}},
@@ -189,6 +189,57 @@ func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
 	r.Keep(t.Context(), func(string) (digest.Login, bool) { return digest.Login{}, false })
 	if found(r) != "" {
 		t.Error("kept", found(r))
+	}
+}
+
+func TestASoftphoneThatIsStartedAnewEachTimeStaysReachable(t *testing.T) {
+	r := newRegistrar(t, Config{PerSecond: 1000, Contacts: 3})
+	for i := range 9 { // it has another name at another port each time
+		if err := say(r, fmt.Sprint(i), 1, "", fmt.Sprintf("<sip:%d@a:%d>", i, 1000+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := found(r); got != "sip:8@a:1008 sip:7@a:1007 sip:6@a:1006" {
+		t.Error(got)
+	}
+	if err := say(r, "6", 2, "", "<sip:6@a:1006>"); err != nil { // one is renewed: it is not the oldest any more
+		t.Fatal(err)
+	}
+	if err := say(r, "9", 1, "", "<sip:9@a>"); err != nil || found(r) != "sip:9@a sip:8@a:1008 sip:6@a:1006" {
+		t.Error(err, found(r))
+	}
+	if _, err := r.Register(t.Context(), Request{User: "bob", CallID: "10", CSeq: 1, Contacts: []string{"<sip:10@a>"}, Source: desk,
+		Dead: func(b Binding) bool { return b.Contact == "sip:9@a" }}); err != nil || found(r) != "sip:10@a sip:8@a:1008 sip:6@a:1006" {
+		t.Error("the dead one is kept:", err, found(r))
+	}
+	if err := say(r, "11", 1, "", "<sip:a@a>", "<sip:b@a>", "<sip:c@a>", "<sip:d@a>"); !errors.Is(err, ErrMany) {
+		t.Errorf("four at once where three are allowed: %v", err)
+	}
+}
+
+// RFC 5626 section 6: what is one phone is one registration, whatever it calls itself.
+func TestADeviceThatSaysWhichItIsIsRegisteredOnce(t *testing.T) {
+	r := newRegistrar(t, Config{PerSecond: 1000})
+	const one, two = `;+sip.instance="<urn:uuid:AAAA>"`, `;+sip.instance="<urn:uuid:bbbb>"`
+	for i, c := range []struct{ contact, want string }{
+		{"<sip:a@x>" + one, "sip:a@x"},
+		{"<sip:b@x>" + strings.ToLower(one), "sip:b@x"},
+		{"<sip:c@x>" + two, "sip:c@x sip:b@x"},
+		{"<sip:d@x>;reg-id=1" + two, "sip:d@x sip:c@x sip:b@x"}, // another flow of the same
+		{"<sip:e@x>;reg-id=2" + two, "sip:e@x sip:d@x sip:c@x sip:b@x"},
+		{"<sip:f@x>" + two + ";reg-id=1", "sip:e@x sip:f@x sip:c@x sip:b@x"}, // since the first of it
+		{"<sip:g@x>" + one + ";expires=0", "sip:e@x sip:f@x sip:c@x"},
+		{"<sip:h@x>" + one + ", <sip:i@x>" + one, "sip:h@x sip:i@x sip:e@x sip:f@x sip:c@x"}, // two ways to it, at once
+	} {
+		if err := say(r, fmt.Sprint(i), 1, "", strings.Split(c.contact, ", ")...); err != nil || found(r) != c.want {
+			t.Errorf("after %s: %v, %s, want %s", c.contact, err, found(r), c.want)
+		}
+	}
+	if err := say(r, "8", 5, "", "<sip:j@x>"+one); err != nil || found(r) != "sip:j@x sip:e@x sip:f@x sip:c@x" {
+		t.Error(err, found(r))
+	}
+	if err := say(r, "8", 4, "", "<sip:k@x>"+one); !errors.Is(err, ErrOrder) {
+		t.Errorf("an older request of the device's: %v", err)
 	}
 }
 

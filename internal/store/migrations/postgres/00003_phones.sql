@@ -13,6 +13,7 @@ CREATE TABLE phone_bindings (
     registered_at BIGINT  NOT NULL,
     expires_at    BIGINT  NOT NULL,
     seal          TEXT    NOT NULL, -- of the login that the phone showed: salt and HMAC
+    instance      TEXT    NOT NULL, -- +sip.instance and reg-id
     PRIMARY KEY (user_id, contact)
 );
 

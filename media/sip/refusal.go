@@ -46,6 +46,8 @@ var (
 	errNoPhone      = errors.New("only a user with a phone may register here")
 	errOtherUser    = errors.New("this password is not that of the user in To")
 
+	errContactTrunk = errors.New("a Contact that is a trunk's address, and not the one that the request comes from")
+
 	errSDP           = errors.New("malformed session description")
 	errAddress       = errors.New("the audio's address is not one by number")
 	errNoAudio       = errors.New("no audio stream, and nothing else is taken")
@@ -81,10 +83,14 @@ var refusals = [...]struct {
 	{errShortSession, "session_interval", statusIntervalTooSmall, 0, 0},
 	{errNoPhone, "no_phone", sip.StatusForbidden, 399, 0},
 	{errOtherUser, "other_user", sip.StatusForbidden, 399, 0},
+	{errContactTrunk, "contact_trunk", sip.StatusForbidden, 399, 0},
 	{registrar.ErrContact, "contact", sip.StatusBadRequest, 399, 0},
 	{registrar.ErrStar, "contact_star", sip.StatusBadRequest, 399, 0},
 	{registrar.ErrOrder, "register_order", sip.StatusInternalServerError, 399, 0},
 	{registrar.ErrMany, "registrations", sip.StatusForbidden, 399, 0},
+	{registrar.ErrRate, "register_rate", sip.StatusServiceUnavailable, 399, time.Second},
+	{registrar.ErrBusy, "register_busy", sip.StatusServiceUnavailable, 399, later},
+	{registrar.ErrLogin, "login_changed", sip.StatusForbidden, 399, 0},
 	{registrar.ErrBrief, "interval_too_brief", statusIntervalTooBrief, 0, 0},
 
 	// 486 for a trunk that is full: the number called is busy, and no other way to it would

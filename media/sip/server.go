@@ -91,7 +91,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	}
 	s.ep.hasTrunk = func(id string) bool { return s.fw.trunks.Load().all[id] != nil }
 	s.ep.limits = func(trunk string) Limits {
-		if k := s.fw.trunks.Load().all[trunk]; k != nil {
+		if k := s.fw.trunks.Load().all[trunk]; k != nil && k.phone == "" {
 			return k.limits
 		}
 		return Limits{}

@@ -8,6 +8,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // What is heard after a feature code: one long tone for done, short low ones for refused.
@@ -38,6 +39,11 @@ func (l *Lines) Transfer(t *sip.Transfer) {
 
 // called is a number dialled on the phone.
 func (l *line) called(c *sip.Call) {
+	if l.lines.deps.Emergency(c.To()) {
+		l.log.Warn("emergency number dialled on the phone")
+		l.urgent(c)
+		return
+	}
 	codes := l.lines.featureCodes()
 	confirm := func(err error) { l.confirm(c, err) }
 	l.log.Info("dialled on the phone", "number", c.To())
@@ -84,11 +90,51 @@ func (l *line) dial(c *sip.Call) {
 	switch {
 	case l.session == nil:
 		l.besides(func() { _ = c.Reject(403, 0) })
-		return
-	case l.talk != nil: // what rings is for the session to weigh: an emergency comes before it
+	case l.talk != nil || l.ring != nil:
 		l.besides(func() { _ = c.Reject(486, 0) })
-		return
+	default:
+		l.answer(c)
 	}
+}
+
+// urgent is dial for an emergency. Nobody has to be signed in for it, nor any phone to be
+// registered, and it comes before what rings, which the session withdraws.
+func (l *line) urgent(c *sip.Call) {
+	switch {
+	case l.talk != nil, l.first != nil && l.first.Ended() == "":
+		l.besides(func() { _ = c.Reject(486, 0) })
+	default:
+		l.first = c
+		if l.session == nil {
+			l.signIn()
+		}
+		l.urgentNow()
+	}
+}
+
+// urgentNow answers the emergency call that waits, once the session can dial.
+func (l *line) urgentNow() {
+	if c := l.first; c != nil && l.session != nil && l.state.State != "" && model.AgentState(l.state.State) != model.Offline {
+		l.first = nil
+		l.answer(c)
+	}
+}
+
+// refuseUrgent gives up the emergency call that waits: there is no session for it.
+func (l *line) refuseUrgent() {
+	if c := l.first; c != nil {
+		l.first = nil
+		l.log.Error("emergency call refused: its user could not be signed in")
+		l.besides(func() { _ = c.Reject(503, 0) })
+	}
+}
+
+// answer answers a call that the phone dialled. Whoever dials is there, registered or not.
+func (l *line) answer(c *sip.Call) {
+	if l.link == nil {
+		l.relink(registrar.Binding{})
+	}
+	l.coming++
 	l.lines.beside(answerTimeout, func(ctx context.Context) {
 		_, err := c.Answer(ctx)
 		if !l.box.post(func() { l.dialled(c, err) }) && err == nil {
@@ -99,6 +145,8 @@ func (l *line) dial(c *sip.Call) {
 
 // dialled is the phone's call once it is answered.
 func (l *line) dialled(c *sip.Call, err error) {
+	l.coming--
+	defer l.registered() // it was kept from letting go of the session
 	switch {
 	case err != nil:
 		return

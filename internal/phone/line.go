@@ -63,6 +63,8 @@ type line struct {
 	why      string // the session ends: the code of its last word
 	ring     *ringing
 	talk     *talking
+	first    *sip.Call // an emergency call that waits for the session
+	coming   int       // calls that the phone dialled and that are being answered
 }
 
 // wish is a state asked for while there is no session yet.
@@ -129,7 +131,7 @@ func (l *line) registered() {
 		}
 	case len(able) > 0 && l.link == nil:
 		l.relink(able[0])
-	case len(able) == 0 && l.link != nil && l.talk == nil: // one that talks is there, whatever its registration says
+	case len(able) == 0 && l.link != nil && l.talk == nil && l.first == nil && l.coming == 0: // one that talks is there, whatever its registration says
 		link := l.link
 		l.link = nil
 		l.session.LinkLost(link)
@@ -147,20 +149,25 @@ func (l *line) info(b registrar.Binding) model.HeadsetInfo {
 
 // signIn begins a session, beside the line.
 func (l *line) signIn() {
-	if l.entering || len(l.able()) == 0 {
+	able := l.able()
+	if len(able) == 0 && l.first != nil {
+		able = []registrar.Binding{{}} // the phone that dials need not be registered
+	}
+	if l.entering || len(able) == 0 {
 		return
 	}
-	l.entering = true
-	user, info, link := l.user, l.info(l.able()[0]), &link{line: l}
+	l.entering, l.state = true, protocol.State{}
+	user, info, link := l.user, l.info(able[0]), &link{line: l}
 	l.lines.beside(signInTimeout, func(ctx context.Context) {
-		session, _, err := l.lines.deps.Board.SignInPhone(ctx, user, info, link)
-		if !l.box.post(func() { l.signedIn(session, link, err) }) && err == nil {
+		session, welcome, err := l.lines.deps.Board.SignInPhone(ctx, user, info, link)
+		if !l.box.post(func() { l.signedIn(session, link, welcome.State, err) }) && err == nil {
 			session.LinkLost(link)
 		}
 	})
 }
 
-func (l *line) signedIn(session *call.Agent, link *link, err error) {
+// signedIn is what came of a sign-in; state is what the session began with.
+func (l *line) signedIn(session *call.Agent, link *link, state protocol.State, err error) {
 	l.entering = false
 	waiting := l.waiting
 	l.waiting = nil
@@ -168,6 +175,7 @@ func (l *line) signedIn(session *call.Agent, link *link, err error) {
 		if !errors.Is(err, call.ErrStopped) {
 			l.log.Error("a phone's user could not be signed in", "err", err)
 		}
+		l.refuseUrgent()
 		refusal := call.Refusal(err)
 		for _, w := range waiting {
 			w.done(&Refusal{Code: refusal.Code, Text: refusal.Message})
@@ -175,6 +183,9 @@ func (l *line) signedIn(session *call.Agent, link *link, err error) {
 		return
 	}
 	l.session, l.link, l.why = session, link, ""
+	if l.state.State == "" { // nothing newer was said
+		l.state = state
+	}
 	l.lines.busy.Go(func() {
 		<-session.Done()
 		l.box.post(func() { l.ended(session) })
@@ -186,6 +197,7 @@ func (l *line) signedIn(session *call.Agent, link *link, err error) {
 	for _, w := range waiting {
 		w.done(l.say(protocol.SetState{State: string(w.state.State), Reason: w.state.Reason}))
 	}
+	l.urgentNow()
 	l.registered() // it may have gone meanwhile
 }
 
@@ -221,6 +233,9 @@ func (l *line) ended(session *call.Agent) {
 		l.registered()
 	default: // signed out, or signed in elsewhere: the phone is silent until it is used
 		l.keep(model.PhoneState{State: model.Offline})
+	}
+	if l.first != nil { // dialled while the session was on its way out
+		l.signIn()
 	}
 }
 
@@ -369,6 +384,7 @@ func (l *line) take(m protocol.Message) {
 // changed takes over what the user is doing now.
 func (l *line) changed(s protocol.State) {
 	l.state = s
+	l.urgentNow()
 	switch model.AgentState(s.State) {
 	case model.Ready:
 		l.keep(model.PhoneState{State: model.Ready})

@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -243,6 +244,59 @@ func TestAPhoneThatIsPulledOutGivesTheCallerBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A number to call for help is called from a phone whatever its user is doing, and whatever
+// becomes of the service.
+func TestAnEmergencyGoesOutFromADeskPhone(t *testing.T) {
+	begin := func(t *testing.T) (*testenv.Env, *testenv.Carrier, *testenv.DeskPhone) {
+		carrier := testenv.NewCarrier(t)
+		env := testenv.Start(t, testenv.Options{
+			Agents: []model.AgentID{"agent", "other"}, Process: func(p *config.Process) { p.Shutdown.Drain = testenv.Patience },
+			Site: func(site *model.Site) {
+				testenv.WithPhones(site)
+				site.Trunks[0].Outbound = carrier.Outbound()
+			},
+		})
+		return env, carrier, atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
+	}
+	helped := func(t *testing.T, env *testenv.Env, carrier *testenv.Carrier, phone *testenv.DeskPhone) {
+		t.Helper()
+		phone.Press("/dial 112")
+		callee := carrier.Next()
+		if callee.To() != "112" {
+			t.Errorf("called %s", callee.To())
+		}
+		is(t, env, "agent", model.OnCall)
+		callee.Answers(testenv.Tone(600, -18))
+		testenv.Hears(t, "the callee", 1000, -20, testenv.CallerRate, callee.Last)
+		callee.HangsUp()
+	}
+	t.Run("signed out", func(t *testing.T) {
+		env, carrier, phone := begin(t)
+		phone.Press("/dial *12")
+		is(t, env, "agent", model.Offline)
+		helped(t, env, carrier, phone)
+		is(t, env, "agent", model.Break) // who called for help is not rung at once
+	})
+	t.Run("while a call rings", func(t *testing.T) {
+		env, carrier, phone := begin(t)
+		env.Caller(load.Config{})
+		phone.Says("Incoming call", 1)
+		helped(t, env, carrier, phone)
+	})
+	t.Run("while the service stops", func(t *testing.T) {
+		env, carrier, phone := begin(t)
+		env.Agent("other", testenv.AgentOptions{})
+		phone.Press("/dial *11")
+		is(t, env, "agent", model.Break)
+		env.Caller(load.Config{})
+		is(t, env, "other", model.OnCall)
+		env.Drain()
+		testenv.Eventually(t, "the service stops", func() bool { return get(t, env.URL()+"/readyz", "") == http.StatusServiceUnavailable })
+		helped(t, env, carrier, phone)
+		env.Service.Hurry()
+	})
 }
 
 // certificate makes one for 127.0.0.1 that is its own authority.

@@ -51,6 +51,12 @@ func NewService(ledger Ledger, site model.Site, now func() time.Time, log *slog.
 // SiteChanged puts other rules into force, for requests from now on.
 func (s *Service) SiteChanged(site model.Site) { s.rules.Store(Compile(site)) }
 
+// Emergency says that a number, however it was typed, calls for help.
+func (s *Service) Emergency(number string) bool {
+	d, _ := s.rules.Load().Sort(number)
+	return d.Emergency
+}
+
 // Permit decides on a request and, where it may be carried out, counts it as used: a request
 // that was permitted is not made again for the same call. The error is, or wraps, a
 // *model.DialRefusal. An emergency call waits for nothing and is not counted.

@@ -385,3 +385,12 @@ func TestALogHoldsWhereANumberLeadsAndNotWhomItReaches(t *testing.T) {
 		}
 	}
 }
+
+func TestANumberThatCallsForHelpIsKnownHoweverItIsTyped(t *testing.T) {
+	d := openDesk(t, nil)
+	for number, want := range map[string]bool{"112": true, "9-9-9": true, "*112": false, "020 7946 0101": false, "": false} {
+		if d.Emergency(number) != want {
+			t.Errorf("%q: %v", number, !want)
+		}
+	}
+}

@@ -30,6 +30,7 @@ const (
 	sessionTimeout = 5 * time.Second
 	signInTimeout  = 10 * time.Second
 	askTimeout     = 4 * time.Second // for the answer to OPTIONS
+	lineTimeout    = 5 * time.Second // that a session gives its line to hang up
 	hangupTimeout  = 5 * time.Second
 	saveTimeout    = 5 * time.Second
 )

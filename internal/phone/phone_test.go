@@ -44,7 +44,7 @@ func TestWhatAPhoneRefusesForItsUser(t *testing.T) {
 }
 
 func TestATransferIsToldInOrderAndOnce(t *testing.T) {
-	m := &moving{news: make(chan int, 16)}
+	m := newMoving()
 	for range 100 {
 		m.tell(180) // a phone that does not answer holds nobody up
 	}

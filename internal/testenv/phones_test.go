@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -163,8 +164,72 @@ func TestADeskPhoneOverEachTransportHoldsTakesBackAndPassesOn(t *testing.T) {
 				}
 				return false
 			})
+			toldOfTransfer(t, env)
 		})
 	}
+}
+
+// toldOfTransfer waits until the record has the phone's word that it knows its transfer done.
+func toldOfTransfer(t *testing.T, env *testenv.Env) {
+	t.Helper()
+	record := testenv.OpenRecord(t, env.Process)
+	testenv.Eventually(t, "the phone took the news that its transfer is done", func() bool {
+		said, err := record.Ladders(t.Context(), testenv.OnlyCall(t, record).Call.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range said {
+			next := 0
+			for _, m := range l.Messages {
+				switch {
+				case next == 0 && m.Out && strings.HasPrefix(m.First, "SIP/2.0 202"),
+					next == 1 && m.Out && strings.HasPrefix(m.First, "NOTIFY") && strings.HasPrefix(m.Body, "SIP/2.0 200"),
+					next == 2 && !m.Out && strings.HasPrefix(m.First, "SIP/2.0 200") && strings.HasSuffix(m.CSeq, "NOTIFY"):
+					next++
+				}
+			}
+			if next == 3 {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestADeskPhoneIsToldThatItsCallerWasPutThrough(t *testing.T) {
+	carrier := testenv.NewCarrier(t)
+	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: func(site *model.Site) {
+		testenv.WithPhones(site)
+		site.Trunks[0].Outbound = carrier.Outbound()
+	}})
+	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	phone.Says("Incoming call", 1)
+	phone.Press("/accept")
+	testenv.Hears(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	phone.Press("/transfer sip:030555@" + env.SIP().String())
+	callee := carrier.Next()
+	callee.Answers(testenv.Tone(600, -18))
+	testenv.Hears(t, "the caller", 600, -18, testenv.CallerRate, testenv.LastHeard(caller))
+	toldOfTransfer(t, env)
+	is(t, env, "agent", model.Ready)
+}
+
+func TestANumberThatIsRefusedIsHeardToBe(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: testenv.WithPhones})
+	ear := pulsetest.Start(t, "desk")
+	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20, Ear: ear, Headset: "desk"})
+	phone.Press("/dial 0900")
+	testenv.Eventually(t, "the agent hears low tones", func() bool {
+		pcm := phone.Heard().Last(200 * time.Millisecond)
+		if len(pcm) == 0 {
+			return false
+		}
+		hz, dbov := mediatest.FindTone(pcm, pulsetest.Rate)
+		return math.Abs(hz-330) < 5 && dbov > -30
+	})
+	phone.Says("session closed", 2)
+	is(t, env, "agent", model.Ready)
 }
 
 func TestEveryPhoneOfAnAgentRingsAndTheFirstHasTheCall(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/mask"
 	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
@@ -46,7 +47,7 @@ func (l *line) called(c *sip.Call) {
 	}
 	codes := l.lines.featureCodes()
 	confirm := func(err error) { l.confirm(c, err) }
-	l.log.Info("dialled on the phone", "number", c.To())
+	l.log.Info("dialled on the phone", "number", mask.Number(c.To()))
 	switch c.To() {
 	case codes.Ready:
 		l.wish(model.Ready, "", confirm)
@@ -177,7 +178,7 @@ func (l *line) dialled(c *sip.Call, err error) {
 
 // notDialled lets the phone hear that its call was refused, and ends it.
 func (l *line) notDialled(err error) {
-	l.log.Info("not dialled", "number", l.talk.call.To(), "why", err)
+	l.log.Info("not dialled", "number", mask.Number(l.talk.call.To()), "why", err)
 	talk := l.talk
 	l.talk = nil
 	talk.peer.lose()

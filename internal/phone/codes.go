@@ -156,7 +156,7 @@ func (l *line) dialled(c *sip.Call, err error) {
 		return
 	}
 	l.hold(c, "")
-	l.talk.dialled = true
+	l.talk.dialled, l.talk.at = true, c.At()
 	if err := l.bring(); err != nil {
 		l.dropTalk()
 		return

@@ -402,9 +402,17 @@ func (l *line) changed(s protocol.State) {
 	}
 }
 
-// qualify asks each registered phone whether it is there.
+// phones are those that are registered, and one that talks without.
+func (l *line) phones() []registrar.Binding {
+	if l.talk != nil && !slices.ContainsFunc(l.bindings, l.talk.with) {
+		return append(slices.Clone(l.bindings), l.talk.at)
+	}
+	return l.bindings
+}
+
+// qualify asks each phone whether it is there.
 func (l *line) qualify() {
-	for _, b := range l.bindings {
+	for _, b := range l.phones() {
 		l.lines.beside(askTimeout, func(ctx context.Context) {
 			_, err := l.lines.deps.Client.Ask(ctx, sip.Request{Method: "OPTIONS", URI: b.Contact, Via: l.lines.deps.Client.Reach(b)})
 			if l.lines.work.Err() == nil {
@@ -416,9 +424,13 @@ func (l *line) qualify() {
 
 // found notes whether a phone answered; any answer is one.
 func (l *line) found(b registrar.Binding, err error) {
-	if err != nil && l.talk != nil && l.talk.silent(l.lines.cfg.Silence) && (l.talk.contact == b.Contact || len(l.bindings) == 1) {
+	if err != nil && !errors.Is(err, sip.ErrRequest) && l.talk != nil && l.talk.with(b) && l.talk.silent(l.lines.cfg.Silence) {
 		l.log.Warn("phone is gone in a call", "call_id", l.talk.id, "source", b.Source.String(), "err", err)
 		l.dropTalk()
+		defer l.registered()
+	}
+	if !slices.ContainsFunc(l.bindings, func(have registrar.Binding) bool { return stampOf(have) == stampOf(b) }) {
+		return // one that only talks, or has registered anew since
 	}
 	dead, was := *l.dead.Load(), slices.Contains(*l.dead.Load(), stampOf(b))
 	if was == (err != nil) {

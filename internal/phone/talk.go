@@ -20,8 +20,8 @@ type talking struct {
 	call      *sip.Call
 	peer      *peer
 	connected bool
-	dialled   bool   // by the phone
-	contact   string // where it was called; "" of a dialled one
+	dialled   bool              // by the phone
+	at        registrar.Binding // where the phone is; of one that dialled, it may be registered nowhere
 	since     time.Time
 	transfer  *moving // the last one, until its outcome is known
 	told      *moving // the last one; the phone is not hung up before it was told of
@@ -88,6 +88,12 @@ func (t *talking) silent(limit time.Duration) bool {
 	return time.Since(last) >= limit
 }
 
+// with says that the call is with a registered phone: at the same address, or, when it has
+// another connection by now, by the same name.
+func (t *talking) with(b registrar.Binding) bool {
+	return t.at.Source == b.Source || t.at.Contact == b.Contact
+}
+
 // hangUp ends a call with a phone; it waits for the phone's answer.
 func (l *line) hangUp(c *sip.Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), hangupTimeout)
@@ -100,7 +106,7 @@ func (l *line) hangUp(c *sip.Call) {
 // accept takes the offered call on the phone that answered first.
 func (l *line) accept(offered protocol.Call, b registrar.Binding, c *sip.Call) {
 	l.hold(c, offered.ID)
-	l.talk.contact = b.Contact
+	l.talk.at = b
 	if err := l.say(protocol.HeadsetChanged{Headset: protocol.Headset(l.info(b))}); err != nil {
 		l.log.Warn("the phone's headset is not known", "err", err)
 	}

@@ -364,6 +364,28 @@ func TestAnEmergencyGoesOutFromADeskPhone(t *testing.T) {
 	})
 }
 
+func TestAPhoneThatIsPulledOutInACallItDialledIsMissed(t *testing.T) {
+	carrier := testenv.NewCarrier(t)
+	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Phones: phone.Config{Qualify: time.Second}, Site: func(site *model.Site) {
+		testenv.WithPhones(site)
+		site.Trunks[0].Outbound = carrier.Outbound()
+	}})
+	dying := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
+	home := testenv.NewDeskPhone(t, testenv.DeskPhoneConfig{User: "agent", Server: env.Service.Addrs().SIPTCP, Transport: "tcp", Hz: 1500, DBov: -20})
+	home.Says("registered successfully", 1)
+	dying.Press("/dial " + friend)
+	callee := carrier.Next()
+	callee.Answers(testenv.Tone(600, -18))
+	testenv.Hears(t, "the callee", 1000, -20, testenv.CallerRate, callee.Last)
+	dying.PullOut()
+	testenv.Eventually(t, "the agent is on a break, since the phone was lost", func() bool {
+		state, reason := stateOf(env, "agent")
+		return state == model.Break && reason == phone.ReasonLost
+	})
+	home.Press("/dial *10") // the other goes on
+	is(t, env, "agent", model.Ready)
+}
+
 // certificate makes one for 127.0.0.1 that is its own authority.
 func certificate(t *testing.T) (cert, key string) {
 	t.Helper()

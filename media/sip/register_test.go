@@ -243,6 +243,9 @@ func TestAPhoneIsCalledWhereItRegisteredFromAndCalls(t *testing.T) {
 		if call.Phone() != "bob" || call.To() != "100" {
 			t.Errorf("phone %q calls %q", call.Phone(), call.To())
 		}
+		if at := call.At(); at.Source.String() != p.conn.LocalAddr().String() || at.Transport != network || at.User != "bob" {
+			t.Errorf("it is at %+v", at)
+		}
 		if err := call.Reject(404, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -57,6 +57,7 @@ type line struct {
 	link     *link // of the session; nil while it has none
 	entering bool  // a sign-in is under way
 	want     model.PhoneState
+	saver    saver  // of want
 	waiting  []wish // for the session
 	asked    map[string]func(protocol.Ack, error)
 	asks     int
@@ -247,11 +248,9 @@ func (l *line) keep(p model.PhoneState) {
 		return
 	}
 	l.want = p
-	l.lines.beside(saveTimeout, func(ctx context.Context) {
-		if err := l.lines.deps.States.SavePhoneState(ctx, p); err != nil {
-			l.log.Error("the state of a phone's user is not kept over a restart", "err", err)
-		}
-	})
+	if l.saver.put(p) {
+		l.lines.busy.Go(func() { l.saver.run(l.lines.deps.States, l.log) })
+	}
 }
 
 // say hands a message to the session and gives what stands in its way.

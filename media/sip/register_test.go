@@ -251,6 +251,12 @@ func TestAPhoneIsCalledWhereItRegisteredFromAndCalls(t *testing.T) {
 		}
 		p.expect("SIP/2.0 404")
 		p.send("ACK", "")
+
+		// Attended transfer is not done: it is no call of its own either.
+		p.toTag, p.cseq = "", 200
+		p.send("INVITE", p.offer("0"), answerTo(p.asked("INVITE")[0], bob.Login, "INVITE", 1), "Replaces: other;to-tag=1;from-tag=2")
+		p.expect("SIP/2.0 501")
+		p.send("ACK", "")
 	})
 }
 

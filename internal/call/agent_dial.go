@@ -128,6 +128,8 @@ func (a *Agent) mayDial(queue model.QueueID, urgent bool) *Denial {
 		return errBusy
 	case a.dismissed || a.signedOut:
 		return deny("You are being signed out, so you cannot dial.")
+	case a.peer == nil && a.phone:
+		return deny("You take calls on a phone: dial the number there.")
 	case a.peer == nil:
 		return deny("Your audio is not connected, so you could not be heard. Connect it first.")
 	}

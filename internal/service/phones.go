@@ -30,7 +30,7 @@ func (s *Service) newRegistrar(ctx context.Context) (err error) {
 // newPhones makes agents of users at phones.
 func (s *Service) newPhones(ctx context.Context) error {
 	s.phones = phone.New(s.cfg.Phones, phone.Deps{
-		Board: s.board, Client: s.sip.Client(), Registrar: s.registrar, States: s.store, Play: s.pacer.Play, Log: s.log.With("component", "phone"),
+		Board: s.board, Client: s.sip.Client(), Registrar: s.registrar, States: s.store, Play: s.pacer.Play, Emergency: s.toll.Emergency, Log: s.log.With("component", "phone"),
 	})
 	s.takeUpPhones(ctx, s.site)
 	if err := s.phones.Load(ctx); err != nil {

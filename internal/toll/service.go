@@ -5,12 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media/sip/mask"
 )
 
 // reserveFor is how long a permit may wait for the store. Somebody waits at a telephone.
@@ -53,6 +53,12 @@ func NewService(ledger Ledger, site model.Site, now func() time.Time, log *slog.
 // SiteChanged puts other rules into force, for requests from now on.
 func (s *Service) SiteChanged(site model.Site) { s.rules.Store(Compile(site)) }
 
+// Emergency says that a number, however it was typed, calls for help.
+func (s *Service) Emergency(number string) bool {
+	d, _ := s.rules.Load().Sort(number)
+	return d.Emergency
+}
+
 // Permit decides on a request and, where it may be carried out, counts it as used: a request
 // that was permitted is not made again for the same call. The error is, or wraps, a
 // *model.DialRefusal. An emergency call waits for nothing and is not counted.
@@ -74,7 +80,7 @@ func (s *Service) Permit(ctx context.Context, request model.DialRequest) (model.
 		}
 	}
 	s.count(func(t *Stats) { t.Permits[permit.Class]++ })
-	s.log.Info("call out permitted", "call_id", request.Call, "user", request.User, "class", permit.Class, "number", Masked(permit.Number), "emergency", permit.Emergency)
+	s.log.Info("call out permitted", "call_id", request.Call, "user", request.User, "class", permit.Class, "number", mask.Number(permit.Number), "emergency", permit.Emergency)
 	return permit, nil
 }
 
@@ -108,7 +114,7 @@ func (s *Service) reserve(ctx context.Context, rules *Rules, request model.DialR
 func (s *Service) refused(rules *Rules, request model.DialRequest, why *model.DialRefusal, err error) (model.DialPermit, error) {
 	s.count(func(t *Stats) { t.Refusals[why.Code]++ })
 	d, _ := rules.Sort(request.Number)
-	attrs := []any{"call_id", request.Call, "user", request.User, "reason", why.Code, "class", d.Class, "number", Masked(d.Number)}
+	attrs := []any{"call_id", request.Call, "user", request.User, "reason", why.Code, "class", d.Class, "number", mask.Number(d.Number)}
 	if why.Code == CodeUnavailable {
 		attrs = append(attrs, "error", err)
 	}
@@ -142,11 +148,4 @@ func (s *Service) count(one func(*Stats)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one(&s.stats)
-}
-
-// Masked is a number as a log may hold it: where it leads, not whom it reaches.
-func Masked(number string) string {
-	const shown = 5 // +44 and an area; of a short number, its first
-	keep := min(shown, len(number)/2)
-	return number[:keep] + strings.Repeat("x", len(number)-keep)
 }

@@ -180,6 +180,10 @@ func headerOf(m sip.Message, name string) string {
 // Phone is the user whose phone the call is with; "" for a trunk's.
 func (c *Call) Phone() string { return c.phone }
 
+// At is where the phone is that placed the call, for Client.Reach: it may be registered
+// nowhere. It is empty for a call that this side placed, and for a trunk's.
+func (c *Call) At() registrar.Binding { return c.at }
+
 // Holds yields true when the other side puts the call on hold, in whatever spelling, and
 // false when it takes it back. What nobody has taken is replaced by what is newer.
 func (c *Call) Holds() <-chan bool { return c.holds }

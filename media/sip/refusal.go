@@ -31,6 +31,7 @@ var (
 	errReplacesNobody = errors.New("Replaces names no call of this trunk")
 	errReplacesOver   = errors.New("the call that Replaces names is over")
 	errReplacesUp     = errors.New("the call that Replaces names is answered, and only an early one is to be replaced")
+	errReplacesPhone  = errors.New("a phone's new call takes the place of no other: attended transfer is not done here")
 
 	errPasswordWanted = errors.New("a password is asked for")
 	errAnswerUnread   = errors.New("the answer to a challenge cannot be read")
@@ -102,6 +103,7 @@ var refusals = [...]struct {
 	{errReplacesNobody, "replaces_unknown", sip.StatusCallTransactionDoesNotExists, 399, 0},
 	{errReplacesOver, "replaces_over", 603, 399, 0},
 	{errReplacesUp, "replaces_answered", sip.StatusBusyHere, 399, 0},
+	{errReplacesPhone, "replaces_phone", sip.StatusNotImplemented, 399, 0},
 
 	// RFC 3261 section 22.1, RFC 7616 section 3.3. Whoever guesses learns no more than this.
 	{errPasswordWanted, "password_wanted", sip.StatusUnauthorized, 0, 0},

@@ -64,7 +64,11 @@ func (c *console) take(e agentclient.Event) {
 	defer c.mu.Unlock()
 	switch e := e.(type) {
 	case agentclient.StateChanged:
-		c.say("state: %s", strings.TrimSpace(e.State.State+" "+e.State.Reason))
+		if reason := e.State.Reason; reason != e.State.State {
+			c.say("state: %s", strings.TrimSpace(e.State.State+" "+reason))
+		} else {
+			c.say("state: %s", reason)
+		}
 	case agentclient.Ringing:
 		c.ringing = e.Offer.Call.ID
 		c.say("rings: %s for %s", orUnknown(e.Offer.Call.From), e.Offer.Call.Queue)

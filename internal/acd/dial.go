@@ -150,6 +150,7 @@ func (s *State) moved(a *agent, c *call, to model.QueueID) {
 	s.callOver(a)
 	c.queue, c.since = s.queue(to), s.now
 	c.agent, c.connected, c.requeued, c.passing = nil, false, false, false
+	c.answered, c.inTime = false, false // there they are answered, or leave, anew
 	c.queue.held++
 	s.await(c)
 }

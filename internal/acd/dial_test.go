@@ -92,6 +92,16 @@ func TestACallerPassedOnHasThePlaceThatTheTimeOfTheCallGives(t *testing.T) {
 	f.do(acd.CallMoved{Agent: "ann", Call: "c1", Queue: "sales"}).wantsNothing() // not ann's any more
 }
 
+func TestACallerPassedOnCountsInBothQueues(t *testing.T) {
+	f := newFloor(t, queue("sales", ""), queue("help", "")).ready("sales", "ann").talking("ann", "c1").after(time.Second)
+	f.do(acd.CallMoved{Agent: "ann", Call: "c1", Queue: "help"}).wants("ann is wrap-up").after(time.Second).hangUp("c1")
+	for _, q := range f.s.Snapshot(f.now).Queues {
+		if want := map[model.QueueID][2]int{"sales": {1, 0}, "help": {0, 1}}[q.ID]; q.Answered != want[0] || q.Abandoned != want[1] {
+			t.Errorf("%s: answered %d, abandoned %d; wanted %v", q.ID, q.Answered, q.Abandoned, want)
+		}
+	}
+}
+
 func TestATransferThatFailsLeavesTheCallerWithTheAgent(t *testing.T) {
 	f := newFloor(t).ready("sales", "ann").talking("ann", "c1")
 	f.do(acd.TransferBegan{Agent: "ann", Call: "c1"}).wantsNothing().is("ann", model.OnCall, "")

@@ -3,7 +3,9 @@ package call
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
 	"github.com/headroom-voice/headroom/internal/model"
@@ -71,12 +73,29 @@ func (a *Agent) dial(to string, queue model.QueueID, answer func(dialResult)) {
 			answer(dialResult{err: err})
 			return
 		}
+		orNot := func(r dialResult) {
+			if r.err != nil {
+				a.sb.unused(req.Call, p)
+			}
+			answer(r)
+		}
 		if d := a.mayDial(queue, p.Emergency); d != nil { // something rings
-			answer(dialResult{err: d})
+			orNot(dialResult{err: d})
 			return
 		}
-		if !a.sb.floor.dial(order{id: req.Call, agent: a, queue: queue, to: to, permit: p, answer: answer}) {
-			answer(dialResult{err: errStopping})
+		if !a.sb.floor.dial(order{id: req.Call, agent: a, queue: queue, to: to, permit: p, answer: orNot}) {
+			orNot(dialResult{err: errStopping})
+		}
+	})
+}
+
+// unused gives back a permit of which no call comes.
+func (s *Switchboard) unused(call model.CallID, p model.DialPermit) {
+	s.enter(func() {
+		ctx, cancel := context.WithTimeout(s.work, s.cfg.PermitTimeout)
+		defer cancel()
+		if err := s.deps.Dialling.Unused(ctx, call, p); err != nil {
+			s.log.Warn("a permit to dial that was not used could not be given back", "call_id", call, "err", err)
 		}
 	})
 }
@@ -109,6 +128,8 @@ func (a *Agent) mayDial(queue model.QueueID, urgent bool) *Denial {
 		return errBusy
 	case a.dismissed || a.signedOut:
 		return deny("You are being signed out, so you cannot dial.")
+	case a.peer == nil && a.phone:
+		return deny("You take calls on a phone: dial the number there.")
 	case a.peer == nil:
 		return deny("Your audio is not connected, so you could not be heard. Connect it first.")
 	}
@@ -132,7 +153,9 @@ func (a *Agent) permit(req model.DialRequest, then func(model.DialPermit, error)
 			a.log.Error("whether a number may be called is not known", "call_id", req.Call, "err", err)
 			err = &Denial{Code: protocol.CodeInternal, Err: err, Text: "It could not be found out whether this number may be called. Please try again."}
 		}
-		a.box.post(func() { then(p, err) })
+		if !a.box.post(func() { then(p, err) }) && err == nil { // the session has ended
+			a.sb.unused(req.Call, p)
+		}
 	})
 }
 
@@ -149,6 +172,10 @@ func (a *Agent) transfer(m protocol.Transfer, answer func(error)) {
 		}
 		return
 	}
+	if strings.IndexFunc(m.To, unicode.IsLetter) >= 0 && !strings.Contains(m.To, ":") {
+		answer(&Denial{Code: protocol.CodeNotAllowed, Text: "There is no queue " + m.To + ". Write the name or number of a queue, or a telephone number."})
+		return
+	}
 	if a.sb.deps.Dialling == nil {
 		answer(errClosed)
 		return
@@ -163,13 +190,19 @@ func (a *Agent) transfer(m protocol.Transfer, answer func(error)) {
 	}
 	a.permit(req, func(p model.DialPermit, err error) {
 		a.dialling = false
+		orNot := func(denied error) {
+			if denied != nil {
+				a.sb.unused(req.Call, p)
+			}
+			answer(denied)
+		}
 		switch {
 		case err != nil:
 			answer(err)
 		case a.sb.draining.Load() && !p.Emergency:
-			answer(errStopping)
-		case !c.toNumber(a, p, answer):
-			answer(errNotYours)
+			orNot(errStopping)
+		case !c.toNumber(a, p, orNot):
+			orNot(errNotYours)
 		}
 	})
 }

@@ -40,6 +40,7 @@ type call struct {
 	sb        *Switchboard
 	in        Inbound // nil when an agent dialled
 	order     *order  // nil when a caller came
+	spent     bool    // its permit has led to a call
 	id        model.CallID
 	log       *slog.Logger
 	journal   *journal
@@ -305,6 +306,9 @@ func (c *call) close(cause model.Cause, detail map[string]string) {
 	c.show()
 	if cause == model.CauseRejected {
 		c.sb.count.rejected.Add(1)
+	}
+	if c.order != nil && !c.spent {
+		c.sb.unused(c.id, c.order.permit)
 	}
 	d := map[string]string{"cause": string(cause)}
 	for k, v := range detail {

@@ -86,7 +86,7 @@ func (c *call) setOut() {
 func (c *call) place(p model.DialPermit, leg model.LegID) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.sb.work)) // ends with c.out, which the call gives up as it ends
 	d := &dialled{permit: p, leg: leg, cancel: cancel, told: map[string]bool{}}
-	c.out = d
+	c.out, c.spent = d, true
 	c.deadline.set(c.sb.cfg.DialTimeout)
 	c.progress(d, protocol.Trying, 0, "The call is being placed.")
 	number, name := c.sb.shown(p, c.info.Queue)

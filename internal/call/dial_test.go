@@ -309,6 +309,10 @@ func TestACallThatRingsWhileTheRulesAreAskedComesFirst(t *testing.T) {
 		kim.accepts()
 		w.wantTalking(c, kim)
 		c.leaves()
+		synctest.Wait()
+		if w.out.unused != 1 || !w.out.settled() {
+			t.Errorf("%d permits, %d given back, %d calls", w.out.permits, w.out.unused, w.out.dialled)
+		}
 	})
 }
 

@@ -38,6 +38,9 @@ type exchange struct {
 	requests []model.DialRequest
 	slow     time.Duration // how long the rules take
 	notBegun bool          // calls fail before anything is sent
+	permits  int           // that were given
+	dialled  int
+	unused   int // permits that came back
 }
 
 // Permit is part of call.Dialling.
@@ -50,6 +53,11 @@ func (x *exchange) Permit(ctx context.Context, r model.DialRequest) (model.DialP
 	case <-time.After(slow):
 	case <-ctx.Done():
 		return model.DialPermit{}, ctx.Err()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if r.Number != closed && r.Number != unclear {
+		x.permits++
 	}
 	switch r.Number {
 	case closed:
@@ -64,8 +72,26 @@ func (x *exchange) Permit(ctx context.Context, r model.DialRequest) (model.DialP
 	return model.DialPermit{Number: r.Number, Class: "national"}, nil
 }
 
+// Unused is part of call.Dialling.
+func (x *exchange) Unused(context.Context, model.CallID, model.DialPermit) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.unused++
+	return nil
+}
+
+// settled says that of every permit came a call, or it was given back.
+func (x *exchange) settled() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.permits == x.dialled+x.unused
+}
+
 // Dial is part of call.Dialer.
 func (x *exchange) Dial(ctx context.Context, o call.Outgoing) (call.Party, media.Leg, error) {
+	x.mu.Lock()
+	x.dialled++
+	x.mu.Unlock()
 	x.mu.Lock()
 	if x.notBegun {
 		x.mu.Unlock()

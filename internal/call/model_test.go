@@ -348,7 +348,9 @@ func (c *caller) wasAnswered() bool {
 // finish lets everybody go home and looks for what is left behind.
 func (p *player) finish() {
 	p.w.rec.setDown(nil)
-	time.Sleep(time.Minute) // every offer, grace and wrap-up is over by then
+	// Every offer, grace and wrap-up is over by then. The rest is for the picture of the floor,
+	// which is some milliseconds old: a call may have reached its limit this very moment.
+	time.Sleep(time.Minute + 137*time.Millisecond)
 	synctest.Wait()
 	p.look("after a minute")
 	for _, a := range p.w.sb.Snapshot().Agents {
@@ -381,6 +383,9 @@ func (p *player) finish() {
 		if c.Ended() == "" {
 			p.fault("callee %d is still on the line", i)
 		}
+	}
+	if !p.w.out.settled() {
+		p.fault("of %d permits %d led to a call and %d came back", p.w.out.permits, p.w.out.dialled, p.w.out.unused)
 	}
 	if n := len(p.w.music.playing) + len(p.w.tones.playing); n != 0 {
 		p.fault("music or tones play to %d who have gone", n)

@@ -13,6 +13,8 @@ import (
 // other error means that it could not be found out.
 type Dialling interface {
 	Permit(ctx context.Context, r model.DialRequest) (model.DialPermit, error)
+	// Unused gives a permit back of which no call came, so that it does not count.
+	Unused(ctx context.Context, call model.CallID, p model.DialPermit) error
 }
 
 // Outgoing is a call to be placed on a trunk. The functions must not block; they are called

@@ -158,3 +158,13 @@ func TestAClientBringsNoAudioAndNobodyElseSignsInByPhone(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoIsOnAPhoneIsToldToDialThere(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		w.desk("kim").phones()
+		var d *call.Denial
+		if _, err := w.sb.Dial(w.ctx, "kim", "112", ""); !errors.As(err, &d) || d.Text != "You take calls on a phone: dial the number there." {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/headroom-voice/headroom/internal/model"
 )
@@ -38,11 +36,12 @@ func checkPhone(f *findings, logins map[string]string, user string, u model.User
 		logins[name] = user
 	}
 	switch {
-	case p.Password == "": // nobody registers
+	case p.Password == "":
+		f.add(key+".password", "is missing, so that no phone could register; make one up, for example with: openssl rand -base64 24")
 	case len(p.Password) < 8:
 		f.add(key+".password", "is too short to keep strangers out; use at least 8 characters")
-	case len(p.Password) > 128 || !utf8.ValidString(string(p.Password)) || strings.IndexFunc(string(p.Password), unicode.IsControl) >= 0:
-		f.add(key+".password", "is not a password; use up to 128 bytes without control characters")
+	case len(p.Password) > 128 || strings.IndexFunc(string(p.Password), func(r rune) bool { return r < ' ' || r > '~' }) >= 0:
+		f.add(key+".password", "cannot be typed into every phone; use up to 128 printable ASCII characters")
 	}
 	if len(u.Roles) > 0 && !u.Has(model.RoleAgent) {
 		f.add(key, "is for users who may take calls; give this one the role agent")
@@ -83,6 +82,8 @@ func checkFeatureCodes(site model.Site, f *findings) {
 			f.add(key, "%q cannot be dialled; use up to 16 digits, * and #, like *10", code)
 		case taken[code] != "":
 			f.add(key, "%q is already %s", code, taken[code])
+		case !strings.ContainsAny(code, "*#"):
+			f.add(key, "%q could be a telephone number, one for emergencies even; put a * or # into it, like *10", code)
 		default:
 			taken[code] = "the code of " + c[0]
 		}

@@ -21,7 +21,7 @@ func races() []row {
 <recv response="487" optional="true" next="given-up"/>
 <recv response="481" optional="true" next="too-late"/>
 <recv response="200" timeout="15000"/>
-<label id="too-late"/>`), func(s *scenario) { s.answered = true }, ack(""), bye(), raw(`<nop next="end"/>
+<label id="too-late"/>`), ack(""), bye(), raw(`<nop next="end"/>
 <label id="given-up"/>`), outside(), ackRefusal(), raw(`<label id="end"/>`)), ignoring...),
 		sippRow(area, "repeats its INVITE after our 200", play(number, once(invite(offer), answered(), inviteAgain(offer)), pause(100), ack(""), pause(200), bye())),
 		sippRow(area, "never acknowledges: we repeat the 200 for 32 s, then BYE", play(number, invite(offer), answered(),

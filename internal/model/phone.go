@@ -68,6 +68,8 @@ type PhoneBinding struct {
 	UserAgent string
 	Since     time.Time
 	Expires   time.Time
+	Seal      string // of the login that it was made by; opaque
+	Instance  string // which device it says that it is; may be empty
 }
 
 // PhoneState is the last word of a user by phone.

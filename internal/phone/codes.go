@@ -8,6 +8,8 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/mask"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // What is heard after a feature code: one long tone for done, short low ones for refused.
@@ -38,9 +40,14 @@ func (l *Lines) Transfer(t *sip.Transfer) {
 
 // called is a number dialled on the phone.
 func (l *line) called(c *sip.Call) {
+	if l.lines.deps.Emergency(c.To()) {
+		l.log.Warn("emergency number dialled on the phone")
+		l.urgent(c)
+		return
+	}
 	codes := l.lines.featureCodes()
 	confirm := func(err error) { l.confirm(c, err) }
-	l.log.Info("dialled on the phone", "number", c.To())
+	l.log.Info("dialled on the phone", "number", mask.Number(c.To()))
 	switch c.To() {
 	case codes.Ready:
 		l.wish(model.Ready, "", confirm)
@@ -84,11 +91,51 @@ func (l *line) dial(c *sip.Call) {
 	switch {
 	case l.session == nil:
 		l.besides(func() { _ = c.Reject(403, 0) })
-		return
-	case l.talk != nil: // what rings is for the session to weigh: an emergency comes before it
+	case l.talk != nil || l.ring != nil:
 		l.besides(func() { _ = c.Reject(486, 0) })
-		return
+	default:
+		l.answer(c)
 	}
+}
+
+// urgent is dial for an emergency. Nobody has to be signed in for it, nor any phone to be
+// registered, and it comes before what rings, which the session withdraws.
+func (l *line) urgent(c *sip.Call) {
+	switch {
+	case l.talk != nil, l.first != nil && l.first.Ended() == "":
+		l.besides(func() { _ = c.Reject(486, 0) })
+	default:
+		l.first = c
+		if l.session == nil {
+			l.signIn()
+		}
+		l.urgentNow()
+	}
+}
+
+// urgentNow answers the emergency call that waits, once the session can dial.
+func (l *line) urgentNow() {
+	if c := l.first; c != nil && l.session != nil && l.state.State != "" && model.AgentState(l.state.State) != model.Offline {
+		l.first = nil
+		l.answer(c)
+	}
+}
+
+// refuseUrgent gives up the emergency call that waits: there is no session for it.
+func (l *line) refuseUrgent() {
+	if c := l.first; c != nil {
+		l.first = nil
+		l.log.Error("emergency call refused: its user could not be signed in")
+		l.besides(func() { _ = c.Reject(503, 0) })
+	}
+}
+
+// answer answers a call that the phone dialled. Whoever dials is there, registered or not.
+func (l *line) answer(c *sip.Call) {
+	if l.link == nil {
+		l.relink(registrar.Binding{})
+	}
+	l.coming++
 	l.lines.beside(answerTimeout, func(ctx context.Context) {
 		_, err := c.Answer(ctx)
 		if !l.box.post(func() { l.dialled(c, err) }) && err == nil {
@@ -99,6 +146,8 @@ func (l *line) dial(c *sip.Call) {
 
 // dialled is the phone's call once it is answered.
 func (l *line) dialled(c *sip.Call, err error) {
+	l.coming--
+	defer l.registered() // it was kept from letting go of the session
 	switch {
 	case err != nil:
 		return
@@ -107,7 +156,7 @@ func (l *line) dialled(c *sip.Call, err error) {
 		return
 	}
 	l.hold(c, "")
-	l.talk.dialled = true
+	l.talk.dialled, l.talk.at = true, c.At()
 	if err := l.bring(); err != nil {
 		l.dropTalk()
 		return
@@ -129,7 +178,7 @@ func (l *line) dialled(c *sip.Call, err error) {
 
 // notDialled lets the phone hear that its call was refused, and ends it.
 func (l *line) notDialled(err error) {
-	l.log.Info("not dialled", "number", l.talk.call.To(), "why", err)
+	l.log.Info("not dialled", "number", mask.Number(l.talk.call.To()), "why", err)
 	talk := l.talk
 	l.talk = nil
 	talk.peer.lose()

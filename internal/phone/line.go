@@ -30,6 +30,7 @@ const (
 	sessionTimeout = 5 * time.Second
 	signInTimeout  = 10 * time.Second
 	askTimeout     = 4 * time.Second // for the answer to OPTIONS
+	lineTimeout    = 5 * time.Second // that a session gives its line to hang up
 	hangupTimeout  = 5 * time.Second
 	saveTimeout    = 5 * time.Second
 )
@@ -56,6 +57,7 @@ type line struct {
 	link     *link // of the session; nil while it has none
 	entering bool  // a sign-in is under way
 	want     model.PhoneState
+	saver    saver  // of want
 	waiting  []wish // for the session
 	asked    map[string]func(protocol.Ack, error)
 	asks     int
@@ -63,6 +65,8 @@ type line struct {
 	why      string // the session ends: the code of its last word
 	ring     *ringing
 	talk     *talking
+	first    *sip.Call // an emergency call that waits for the session
+	coming   int       // calls that the phone dialled and that are being answered
 }
 
 // wish is a state asked for while there is no session yet.
@@ -129,7 +133,7 @@ func (l *line) registered() {
 		}
 	case len(able) > 0 && l.link == nil:
 		l.relink(able[0])
-	case len(able) == 0 && l.link != nil && l.talk == nil: // one that talks is there, whatever its registration says
+	case len(able) == 0 && l.link != nil && l.talk == nil && l.first == nil && l.coming == 0: // one that talks is there, whatever its registration says
 		link := l.link
 		l.link = nil
 		l.session.LinkLost(link)
@@ -147,20 +151,25 @@ func (l *line) info(b registrar.Binding) model.HeadsetInfo {
 
 // signIn begins a session, beside the line.
 func (l *line) signIn() {
-	if l.entering || len(l.able()) == 0 {
+	able := l.able()
+	if len(able) == 0 && l.first != nil {
+		able = []registrar.Binding{{}} // the phone that dials need not be registered
+	}
+	if l.entering || len(able) == 0 {
 		return
 	}
-	l.entering = true
-	user, info, link := l.user, l.info(l.able()[0]), &link{line: l}
+	l.entering, l.state = true, protocol.State{}
+	user, info, link := l.user, l.info(able[0]), &link{line: l}
 	l.lines.beside(signInTimeout, func(ctx context.Context) {
-		session, _, err := l.lines.deps.Board.SignInPhone(ctx, user, info, link)
-		if !l.box.post(func() { l.signedIn(session, link, err) }) && err == nil {
+		session, welcome, err := l.lines.deps.Board.SignInPhone(ctx, user, info, link)
+		if !l.box.post(func() { l.signedIn(session, link, welcome.State, err) }) && err == nil {
 			session.LinkLost(link)
 		}
 	})
 }
 
-func (l *line) signedIn(session *call.Agent, link *link, err error) {
+// signedIn is what came of a sign-in; state is what the session began with.
+func (l *line) signedIn(session *call.Agent, link *link, state protocol.State, err error) {
 	l.entering = false
 	waiting := l.waiting
 	l.waiting = nil
@@ -168,6 +177,7 @@ func (l *line) signedIn(session *call.Agent, link *link, err error) {
 		if !errors.Is(err, call.ErrStopped) {
 			l.log.Error("a phone's user could not be signed in", "err", err)
 		}
+		l.refuseUrgent()
 		refusal := call.Refusal(err)
 		for _, w := range waiting {
 			w.done(&Refusal{Code: refusal.Code, Text: refusal.Message})
@@ -175,6 +185,9 @@ func (l *line) signedIn(session *call.Agent, link *link, err error) {
 		return
 	}
 	l.session, l.link, l.why = session, link, ""
+	if l.state.State == "" { // nothing newer was said
+		l.state = state
+	}
 	l.lines.busy.Go(func() {
 		<-session.Done()
 		l.box.post(func() { l.ended(session) })
@@ -186,6 +199,7 @@ func (l *line) signedIn(session *call.Agent, link *link, err error) {
 	for _, w := range waiting {
 		w.done(l.say(protocol.SetState{State: string(w.state.State), Reason: w.state.Reason}))
 	}
+	l.urgentNow()
 	l.registered() // it may have gone meanwhile
 }
 
@@ -222,6 +236,9 @@ func (l *line) ended(session *call.Agent) {
 	default: // signed out, or signed in elsewhere: the phone is silent until it is used
 		l.keep(model.PhoneState{State: model.Offline})
 	}
+	if l.first != nil { // dialled while the session was on its way out
+		l.signIn()
+	}
 }
 
 // keep remembers the user's last word, over a restart too.
@@ -231,11 +248,9 @@ func (l *line) keep(p model.PhoneState) {
 		return
 	}
 	l.want = p
-	l.lines.beside(saveTimeout, func(ctx context.Context) {
-		if err := l.lines.deps.States.SavePhoneState(ctx, p); err != nil {
-			l.log.Error("the state of a phone's user is not kept over a restart", "err", err)
-		}
-	})
+	if l.saver.put(p) {
+		l.lines.busy.Go(func() { l.saver.run(l.lines.deps.States, l.log) })
+	}
 }
 
 // say hands a message to the session and gives what stands in its way.
@@ -369,6 +384,7 @@ func (l *line) take(m protocol.Message) {
 // changed takes over what the user is doing now.
 func (l *line) changed(s protocol.State) {
 	l.state = s
+	l.urgentNow()
 	switch model.AgentState(s.State) {
 	case model.Ready:
 		l.keep(model.PhoneState{State: model.Ready})
@@ -385,9 +401,17 @@ func (l *line) changed(s protocol.State) {
 	}
 }
 
-// qualify asks each registered phone whether it is there.
+// phones are those that are registered, and one that talks without.
+func (l *line) phones() []registrar.Binding {
+	if l.talk != nil && !slices.ContainsFunc(l.bindings, l.talk.with) {
+		return append(slices.Clone(l.bindings), l.talk.at)
+	}
+	return l.bindings
+}
+
+// qualify asks each phone whether it is there.
 func (l *line) qualify() {
-	for _, b := range l.bindings {
+	for _, b := range l.phones() {
 		l.lines.beside(askTimeout, func(ctx context.Context) {
 			_, err := l.lines.deps.Client.Ask(ctx, sip.Request{Method: "OPTIONS", URI: b.Contact, Via: l.lines.deps.Client.Reach(b)})
 			if l.lines.work.Err() == nil {
@@ -399,9 +423,13 @@ func (l *line) qualify() {
 
 // found notes whether a phone answered; any answer is one.
 func (l *line) found(b registrar.Binding, err error) {
-	if err != nil && l.talk != nil && l.talk.silent(l.lines.cfg.Silence) && (l.talk.contact == b.Contact || len(l.bindings) == 1) {
+	if err != nil && !errors.Is(err, sip.ErrRequest) && l.talk != nil && l.talk.with(b) && l.talk.silent(l.lines.cfg.Silence) {
 		l.log.Warn("phone is gone in a call", "call_id", l.talk.id, "source", b.Source.String(), "err", err)
 		l.dropTalk()
+		defer l.registered()
+	}
+	if !slices.ContainsFunc(l.bindings, func(have registrar.Binding) bool { return stampOf(have) == stampOf(b) }) {
+		return // one that only talks, or has registered anew since
 	}
 	dead, was := *l.dead.Load(), slices.Contains(*l.dead.Load(), stampOf(b))
 	if was == (err != nil) {

@@ -58,6 +58,7 @@ type Deps struct {
 	Registrar Registrar
 	States    States
 	Play      func(leg media.Leg, src prompt.Source) (stop func()) // prompt.Pacer.Play
+	Emergency func(number string) bool                             // says that a dialled number calls for help
 	Log       *slog.Logger
 }
 

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"unicode"
@@ -11,6 +12,7 @@ import (
 	"github.com/headroom-voice/headroom/media/mediatest"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,7 +46,7 @@ func TestWhatAPhoneRefusesForItsUser(t *testing.T) {
 }
 
 func TestATransferIsToldInOrderAndOnce(t *testing.T) {
-	m := &moving{news: make(chan int, 16)}
+	m := newMoving()
 	for range 100 {
 		m.tell(180) // a phone that does not answer holds nobody up
 	}
@@ -96,4 +98,26 @@ func FuzzCallers(f *testing.F) {
 		}
 		_ = hostOf(s)
 	})
+}
+
+func TestAPhoneThatTalksIsAskedWhetherItIsThere(t *testing.T) {
+	binding := func(contact, source string) registrar.Binding {
+		return registrar.Binding{Contact: contact, Source: netip.MustParseAddrPort(source), Transport: "UDP"}
+	}
+	desk, home := binding("sip:a@192.0.2.1", "192.0.2.1:5060"), binding("sip:a@192.0.2.2", "192.0.2.2:5060")
+	moved := binding("sip:a@192.0.2.1", "192.0.2.1:40000")
+	for name, test := range map[string]struct {
+		talks registrar.Binding
+		asked int
+		with  bool // the phone at the desk
+	}{
+		"one that is registered":         {desk, 2, true},
+		"one with another connection":    {moved, 2, true},
+		"one that is registered nowhere": {binding("sip:a@192.0.2.3", "192.0.2.3:5060"), 3, false},
+	} {
+		l := &line{bindings: []registrar.Binding{desk, home}, talk: &talking{at: test.talks}}
+		if got := l.phones(); len(got) != test.asked || l.talk.with(desk) != test.with || l.talk.with(home) {
+			t.Errorf("%s: asked %v", name, got)
+		}
+	}
 }

@@ -20,11 +20,18 @@ type talking struct {
 	call      *sip.Call
 	peer      *peer
 	connected bool
-	dialled   bool   // by the phone
-	contact   string // where it was called; "" of a dialled one
+	dialled   bool              // by the phone
+	at        registrar.Binding // where the phone is; of one that dialled, it may be registered nowhere
 	since     time.Time
 	transfer  *moving // the last one, until its outcome is known
+	told      *moving // the last one; the phone is not hung up before it was told of
 }
+
+// How long the phone's BYE is waited for once a transfer is over, before ours.
+const (
+	tellTimeout = 3 * time.Second // until the phone is told
+	partTimeout = time.Second     // from then on: it hangs up by itself, mostly
+)
 
 // peer is a phone's call as the session's audio (call.Peer).
 type peer struct {
@@ -50,8 +57,19 @@ func (p *peer) Done() <-chan struct{} { return p.gone }
 // Dialog is part of call.Signalled.
 func (p *peer) Dialog() call.Party { return p.call }
 
-// Close is part of call.Peer.
+// Close is part of call.Peer. It leaves the hang-up to the line, which hears of the call's end,
+// too, and may have something to say to the phone before it; only for a line that does not, it
+// hangs up itself.
 func (p *peer) Close() error {
+	patience := time.NewTimer(lineTimeout)
+	defer patience.Stop()
+	select {
+	case <-p.gone:
+		return nil
+	case <-p.call.Done():
+		return nil
+	case <-patience.C:
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), hangupTimeout)
 	defer cancel()
 	return p.call.Hangup(ctx)
@@ -70,6 +88,12 @@ func (t *talking) silent(limit time.Duration) bool {
 	return time.Since(last) >= limit
 }
 
+// with says that the call is with a registered phone: at the same address, or, when it has
+// another connection by now, by the same name.
+func (t *talking) with(b registrar.Binding) bool {
+	return t.at.Source == b.Source || t.at.Contact == b.Contact
+}
+
 // hangUp ends a call with a phone; it waits for the phone's answer.
 func (l *line) hangUp(c *sip.Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), hangupTimeout)
@@ -82,7 +106,7 @@ func (l *line) hangUp(c *sip.Call) {
 // accept takes the offered call on the phone that answered first.
 func (l *line) accept(offered protocol.Call, b registrar.Binding, c *sip.Call) {
 	l.hold(c, offered.ID)
-	l.talk.contact = b.Contact
+	l.talk.at = b
 	if err := l.say(protocol.HeadsetChanged{Headset: protocol.Headset(l.info(b))}); err != nil {
 		l.log.Warn("the phone's headset is not known", "err", err)
 	}
@@ -137,7 +161,25 @@ func (l *line) dropTalk() {
 		t.transfer.tell(503)
 	}
 	t.peer.lose()
-	l.lines.busy.Go(func() { l.hangUp(t.call) })
+	l.lines.busy.Go(func() {
+		if t.told != nil {
+			wait(l.lines.work, tellTimeout, t.told.done, t.call.Done())
+			wait(l.lines.work, partTimeout, nil, t.call.Done())
+		}
+		l.hangUp(t.call)
+	})
+}
+
+// wait waits for either, for a while at most.
+func wait(ctx context.Context, long time.Duration, one, other <-chan struct{}) {
+	enough := time.NewTimer(long)
+	defer enough.Stop()
+	select {
+	case <-one:
+	case <-other:
+	case <-enough.C:
+	case <-ctx.Done():
+	}
 }
 
 // held passes on that the phone put the call on hold, or took it back.
@@ -183,13 +225,16 @@ func (l *line) transfer(t *sip.Transfer) {
 	case l.talk.transfer != nil:
 		l.besides(func() { _ = t.Refuse(491) })
 	default:
-		talk, m := l.talk, &moving{news: make(chan int, 16)}
-		talk.transfer = m // what is told before the answer is told after it
+		talk, m := l.talk, newMoving()
+		talk.transfer, talk.told = m, m // what is told before the answer is told after it
 		l.ask(protocol.Transfer{CallID: talk.id, To: numberOf(t.Target())}, func(_ protocol.Ack, err error) {
 			if err != nil {
 				l.log.Info("transfer refused", "call_id", talk.id, "why", err)
 				talk.transfer = nil
-				l.besides(func() { _ = t.Refuse(403) })
+				l.besides(func() {
+					defer close(m.done)
+					_ = t.Refuse(403)
+				})
 				return
 			}
 			l.follow(t, m)
@@ -198,11 +243,17 @@ func (l *line) transfer(t *sip.Transfer) {
 }
 
 // moving is a transfer that is under way: what is told of it goes out one after the other.
-type moving struct{ news chan int }
+type moving struct {
+	news chan int
+	done chan struct{} // closed when the phone was told all
+}
+
+func newMoving() *moving { return &moving{news: make(chan int, 16), done: make(chan struct{})} }
 
 // follow tells the phone how its transfer gets on, until news is closed.
 func (l *line) follow(t *sip.Transfer, m *moving) {
 	l.besides(func() {
+		defer close(m.done)
 		_ = t.Accept() // one that is over by now takes no news either
 		for status := range m.news {
 			_ = t.Progress(status)

@@ -30,7 +30,7 @@ func (s *Service) newRegistrar(ctx context.Context) (err error) {
 // newPhones makes agents of users at phones.
 func (s *Service) newPhones(ctx context.Context) error {
 	s.phones = phone.New(s.cfg.Phones, phone.Deps{
-		Board: s.board, Client: s.sip.Client(), Registrar: s.registrar, States: s.store, Play: s.pacer.Play, Log: s.log.With("component", "phone"),
+		Board: s.board, Client: s.sip.Client(), Registrar: s.registrar, States: s.store, Play: s.pacer.Play, Emergency: s.toll.Emergency, Log: s.log.With("component", "phone"),
 	})
 	s.takeUpPhones(ctx, s.site)
 	if err := s.phones.Load(ctx); err != nil {
@@ -42,11 +42,14 @@ func (s *Service) newPhones(ctx context.Context) error {
 // takeUpPhones puts a site's users' phones into force; the SIP server has them already.
 func (s *Service) takeUpPhones(ctx context.Context, site model.Site) {
 	s.phones.SiteChanged(site)
-	has := make(map[string]bool)
-	for _, u := range site.Users {
-		has[string(u.ID)] = u.HasPhone()
+	logins := make(map[string]digest.Login)
+	for _, p := range sipPhones(site) {
+		logins[p.User] = p.Login
 	}
-	s.registrar.Keep(ctx, func(user string) bool { return has[user] })
+	s.registrar.Keep(ctx, func(user string) (digest.Login, bool) {
+		l, there := logins[user]
+		return l, there
+	})
 }
 
 // sipPhones are a site's phones as the SIP server knows them.
@@ -73,7 +76,7 @@ func (k kept) Bindings(ctx context.Context) ([]registrar.Binding, error) {
 	out := make([]registrar.Binding, 0, len(rows))
 	for _, b := range rows {
 		out = append(out, registrar.Binding{User: string(b.User), Contact: b.Contact, Q: b.Q, CallID: b.CallID, CSeq: b.CSeq,
-			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires})
+			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires, Seal: b.Seal, Instance: b.Instance})
 	}
 	return out, nil
 }
@@ -83,7 +86,7 @@ func (k kept) SaveBindings(ctx context.Context, user string, bindings []registra
 	rows := make([]model.PhoneBinding, 0, len(bindings))
 	for _, b := range bindings {
 		rows = append(rows, model.PhoneBinding{User: model.AgentID(b.User), Contact: b.Contact, Q: b.Q, CallID: b.CallID, CSeq: b.CSeq,
-			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires})
+			Transport: b.Transport, Source: b.Source, UserAgent: b.UserAgent, Since: b.Since, Expires: b.Expires, Seal: b.Seal, Instance: b.Instance})
 	}
 	return k.store.SavePhoneBindings(ctx, model.AgentID(user), rows)
 }

@@ -40,10 +40,10 @@ func (s *Service) watchSite(ctx context.Context) error {
 			continue
 		}
 		s.site = site
+		s.toll.SiteChanged(site) // first: what is taken away is taken at once
 		s.board.SiteChanged(site)
 		s.takeUpPhones(ctx, site)
 		s.verdicts.SetRules(site.Headset)
-		s.toll.SiteChanged(site)
 		s.log.Info("site changed", "trunks", len(site.Trunks), "queues", len(site.Queues), "users", len(site.Users))
 	}
 }

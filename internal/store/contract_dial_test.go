@@ -84,6 +84,9 @@ func dialsOfOneCall(t *testing.T, b backend) {
 	equal(t, "the first is over", used(), model.DialUse{Calls: 3, AtOnce: 1, Talk: time.Hour + 5*time.Minute})
 	must(t, s.DialEnded(ctx, "c1", "+441", *after(5 * time.Minute), 0))
 	equal(t, "all are over", used(), model.DialUse{Calls: 3, Talk: 5 * time.Minute})
+	dial(t, s, model.Dialled{Call: "c1", User: "zoe", Number: "+443", Class: "mobile", At: *after(6 * time.Minute), Longest: time.Hour})
+	must(t, s.DialUnused(ctx, "c1", "+443"), s.DialUnused(ctx, "c1", "+443"), s.DialUnused(ctx, "c1", "+441"))
+	equal(t, "the last was given back", used(), model.DialUse{Calls: 3, Talk: 5 * time.Minute})
 }
 
 func dialsDerived(t *testing.T, b backend) {

@@ -13,7 +13,7 @@ func phones(t *testing.T, b backend) {
 	dsn, ctx := b.dsn(t), t.Context()
 	s := openStore(t, dsn)
 	a := model.PhoneBinding{User: "zoe", Contact: "sip:zoe@[2001:db8::1]:5060;ob", Q: 500, CallID: "1@a", CSeq: 1<<32 - 1, Transport: "TLS",
-		Source: netip.MustParseAddrPort("[2001:db8::1]:40000"), UserAgent: "Jürgens 🎧 \x00 phone", Since: noon(), Expires: *after(time.Hour)}
+		Source: netip.MustParseAddrPort("[2001:db8::1]:40000"), UserAgent: "Jürgens 🎧 \x00 phone", Since: noon(), Expires: *after(time.Hour), Seal: "5ea1", Instance: "urn:uuid:1;1"}
 	c := model.PhoneBinding{User: "zoe", Contact: "sip:zoe@192.0.2.1", Q: 1000, CallID: "2@a", CSeq: 1, Transport: "UDP",
 		Source: netip.MustParseAddrPort("192.0.2.1:5060"), Since: *after(time.Second), Expires: *after(time.Minute)}
 	other := c

@@ -65,6 +65,20 @@ func (s *Store) DialEnded(ctx context.Context, call model.CallID, number string,
 	return nil
 }
 
+// DialUnused forgets a call to a number that was permitted and not placed; of several to one
+// number it is the last.
+func (s *Store) DialUnused(ctx context.Context, call model.CallID, number string) error {
+	err := s.writer.do(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM dials
+			WHERE seq = (SELECT MAX(seq) FROM dials WHERE call_id = $1 AND number = $2 AND ended_at IS NULL)`, call, number)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: give back a call out in call %q: %w", call, err)
+	}
+	return nil
+}
+
 // dialUsed is what was used of one class.
 type dialUsed struct {
 	class string

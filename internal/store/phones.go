@@ -13,7 +13,7 @@ const phonesLimit = 100_000
 
 // PhoneBindings are the registrations of all phones, expired ones among them.
 func (s *Store) PhoneBindings(ctx context.Context) ([]model.PhoneBinding, error) {
-	out, err := list(ctx, s.read, `SELECT user_id, contact, q, sip_call_id, cseq, transport, source, user_agent, registered_at, expires_at
+	out, err := list(ctx, s.read, `SELECT user_id, contact, q, sip_call_id, cseq, transport, source, user_agent, registered_at, expires_at, seal, instance
 		FROM phone_bindings ORDER BY user_id, registered_at, contact LIMIT $1`, []any{phonesLimit}, scanPhoneBinding)
 	if err != nil {
 		return nil, fmt.Errorf("store: phones: %w", err)
@@ -23,7 +23,7 @@ func (s *Store) PhoneBindings(ctx context.Context) ([]model.PhoneBinding, error)
 
 func scanPhoneBinding(r row) (b model.PhoneBinding, err error) {
 	var source string
-	if err := r.Scan(&b.User, &b.Contact, &b.Q, &b.CallID, &b.CSeq, &b.Transport, &source, &b.UserAgent, instant{&b.Since}, instant{&b.Expires}); err != nil {
+	if err := r.Scan(&b.User, &b.Contact, &b.Q, &b.CallID, &b.CSeq, &b.Transport, &source, &b.UserAgent, instant{&b.Since}, instant{&b.Expires}, &b.Seal, &b.Instance); err != nil {
 		return b, err
 	}
 	b.Source, err = netip.ParseAddrPort(source)
@@ -37,9 +37,9 @@ func (s *Store) SavePhoneBindings(ctx context.Context, user model.AgentID, bindi
 			return err
 		}
 		for _, b := range bindings {
-			if _, err := t.exec(`INSERT INTO phone_bindings (user_id, contact, q, sip_call_id, cseq, transport, source, user_agent, registered_at, expires_at)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, user, b.Contact, b.Q, b.CallID, int64(b.CSeq), b.Transport, b.Source.String(), b.UserAgent,
-				b.Since, b.Expires); err != nil {
+			if _, err := t.exec(`INSERT INTO phone_bindings (user_id, contact, q, sip_call_id, cseq, transport, source, user_agent, registered_at, expires_at, seal, instance)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, user, b.Contact, b.Q, b.CallID, int64(b.CSeq), b.Transport, b.Source.String(), b.UserAgent,
+				b.Since, b.Expires, b.Seal, b.Instance); err != nil {
 				return err
 			}
 		}

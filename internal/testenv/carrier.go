@@ -355,3 +355,6 @@ func (Anybody) Permit(_ context.Context, r model.DialRequest) (model.DialPermit,
 	}
 	return model.DialPermit{Number: r.Number, Class: "any", Emergency: r.Number == "112"}, nil
 }
+
+// Unused is part of call.Dialling.
+func (Anybody) Unused(context.Context, model.CallID, model.DialPermit) error { return nil }

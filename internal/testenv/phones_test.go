@@ -10,8 +10,10 @@ import (
 	"math"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,8 +164,72 @@ func TestADeskPhoneOverEachTransportHoldsTakesBackAndPassesOn(t *testing.T) {
 				}
 				return false
 			})
+			toldOfTransfer(t, env)
 		})
 	}
+}
+
+// toldOfTransfer waits until the record has the phone's word that it knows its transfer done.
+func toldOfTransfer(t *testing.T, env *testenv.Env) {
+	t.Helper()
+	record := testenv.OpenRecord(t, env.Process)
+	testenv.Eventually(t, "the phone took the news that its transfer is done", func() bool {
+		said, err := record.Ladders(t.Context(), testenv.OnlyCall(t, record).Call.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range said {
+			next := 0
+			for _, m := range l.Messages {
+				switch {
+				case next == 0 && m.Out && strings.HasPrefix(m.First, "SIP/2.0 202"),
+					next == 1 && m.Out && strings.HasPrefix(m.First, "NOTIFY") && strings.HasPrefix(m.Body, "SIP/2.0 200"),
+					next == 2 && !m.Out && strings.HasPrefix(m.First, "SIP/2.0 200") && strings.HasSuffix(m.CSeq, "NOTIFY"):
+					next++
+				}
+			}
+			if next == 3 {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestADeskPhoneIsToldThatItsCallerWasPutThrough(t *testing.T) {
+	carrier := testenv.NewCarrier(t)
+	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: func(site *model.Site) {
+		testenv.WithPhones(site)
+		site.Trunks[0].Outbound = carrier.Outbound()
+	}})
+	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	phone.Says("Incoming call", 1)
+	phone.Press("/accept")
+	testenv.Hears(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	phone.Press("/transfer sip:030555@" + env.SIP().String())
+	callee := carrier.Next()
+	callee.Answers(testenv.Tone(600, -18))
+	testenv.Hears(t, "the caller", 600, -18, testenv.CallerRate, testenv.LastHeard(caller))
+	toldOfTransfer(t, env)
+	is(t, env, "agent", model.Ready)
+}
+
+func TestANumberThatIsRefusedIsHeardToBe(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: testenv.WithPhones})
+	ear := pulsetest.Start(t, "desk")
+	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20, Ear: ear, Headset: "desk"})
+	phone.Press("/dial 0900")
+	testenv.Eventually(t, "the agent hears low tones", func() bool {
+		pcm := phone.Heard().Last(200 * time.Millisecond)
+		if len(pcm) == 0 {
+			return false
+		}
+		hz, dbov := mediatest.FindTone(pcm, pulsetest.Rate)
+		return math.Abs(hz-330) < 5 && dbov > -30
+	})
+	phone.Says("session closed", 2)
+	is(t, env, "agent", model.Ready)
 }
 
 func TestEveryPhoneOfAnAgentRingsAndTheFirstHasTheCall(t *testing.T) {
@@ -243,6 +309,81 @@ func TestAPhoneThatIsPulledOutGivesTheCallerBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A number to call for help is called from a phone whatever its user is doing, and whatever
+// becomes of the service.
+func TestAnEmergencyGoesOutFromADeskPhone(t *testing.T) {
+	begin := func(t *testing.T) (*testenv.Env, *testenv.Carrier, *testenv.DeskPhone) {
+		carrier := testenv.NewCarrier(t)
+		env := testenv.Start(t, testenv.Options{
+			Agents: []model.AgentID{"agent", "other"}, Process: func(p *config.Process) { p.Shutdown.Drain = testenv.Patience },
+			Site: func(site *model.Site) {
+				testenv.WithPhones(site)
+				site.Trunks[0].Outbound = carrier.Outbound()
+			},
+		})
+		return env, carrier, atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
+	}
+	helped := func(t *testing.T, env *testenv.Env, carrier *testenv.Carrier, phone *testenv.DeskPhone) {
+		t.Helper()
+		phone.Press("/dial 112")
+		callee := carrier.Next()
+		if callee.To() != "112" {
+			t.Errorf("called %s", callee.To())
+		}
+		is(t, env, "agent", model.OnCall)
+		callee.Answers(testenv.Tone(600, -18))
+		testenv.Hears(t, "the callee", 1000, -20, testenv.CallerRate, callee.Last)
+		callee.HangsUp()
+	}
+	t.Run("signed out", func(t *testing.T) {
+		env, carrier, phone := begin(t)
+		phone.Press("/dial *12")
+		is(t, env, "agent", model.Offline)
+		helped(t, env, carrier, phone)
+		is(t, env, "agent", model.Break) // who called for help is not rung at once
+	})
+	t.Run("while a call rings", func(t *testing.T) {
+		env, carrier, phone := begin(t)
+		env.Caller(load.Config{})
+		phone.Says("Incoming call", 1)
+		helped(t, env, carrier, phone)
+	})
+	t.Run("while the service stops", func(t *testing.T) {
+		env, carrier, phone := begin(t)
+		env.Agent("other", testenv.AgentOptions{})
+		phone.Press("/dial *11")
+		is(t, env, "agent", model.Break)
+		env.Caller(load.Config{})
+		is(t, env, "other", model.OnCall)
+		env.Drain()
+		testenv.Eventually(t, "the service stops", func() bool { return get(t, env.URL()+"/readyz", "") == http.StatusServiceUnavailable })
+		helped(t, env, carrier, phone)
+		env.Service.Hurry()
+	})
+}
+
+func TestAPhoneThatIsPulledOutInACallItDialledIsMissed(t *testing.T) {
+	carrier := testenv.NewCarrier(t)
+	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Phones: phone.Config{Qualify: time.Second}, Site: func(site *model.Site) {
+		testenv.WithPhones(site)
+		site.Trunks[0].Outbound = carrier.Outbound()
+	}})
+	dying := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
+	home := testenv.NewDeskPhone(t, testenv.DeskPhoneConfig{User: "agent", Server: env.Service.Addrs().SIPTCP, Transport: "tcp", Hz: 1500, DBov: -20})
+	home.Says("registered successfully", 1)
+	dying.Press("/dial " + friend)
+	callee := carrier.Next()
+	callee.Answers(testenv.Tone(600, -18))
+	testenv.Hears(t, "the callee", 1000, -20, testenv.CallerRate, callee.Last)
+	dying.PullOut()
+	testenv.Eventually(t, "the agent is on a break, since the phone was lost", func() bool {
+		state, reason := stateOf(env, "agent")
+		return state == model.Break && reason == phone.ReasonLost
+	})
+	home.Press("/dial *10") // the other goes on
+	is(t, env, "agent", model.Ready)
 }
 
 // certificate makes one for 127.0.0.1 that is its own authority.

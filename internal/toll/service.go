@@ -5,12 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media/sip/mask"
 )
 
 // reserveFor is how long a permit may wait for the store. Somebody waits at a telephone.
@@ -22,6 +22,8 @@ type Ledger interface {
 	// comes between.
 	ReserveDial(ctx context.Context, d model.Dialled, site bool, decide func(model.DialUsage) (longest time.Duration, ok bool)) error
 	DialEnded(ctx context.Context, call model.CallID, number string, at time.Time, talk time.Duration) error
+	// DialUnused forgets a call that was permitted and not placed.
+	DialUnused(ctx context.Context, call model.CallID, number string) error
 }
 
 // Service permits calls out, by the rules of the site that is in force.
@@ -51,6 +53,12 @@ func NewService(ledger Ledger, site model.Site, now func() time.Time, log *slog.
 // SiteChanged puts other rules into force, for requests from now on.
 func (s *Service) SiteChanged(site model.Site) { s.rules.Store(Compile(site)) }
 
+// Emergency says that a number, however it was typed, calls for help.
+func (s *Service) Emergency(number string) bool {
+	d, _ := s.rules.Load().Sort(number)
+	return d.Emergency
+}
+
 // Permit decides on a request and, where it may be carried out, counts it as used: a request
 // that was permitted is not made again for the same call. The error is, or wraps, a
 // *model.DialRefusal. An emergency call waits for nothing and is not counted.
@@ -72,7 +80,7 @@ func (s *Service) Permit(ctx context.Context, request model.DialRequest) (model.
 		}
 	}
 	s.count(func(t *Stats) { t.Permits[permit.Class]++ })
-	s.log.Info("call out permitted", "call_id", request.Call, "user", request.User, "class", permit.Class, "number", Masked(permit.Number), "emergency", permit.Emergency)
+	s.log.Info("call out permitted", "call_id", request.Call, "user", request.User, "class", permit.Class, "number", mask.Number(permit.Number), "emergency", permit.Emergency)
 	return permit, nil
 }
 
@@ -106,7 +114,7 @@ func (s *Service) reserve(ctx context.Context, rules *Rules, request model.DialR
 func (s *Service) refused(rules *Rules, request model.DialRequest, why *model.DialRefusal, err error) (model.DialPermit, error) {
 	s.count(func(t *Stats) { t.Refusals[why.Code]++ })
 	d, _ := rules.Sort(request.Number)
-	attrs := []any{"call_id", request.Call, "user", request.User, "reason", why.Code, "class", d.Class, "number", Masked(d.Number)}
+	attrs := []any{"call_id", request.Call, "user", request.User, "reason", why.Code, "class", d.Class, "number", mask.Number(d.Number)}
 	if why.Code == CodeUnavailable {
 		attrs = append(attrs, "error", err)
 	}
@@ -121,6 +129,14 @@ func (s *Service) Ended(ctx context.Context, call model.CallID, number string, t
 	return s.ledger.DialEnded(ctx, call, number, s.now(), talk)
 }
 
+// Unused gives a permit back of which no call came: it counts as if it had not been asked for.
+func (s *Service) Unused(ctx context.Context, call model.CallID, p model.DialPermit) error {
+	if p.Emergency { // is counted nowhere
+		return nil
+	}
+	return s.ledger.DialUnused(ctx, call, p.Number)
+}
+
 // Stats is a copy of the counters.
 func (s *Service) Stats() Stats {
 	s.mu.Lock()
@@ -132,11 +148,4 @@ func (s *Service) count(one func(*Stats)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one(&s.stats)
-}
-
-// Masked is a number as a log may hold it: where it leads, not whom it reaches.
-func Masked(number string) string {
-	const shown = 5 // +44 and an area; of a short number, its first
-	keep := min(shown, len(number)/2)
-	return number[:keep] + strings.Repeat("x", len(number)-keep)
 }

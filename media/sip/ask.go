@@ -127,6 +127,9 @@ func (e *endpoint) compose(ctx context.Context, r Request) (*sip.Request, *dialo
 			return nil, nil, fmt.Errorf("%w: a line break in %s", ErrRequest, clip(h.Name))
 		}
 	}
+	if !r.Via.Addr.IsValid() && r.Via.Transport != "" { // Client.Reach
+		return nil, nil, unreachable(errNotConnected)
+	}
 	if !r.Via.Addr.IsValid() {
 		return nil, nil, fmt.Errorf("%w: nowhere to send it", ErrRequest)
 	}

@@ -14,8 +14,8 @@ import (
 // ban costs nobody who is known, whoever forges an address:
 //
 //   - It is looked up for strangers only. A trunk's source, where a trunk was found to be, a
-//     live call's other side and who answered a challenge rightly of late are never banned,
-//     and a ban on them has no force.
+//     live call's other side, where a phone registered from and who answered a challenge
+//     rightly of late are never banned, and a ban on them has no force.
 //   - What a datagram says proves nothing of who sent it. It counts only as long as no trunk
 //     may call from anywhere: strangers' datagrams are refused then whatever is in them, and
 //     nothing is lost by not answering. Where trunks may, only what proves that the source
@@ -228,7 +228,7 @@ func prefixOf(key netip.Addr) netip.Prefix {
 
 // Bans are those in force, the newest first. They end with the process.
 func (s *Server) Bans() []Ban {
-	return s.fw.bans.inForce(s.gate.open(), s.fw.knows, time.Now())
+	return s.fw.bans.inForce(s.gate.open(), s.fw.spares, time.Now())
 }
 
 // Lift ends the ban of an address, or of its IPv6 network, and forgets what led to it. False if

@@ -14,6 +14,7 @@ import (
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip/ladder"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // What ended a call: the values of Call.Ended.
@@ -63,9 +64,10 @@ type Call struct {
 	gone     chan struct{} // closed when nothing more is owed to the other side
 	cause    string
 	leg      atomic.Pointer[rtp.Session]
-	keyed    atomic.Bool // keys come in RTP
-	phone    string      // of a user's phone, the user
-	holds    chan bool   // see Holds
+	keyed    atomic.Bool       // keys come in RTP
+	phone    string            // of a user's phone, the user
+	at       registrar.Binding // of that phone
+	holds    chan bool         // see Holds
 
 	ids      []dialogID // guarded by ep.mu
 	inviteID inviteID   // guarded by ep.mu

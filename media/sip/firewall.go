@@ -14,12 +14,12 @@ import (
 )
 
 // A stranger over TCP gets one request in, or, where trunks may call from anywhere, what it
-// takes to show a password, within this time and so many bytes, on one of so few connections.
+// takes to show a password, within this time and so many bytes, on one of so few connections
+// (slots.go).
 const (
-	strangerTimeout     = 5 * time.Second
-	strangerConnections = 16
-	strangerBytes       = 64 << 10
-	writeTimeout        = 2 * time.Second // a peer that does not read its TCP stream loses it
+	strangerTimeout = 5 * time.Second
+	strangerBytes   = 64 << 10
+	writeTimeout    = 2 * time.Second // a peer that does not read its TCP stream loses it
 )
 
 // strangerLine is how long the log is silent after a line on a stranger: one is what says
@@ -46,7 +46,7 @@ type firewall struct {
 	refused atomic.Uint64 // answered with 403
 	dropped atomic.Uint64 // not answered: beyond the rate, or not a request
 	unread  atomic.Uint64 // datagrams of trunks that could not be read
-	tcp     atomic.Int32  // strangers' connections
+	slots   slots         // of strangers' connections
 	told    atomic.Int64  // when the log last named a stranger, ns since 1970
 	conns   sync.Map      // netip.AddrPort of a stranger over TCP to its *guardedConn
 	streams sync.Map      // netip.AddrPort of a trunk over TCP to its *frames
@@ -102,12 +102,16 @@ func (f *firewall) filter(info sip.TransportReadProps, data []byte) ([]byte, err
 // shutOut says that a stranger is banned.
 func (f *firewall) shutOut(from netip.Addr) bool {
 	now := time.Now()
-	return f.bans.holds(from, f.gate.open(), now) && !f.gate.welcome(from, now)
+	return f.bans.holds(from, f.gate.open(), now) && !f.gate.welcome(from, now) && !f.spares(from)
 }
+
+// spares says that a ban has no force on a source: who knows one of its passwords, or is in a
+// call, is not to be kept out by who stands behind the same address.
+func (f *firewall) spares(from netip.Addr) bool { return f.inCall(from) || f.gate.spares(from) }
 
 // offends counts what a stranger does, unless it has shown a password of late.
 func (f *firewall) offends(from netip.Addr, what offence, proven bool) {
-	if now := time.Now(); !f.gate.welcome(from, now) {
+	if now := time.Now(); !f.gate.welcome(from, now) && !f.spares(from) {
 		f.bans.note(from, what, proven, f.gate.open(), now)
 	}
 }
@@ -180,26 +184,31 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 		return f.gate.welcome(from, now)
 	case !f.gate.asksOf(req):
 		return false
-	case f.gate.answersUs(req, now) && !f.gate.banned(from, now):
+	case f.gate.answersUs(req, now):
 		return true
 	case !f.gate.mayAsk(from, now):
 		f.dropped.Add(1)
 		return false
 	}
-	_, o := f.gate.judge(req, nil, now)
+	trunk, o := f.gate.judge(req, nil, now)
+	if o == accepted { // a right answer beside it has just ended the lock: Server.admit asks for another
+		return true
+	}
 	if f.silent && (!outcomeTable[o].asks() || req.SipVersion != sipVersion) {
+		f.gate.record(source(req), nil, trunk, o, now)
 		f.dropped.Add(1)
 		return false
 	}
 	f.tell("asked for a password: no trunk has this address", info)
-	f.refuse(info, f.gate.answer(req, nil, nil, o, now, func(why error, headers ...sip.Header) *sip.Response {
+	f.refuse(info, f.gate.answer(req, nil, trunk, o, now, func(why error, headers ...sip.Header) *sip.Response {
 		f.count(why)
 		return f.response(req, why, headers...)
 	}))
 	return false
 }
 
-// settle makes a stranger that has shown a trunk's password at home on its connection.
+// settle makes a stranger at home on its connection that has shown a password, or to be a live
+// call's other side.
 func (f *firewall) settle(from netip.AddrPort) {
 	if c, ok := f.conns.Load(from); ok {
 		c.(*guardedConn).settle()
@@ -300,7 +309,8 @@ type guardListener struct {
 	fw *firewall
 }
 
-// Accept hands on the next connection that may stay.
+// Accept hands on the next connection that may stay. Only a trunk's address is trusted: behind
+// that of a phone or of a call's other side there may be anybody.
 func (l guardListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
@@ -308,18 +318,21 @@ func (l guardListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		g := &guardedConn{Conn: conn, fw: l.fw, from: addrPort(conn.RemoteAddr())}
-		if l.fw.knows(addrPort(conn.RemoteAddr()).Addr()) {
+		from := g.from.Addr()
+		if l.fw.trunks.Load().find(from) != nil {
 			l.fw.frame(g.from)
 			return g, nil
 		}
-		if l.fw.shutOut(g.from.Addr()) || l.fw.deaf(g.from.Addr()) {
+		if !l.fw.inCall(from) && (l.fw.shutOut(from) || l.fw.deaf(from)) {
 			l.fw.dropped.Add(1)
 			conn.Close()
 			continue
 		}
-		if l.fw.tcp.Add(1) > strangerConnections {
-			l.fw.offends(g.from.Addr(), offenceFlood, true)
-			l.fw.tcp.Add(-1)
+		g.place = place{source: visitorOf(from), likely: l.fw.spares(from)}
+		if ok, offence := l.fw.slots.take(g.place, time.Now()); !ok {
+			if offence {
+				l.fw.offends(from, offenceFlood, true)
+			}
 			l.fw.dropped.Add(1)
 			conn.Close()
 			continue
@@ -336,7 +349,8 @@ type guardedConn struct {
 	fw       *firewall
 	from     netip.AddrPort
 	stranger atomic.Bool
-	heard    int // bytes, while a stranger's; of the one goroutine that reads
+	place    place // while a stranger's
+	heard    int   // bytes, while a stranger's; of the one goroutine that reads
 }
 
 // Read ends for a stranger that says more than it has to.
@@ -353,7 +367,7 @@ func (c *guardedConn) Read(b []byte) (int, error) {
 // unwelcome says that it is not worth a handshake: a stranger's, where nobody may call from
 // anywhere.
 func (c *guardedConn) unwelcome() bool {
-	if !c.stranger.Load() || c.fw.gate.open() {
+	if !c.stranger.Load() || c.fw.gate.open() || c.fw.inCall(c.from.Addr()) {
 		return false
 	}
 	c.fw.dropped.Add(1)
@@ -365,7 +379,7 @@ func (c *guardedConn) unwelcome() bool {
 // settle gives the stranger's place to another, and the connection no more limit.
 func (c *guardedConn) settle() {
 	if c.stranger.CompareAndSwap(true, false) {
-		c.fw.tcp.Add(-1)
+		c.fw.slots.free(c.place)
 		c.fw.conns.Delete(c.from)
 		_ = c.SetReadDeadline(time.Time{})
 	}

@@ -17,8 +17,9 @@ import (
 
 // What a source that answers wrongly may do, and how much is remembered of sources.
 const (
-	maxFailures   = 5                // wrong answers from a source, then 403 for ...
+	maxFailures   = 5                // wrong answers, then 403 to further ones for ...
 	penalty       = time.Minute      // ... this long after the last
+	lookEvery     = time.Second      // until then an answer for an account that was guessed at is looked at so often
 	failureMemory = 10 * time.Minute // wrong answers are forgotten, and so is a right one
 	maxVisitors   = 4096
 	maxAnswers    = 8  // Authorization headers looked at in one request
@@ -69,7 +70,7 @@ var outcomeTable = [outcomes]outcomeRow{
 	wrongPlace:      {name: "wrong_source", why: errPasswordWanted, failed: true, words: "the password is right, but not its trunk for this address or dialog"},
 	wrongTarget:     {name: "wrong_target", why: errAnswerTarget, words: "the answer is for another target"},
 	malformedAnswer: {name: "malformed", why: errAnswerUnread, words: "the Authorization header cannot be read, or has no qop"},
-	lockedOut:       {name: "locked_out", why: errLockedOut, words: "too many wrong answers from this address"},
+	lockedOut:       {name: "locked_out", why: errLockedOut, failed: true, words: "too many wrong answers from this address"},
 }
 
 // gate asks for the passwords of trunks that have one.
@@ -89,21 +90,44 @@ type gate struct {
 	asking [256]limiter
 
 	mu       sync.Mutex
-	visitors map[netip.Addr]visitor
+	visitors map[visit]visitor
 }
 
-// visitor is what is remembered of a source that answered a challenge of its own: none can
-// be made to appear by who cannot receive at that address.
+// visit is what answers are counted by: the source for all of them together, and each account
+// there. Many phones stand behind one address, or a phone beside a trunk; the wrong answers of
+// one are not the others'. Together they count for what a wrong answer is told, which shall
+// not say whether there is an account.
+type visit struct {
+	source  netip.Addr // visitorOf
+	account string     // the trunk's ID; "" for all
+	here    bool       // shown as the trunk that has the address
+}
+
+// visitor is what is remembered of who answered a challenge of its own: none can be made to
+// appear by who cannot receive at that address.
 type visitor struct {
 	failures int
 	failed   time.Time
 	right    time.Time
+	from     netip.AddrPort // where the last right answer came from
+	looked   time.Time      // at an answer while locked
+}
+
+func (v visitor) locked(now time.Time) bool {
+	return v.failures >= maxFailures && now.Sub(v.failed) < penalty
+}
+
+// believes says that an answer is looked at: with too many wrong ones before it, now and then,
+// and always where the last right one came from. So guessing is slow, and does not keep out who
+// knows the password.
+func (v visitor) believes(from netip.AddrPort, now time.Time) bool {
+	return !v.locked(now) || from == v.from || now.Sub(v.looked) >= lookEvery
 }
 
 func newGate(cfg Config, log *slog.Logger) *gate {
 	g := &gate{plain: func(*sip.Request) bool { return false }, near: func(netip.Addr) bool { return false },
 		nonces: digest.NewNonces(cfg.NonceLife), log: log, lines: limiter{rate: gateLines}, bans: newBans(log),
-		seed: maphash.MakeSeed(), visitors: make(map[netip.Addr]visitor)}
+		seed: maphash.MakeSeed(), visitors: make(map[visit]visitor)}
 	for i := range g.asking {
 		g.asking[i].rate = float64(cfg.Refusals)
 	}
@@ -143,9 +167,6 @@ func (g *gate) asksOf(req *sip.Request) bool {
 // any, is the only one that may be shown there. Without anything to count or log.
 func (g *gate) judge(req *sip.Request, here *knownTrunk, now time.Time) (*knownTrunk, outcome) {
 	from := source(req).Addr()
-	if g.banned(from, now) {
-		return nil, lockedOut
-	}
 	cred, o := g.answerIn(req, here)
 	if o != accepted {
 		return nil, o
@@ -154,19 +175,17 @@ func (g *gate) judge(req *sip.Request, here *knownTrunk, now time.Time) (*knownT
 	if age == digest.Foreign { // not looked at: the answer could be to anybody's question
 		return nil, unknownNonce
 	}
-	trunk := g.trunks().named[cred.Username]
-	account := digest.Account{}
-	if trunk != nil {
-		account = trunk.accountFor(cred.Realm)
-	}
+	trunk, account := g.accountOf(cred)
 	right := account.Knows(cred, string(req.Method))
 	switch {
+	case trunk != nil && !g.look(source(req), here, trunk, now):
+		return trunk, lockedOut
 	case account.Username == "":
-		return nil, unknownUser
+		return nil, g.wrong(unknownUser, from, here, now)
 	case !right:
-		return trunk, wrongPassword
+		return trunk, g.wrong(wrongPassword, from, here, now)
 	case trunk != here && (here != nil || trunk.bound):
-		return trunk, wrongPlace
+		return trunk, g.wrong(wrongPlace, from, here, now)
 	case !sameTarget(cred.URI, &req.Recipient):
 		return trunk, wrongTarget
 	case age == digest.Expired:
@@ -175,6 +194,23 @@ func (g *gate) judge(req *sip.Request, here *knownTrunk, now time.Time) (*knownT
 		return trunk, replayed
 	}
 	return trunk, accepted
+}
+
+// accountOf is whom credentials name: nil and the zero Account if nobody has that name.
+func (g *gate) accountOf(cred digest.Credentials) (*knownTrunk, digest.Account) {
+	trunk := g.trunks().named[cred.Username]
+	if trunk == nil {
+		return nil, digest.Account{}
+	}
+	return trunk, trunk.accountFor(cred.Realm)
+}
+
+// wrong is what comes of a wrong answer: beyond so many all are told the same.
+func (g *gate) wrong(o outcome, from netip.Addr, here *knownTrunk, now time.Time) outcome {
+	if g.locked(from, here, now) {
+		return lockedOut
+	}
+	return o
 }
 
 // answerIn finds the credentials that are meant for us: those of a realm of ours, should a
@@ -214,19 +250,29 @@ func (g *gate) realms(here *knownTrunk) []string {
 	return g.trunks().realms
 }
 
-// answer counts an outcome, remembers and logs it, and makes the refusal; nil for accepted.
-func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now time.Time, refusal func(error, ...sip.Header) *sip.Response) *sip.Response {
+// spares says that a source is never banned: a trunk has its address, or a phone registered
+// from there.
+func (g *gate) spares(from netip.Addr) bool { return g.trunks().find(from) != nil || g.near(from) }
+
+// record counts an outcome and remembers it.
+func (g *gate) record(from netip.AddrPort, here, trunk *knownTrunk, o outcome, now time.Time) {
 	g.count[o].Add(1)
-	from, row := source(req), outcomeTable[o]
-	if o == accepted || row.failed { // both are answers to a nonce that this address was given
-		g.note(from.Addr(), o == accepted, now)
+	failed := outcomeTable[o].failed
+	if o == accepted || failed { // both are answers to a nonce that this address was given
+		g.note(from, here, trunk, o == accepted, now)
 	}
 	switch {
 	case o == accepted:
 		g.bans.forgive(from.Addr(), now)
-	case row.failed && here == nil:
+	case failed && !g.spares(from.Addr()):
 		g.bans.note(from.Addr(), offencePassword, true, g.open(), now)
 	}
+}
+
+// answer records an outcome, logs it, and makes the refusal; nil for accepted.
+func (g *gate) answer(req *sip.Request, here, trunk *knownTrunk, o outcome, now time.Time, refusal func(error, ...sip.Header) *sip.Response) *sip.Response {
+	from, row := source(req), outcomeTable[o]
+	g.record(from, here, trunk, o, now)
 	if row.words != "" && g.lines.allow(now) {
 		id := "" // a name that no trunk has is not told: it may be a password in the wrong box
 		if trunk != nil {
@@ -262,9 +308,9 @@ func (g *gate) challenges(from netip.Addr, here *knownTrunk, stale bool, algorit
 }
 
 // mayAsk says whether a stranger gets a challenge, which costs no memory. One that has
-// answered rightly of late always does.
+// answered rightly of late, or that a phone registered from, always does.
 func (g *gate) mayAsk(from netip.Addr, now time.Time) bool {
-	if g.welcome(from, now) {
+	if g.welcome(from, now) || g.near(from) {
 		return true
 	}
 	key := visitorOf(from)
@@ -272,10 +318,19 @@ func (g *gate) mayAsk(from netip.Addr, now time.Time) bool {
 }
 
 // answersUs says that a request from a stranger carries an answer to a challenge that we
-// gave to its address, which is what lets it through to a transaction.
+// gave to its address, which is what lets it through to a transaction; after too many wrong
+// ones only a right one is.
 func (g *gate) answersUs(req *sip.Request, now time.Time) bool {
+	from := source(req)
 	cred, o := g.answerIn(req, nil)
-	return o == accepted && g.nonces.Check(now, source(req).Addr(), cred.Nonce) != digest.Foreign
+	if o != accepted || g.nonces.Check(now, from.Addr(), cred.Nonce) == digest.Foreign {
+		return false
+	}
+	if !g.locked(from.Addr(), nil, now) {
+		return true
+	}
+	trunk, account := g.accountOf(cred)
+	return account.Knows(cred, string(req.Method)) && g.visitor(visitOf(from.Addr(), nil, trunk)).believes(from, now)
 }
 
 // visitorOf is what counts as one source: an IPv4 address, or an IPv6 network.
@@ -288,34 +343,71 @@ func visitorOf(a netip.Addr) netip.Addr {
 	return a
 }
 
-// banned says that a source has answered wrongly too often.
-func (g *gate) banned(from netip.Addr, now time.Time) bool {
+// visitOf is what an answer is counted by; without a trunk, what all of its source's are.
+func visitOf(from netip.Addr, here, trunk *knownTrunk) visit {
+	v := visit{source: visitorOf(from), here: here != nil}
+	if trunk != nil {
+		v.account = trunk.id
+	}
+	return v
+}
+
+func (g *gate) visitor(of visit) visitor {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	v := g.visitors[visitorOf(from)]
-	return v.failures >= maxFailures && now.Sub(v.failed) < penalty
+	return g.visitors[of]
+}
+
+// locked says that a source has answered wrongly too often.
+func (g *gate) locked(from netip.Addr, here *knownTrunk, now time.Time) bool {
+	return g.visitor(visitOf(from, here, nil)).locked(now)
+}
+
+// look says that an answer may be looked at (visitor.believes), and that it is.
+func (g *gate) look(from netip.AddrPort, here, trunk *knownTrunk, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := visitOf(from.Addr(), here, trunk)
+	v, there := g.visitors[key]
+	if !v.believes(from, now) {
+		return false
+	}
+	if there && v.locked(now) {
+		v.looked = now
+		g.visitors[key] = v
+	}
+	return true
 }
 
 // welcome says that a source has answered rightly of late.
 func (g *gate) welcome(from netip.Addr, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	v := g.visitors[visitorOf(from)]
+	v := g.visitor(visitOf(from, nil, nil))
 	return !v.right.IsZero() && now.Sub(v.right) < failureMemory
 }
 
-// note remembers how a source answered.
-func (g *gate) note(from netip.Addr, right bool, now time.Time) {
+// note remembers an answer, for its source and for the account that it was for.
+func (g *gate) note(from netip.AddrPort, here, trunk *knownTrunk, right bool, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	key := visitorOf(from)
+	g.noteOf(visitOf(from.Addr(), here, nil), from, right, now)
+	if trunk != nil {
+		g.noteOf(visitOf(from.Addr(), here, trunk), from, right, now)
+	}
+}
+
+// noteOf remembers one visit; g.mu is held. A right answer settles what was wrong for its
+// account alone.
+func (g *gate) noteOf(key visit, from netip.AddrPort, right bool, now time.Time) {
 	v, there := g.visitors[key]
 	if !there && len(g.visitors) >= maxVisitors {
 		g.makeRoom(now)
 	}
 	switch {
 	case right:
-		v.failures, v.right = 0, now
+		v.right, v.from = now, from
+		if key.account != "" {
+			v.failures = 0
+		}
 	case now.Sub(v.failed) > failureMemory:
 		v.failures, v.failed = 1, now
 	default:
@@ -326,7 +418,7 @@ func (g *gate) note(from netip.Addr, right bool, now time.Time) {
 
 // makeRoom forgets the visitors of long ago, or whichever comes if there are none.
 func (g *gate) makeRoom(now time.Time) {
-	var some netip.Addr
+	var some visit
 	for key, v := range g.visitors {
 		if now.Sub(v.failed) > failureMemory && now.Sub(v.right) > failureMemory {
 			delete(g.visitors, key)
@@ -367,7 +459,10 @@ func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 	within := c != nil && (from == c.dlg.peer.Addr() || here != nil && here.account.Username == "")
 	nowhere := c == nil && tagOf(req.To()) != "" && tagOf(req.To()) != s.ep.tagFor(req) // 481 comes of it
 	switch {
-	case req.Method == sip.CANCEL, within:
+	case within:
+		s.fw.settle(source(req))
+		return here, nil
+	case req.Method == sip.CANCEL:
 		return here, nil
 	case here != nil && (here.account.Username == "" || nowhere || !s.gate.asks(req.Method)):
 		return here, nil
@@ -384,8 +479,8 @@ func (s *Server) admit(req *sip.Request, c *Call) (*knownTrunk, *sip.Response) {
 	}
 	refusal := s.gate.answer(req, here, trunk, o, now, func(why error, headers ...sip.Header) *sip.Response {
 		id := ""
-		if here != nil { // what comes from elsewhere may be anybody's
-			id = here.id
+		if row := outcomeTable[o]; here != nil && (row.failed || !row.asks()) { // what comes from elsewhere may be anybody's
+			id = here.id // and each call of a trunk with a password is asked for it first
 		}
 		return s.ep.refusalKept(req, id, why, headers...)
 	})

@@ -171,9 +171,11 @@ func TestAWrongPasswordIsRefusedAndLoggedAsWhatItIs(t *testing.T) {
 			}
 		}
 		p.options(answerTo(c, digest.Login{Username: "hunter2", Password: "x"}, "OPTIONS", 5), "401")
-		p.options(answerTo(c, branchLogin, "OPTIONS", 6), "403") // by now nobody is believed
+		p.options(answerTo(c, wrong, "OPTIONS", 6), "403") // by now it is told nothing more
+		p.options(answerTo(c, digest.Login{Username: "hunter2", Password: "x"}, "OPTIONS", 7), "403")
+		p.options(answerTo(c, branchLogin, "OPTIONS", 8), "200") // and yet who knows the password is heard
 		got := s.Stats().Digest
-		if got["wrong_password"] != 4 || got["unknown_user"] != 1 || got["locked_out"] != 1 || got["accepted"] != 0 {
+		if got["wrong_password"] != 4 || got["unknown_user"] != 1 || got["locked_out"] != 2 || got["accepted"] != 1 {
 			t.Errorf("%v", got)
 		}
 		text := log.String()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/media/sip"
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 var (
@@ -266,27 +267,40 @@ func TestRefusedCallsOfATrunkLeaveALadder(t *testing.T) {
 	guarded := sip.Trunk{ID: "guarded", Sources: []netip.Prefix{here}, Digest: sip.Digest{Login: branchLogin}}
 	s := start(t, make(desk, 1), withTrunks(guarded))
 	p := newPhone(t, "UDP", s.udp)
-	c := p.asked("INVITE")[0] // a 401
-	p.send("INVITE", strings.Replace(p.offer("0"), "RTP/AVP 0", "RTP/AVP 18", 1), answerTo(c, branchLogin, "INVITE", 1))
+	c := p.asked("INVITE")[0] // a 401, as for each call
+	wrong := digest.Login{Username: branchLogin.Username, Password: "wrong"}
+	p.send("INVITE", p.offer("0"), answerTo(c, wrong, "INVITE", 1))
+	p.expect("SIP/2.0 401")
+	p.send("ACK", "")
+	p.id += "x"
+	p.send("INVITE", strings.Replace(p.offer("0"), "RTP/AVP 0", "RTP/AVP 18", 1), answerTo(c, branchLogin, "INVITE", 2))
 	p.expect("SIP/2.0 488")
 	p.send("ACK", "")
 	stranger := newPhoneAt(t, elsewhere, "UDP", s.udp)
 	stranger.send("INVITE", stranger.offer("0"))
 	stranger.expect("SIP/2.0 403")
+	again := func() {
+		p.id += "x"
+		p.toTag = ""
+		p.cseq++
+	}
+	for range 20 { // the question that each call begins with pushes nothing out
+		again()
+		p.send("INVITE", p.offer("0"))
+		p.expect("SIP/2.0 401")
+		p.send("ACK", "")
+	}
 	list := s.Refusals("guarded")
-	if len(list) != 2 || list[0].Reason != "no_codec" || list[0].Status != 488 || list[1].Reason != "password_wanted" {
+	if len(list) != 2 || list[0].Reason != "no_codec" || list[0].Status != 488 || list[1].Reason != "password_wanted" || list[1].Status != 401 {
 		t.Fatalf("%+v", list)
 	}
 	if got := list[0].Ladder.Draw(true); !strings.Contains(got, "INVITE") || !strings.Contains(got, "488") || strings.Contains(got, "response=\"") || !strings.Contains(got, "RTP/AVP 18") {
 		t.Error(got)
 	}
-	for range 40 {
-		p.id += "x"
-		p.toTag = ""
-		p.cseq++
-		p.send("INVITE", p.offer("0"))
-		p.expect("SIP/2.0 401")
-		p.toTag = ""
+	for i := range uint32(40) {
+		again()
+		p.send("INVITE", strings.Replace(p.offer("0"), "RTP/AVP 0", "RTP/AVP 18", 1), answerTo(c, branchLogin, "INVITE", i+3))
+		p.expect("SIP/2.0 488")
 		p.send("ACK", "")
 	}
 	if n := len(s.Refusals("guarded")); n != 16 {

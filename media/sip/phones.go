@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,10 @@ const phonePrefix = "phone:"
 const PhonesTrunk = "(phones)"
 
 const statusIntervalTooBrief = 423
+
+// phoneLimits bound the calls that one user's phones place: whoever has a password has no more
+// than this of the audio's ports. Those placed to them are the service's own doing.
+var phoneLimits = Limits{Calls: 4, PerSecond: 2}
 
 // registerTimeout bounds how long the store is waited for.
 const registerTimeout = 5 * time.Second
@@ -66,7 +71,7 @@ func (t *trunkTable) addPhones(phones []Phone) {
 		t.realms = append(t.realms, DefaultRealm)
 	}
 	for _, p := range phones {
-		k := &knownTrunk{id: phonePrefix + p.User, phone: p.User, codecs: p.Codecs, keys: p.MediaKeys, login: p.Login,
+		k := &knownTrunk{id: phonePrefix + p.User, phone: p.User, limits: phoneLimits, codecs: p.Codecs, keys: p.MediaKeys, login: p.Login,
 			account: digest.NewAccount(p.Login, DefaultRealm), doubted: true, elsewhere: make(map[string]digest.Account)}
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}
@@ -134,13 +139,19 @@ func (s *Server) registered(req *sip.Request, from *knownTrunk) *sip.Response {
 		return s.ep.refusal(req, errNoPhone)
 	case userOf(&req.To().Address) != from.account.Username:
 		return s.ep.refusal(req, errOtherUser)
+	case s.strays(req):
+		s.ep.log.Warn("registration refused", "user", from.phone, "source", source(req).String(), "why", errContactTrunk)
+		return s.ep.refusal(req, errContactTrunk)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
 	defer cancel()
 	r := s.ep.cfg.Registrar
 	bindings, err := r.Register(ctx, registrar.Request{
-		User: from.phone, CallID: text(req.CallID()), CSeq: req.CSeq().SeqNo, Contacts: values(req, "Contact", "m"), Expires: headerOf(req, "Expires"),
+		User: from.phone, Login: from.login, CallID: text(req.CallID()), CSeq: req.CSeq().SeqNo, Contacts: values(req, "Contact", "m"), Expires: headerOf(req, "Expires"),
 		Transport: sip.NetworkToUpper(req.Transport()), Source: source(req), UserAgent: headerOf(req, "User-Agent"),
+		Dead: func(b registrar.Binding) bool {
+			return !s.Client().Connected(locate.Target{Transport: b.Transport, Addr: b.Source})
+		},
 	})
 	if err != nil {
 		s.ep.log.Warn("registration refused", "user", from.phone, "source", source(req).String(), "why", err)
@@ -169,6 +180,10 @@ func headerOf(m sip.Message, name string) string {
 // Phone is the user whose phone the call is with; "" for a trunk's.
 func (c *Call) Phone() string { return c.phone }
 
+// At is where the phone is that placed the call, for Client.Reach: it may be registered
+// nowhere. It is empty for a call that this side placed, and for a trunk's.
+func (c *Call) At() registrar.Binding { return c.at }
+
 // Holds yields true when the other side puts the call on hold, in whatever spelling, and
 // false when it takes it back. What nobody has taken is replaced by what is newer.
 func (c *Call) Holds() <-chan bool { return c.holds }
@@ -185,22 +200,34 @@ func (c *Call) tellHold(was, is *stream) {
 }
 
 // Reach is where a request to a registered phone is to be sent, as Outgoing.Via and
-// Request.Via have it: to where it registered from. A TCP connection that is gone is made
-// anew, if the phone's Contact is at the same address: it listens there.
+// Request.Via have it: to where it registered from. Once a connection is gone the phone is not
+// reachable until it registers again (ErrUnreachable), whatever its Contact says: that is its
+// word alone, and who listens at the port that it came from, behind a NAT, may be another.
 func (c *Client) Reach(b registrar.Binding) locate.Target {
 	to := locate.Target{Transport: b.Transport, Addr: b.Source}
-	if b.Transport == "UDP" || c.Connected(to) {
-		return to
-	}
-	var uri sip.Uri
-	if err := sip.ParseUri(b.Contact, &uri); err != nil {
-		return to
-	}
-	if uri.Port == 0 && b.Transport == "TLS" {
-		uri.Port = 5061
-	}
-	if at, ok := literal(&uri); ok && at.Addr() == b.Source.Addr() {
-		to.Addr = at
+	if !c.Connected(to) {
+		to.Addr = netip.AddrPort{}
 	}
 	return to
+}
+
+// strays says that a REGISTER from a trunk's address has a Contact that names a trunk's, too,
+// and not the one that it comes from: what is beside a PBX is not to speak for it. Over a
+// connection the port may be another, since nothing is ever sent there.
+func (s *Server) strays(req *sip.Request) bool {
+	from, trunks := source(req), s.fw.trunks.Load()
+	if trunks.find(from.Addr()) == nil {
+		return false
+	}
+	return slices.ContainsFunc(values(req, "Contact", "m"), func(value string) bool {
+		uri, err := registrar.ContactURI(value)
+		if err != nil {
+			return false // the registrar says what is wrong
+		}
+		at, ok := literal(&uri)
+		if !ok || trunks.find(at.Addr()) == nil {
+			return false
+		}
+		return at.Addr() != from.Addr() || sip.NetworkToUpper(req.Transport()) == "UDP" && at.Port() != from.Port()
+	})
 }

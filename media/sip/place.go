@@ -51,6 +51,9 @@ func (e *endpoint) hop(ctx context.Context, uri *sip.Uri, located locate.Target)
 	if located.Addr.IsValid() {
 		return located, nil
 	}
+	if located.Transport != "" { // Client.Reach
+		return located, unreachable(errNotConnected)
+	}
 	transport := strings.ToUpper(uri.UriParams.GetOr("transport", "udp"))
 	if uri.Scheme == "sips" {
 		transport = "TLS"

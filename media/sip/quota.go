@@ -2,10 +2,12 @@ package sip
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
-// Limits bound what goes over one trunk, both directions together; zero is no limit.
+// Limits bound what goes over one trunk, both directions together, or what the phones of one
+// user place; zero is no limit.
 type Limits struct {
 	Calls     int // at once
 	PerSecond int // new ones
@@ -55,6 +57,15 @@ type quota struct {
 	refused [limitsKnown]uint64
 }
 
+// quotaOf names what a call is counted by: its trunk, or the user whose phone placed it. Calls to
+// phones are counted together; each of a user's phones is rung by one.
+func quotaOf(c *Call) string {
+	if c.phone != "" && c.out != nil {
+		return PhonesTrunk
+	}
+	return c.trunk
+}
+
 // admitCall counts a call in, or says which limit stands in its way. Its place is given
 // back when it is over. A call of no trunk is not counted.
 func (e *endpoint) admitCall(c *Call, limits Limits) (limit, bool) {
@@ -63,10 +74,10 @@ func (e *endpoint) admitCall(c *Call, limits Limits) (limit, bool) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	q := e.quotas[c.trunk]
+	q := e.quotas[quotaOf(c)]
 	if q == nil {
 		q = &quota{}
-		e.quotas[c.trunk] = q
+		e.quotas[quotaOf(c)] = q
 	}
 	if limits.Calls > 0 && q.calls >= limits.Calls {
 		q.refused[limitCalls]++
@@ -89,20 +100,28 @@ func (e *endpoint) admitCall(c *Call, limits Limits) (limit, bool) {
 // uncount gives a call's place to another, once; e.mu is held.
 func (e *endpoint) uncount(c *Call) {
 	if c.counted {
-		e.quotas[c.trunk].calls--
+		e.quotas[quotaOf(c)].calls--
 	}
 	c.counted = false
 }
 
-// Trunks counts by trunk what the server has carried and refused for its limits.
+// Trunks counts by trunk what the server has carried and refused for its limits, and for all
+// phones together as PhonesTrunk.
 func (s *Server) Trunks() map[string]TrunkStats {
 	s.ep.mu.Lock()
 	defer s.ep.mu.Unlock()
 	out := make(map[string]TrunkStats, len(s.ep.quotas))
 	for id, q := range s.ep.quotas {
-		stats := TrunkStats{Calls: q.calls, In: q.in, Out: q.out, Refused: make(map[string]uint64, limitsKnown)}
+		if strings.HasPrefix(id, phonePrefix) {
+			id = PhonesTrunk
+		}
+		stats := out[id]
+		if stats.Refused == nil {
+			stats.Refused = make(map[string]uint64, limitsKnown)
+		}
+		stats.Calls, stats.In, stats.Out = stats.Calls+q.calls, stats.In+q.in, stats.Out+q.out
 		for l, n := range q.refused {
-			stats.Refused[limitTable[l].name] = n
+			stats.Refused[limitTable[l].name] += n
 		}
 		out[id] = stats
 	}

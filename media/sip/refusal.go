@@ -31,6 +31,7 @@ var (
 	errReplacesNobody = errors.New("Replaces names no call of this trunk")
 	errReplacesOver   = errors.New("the call that Replaces names is over")
 	errReplacesUp     = errors.New("the call that Replaces names is answered, and only an early one is to be replaced")
+	errReplacesPhone  = errors.New("a phone's new call takes the place of no other: attended transfer is not done here")
 
 	errPasswordWanted = errors.New("a password is asked for")
 	errAnswerUnread   = errors.New("the answer to a challenge cannot be read")
@@ -45,6 +46,8 @@ var (
 	errUnavailable  = errors.New("no room for another call")
 	errNoPhone      = errors.New("only a user with a phone may register here")
 	errOtherUser    = errors.New("this password is not that of the user in To")
+
+	errContactTrunk = errors.New("a Contact that is a trunk's address, and not the one that the request comes from")
 
 	errSDP           = errors.New("malformed session description")
 	errAddress       = errors.New("the audio's address is not one by number")
@@ -81,10 +84,14 @@ var refusals = [...]struct {
 	{errShortSession, "session_interval", statusIntervalTooSmall, 0, 0},
 	{errNoPhone, "no_phone", sip.StatusForbidden, 399, 0},
 	{errOtherUser, "other_user", sip.StatusForbidden, 399, 0},
+	{errContactTrunk, "contact_trunk", sip.StatusForbidden, 399, 0},
 	{registrar.ErrContact, "contact", sip.StatusBadRequest, 399, 0},
 	{registrar.ErrStar, "contact_star", sip.StatusBadRequest, 399, 0},
 	{registrar.ErrOrder, "register_order", sip.StatusInternalServerError, 399, 0},
 	{registrar.ErrMany, "registrations", sip.StatusForbidden, 399, 0},
+	{registrar.ErrRate, "register_rate", sip.StatusServiceUnavailable, 399, time.Second},
+	{registrar.ErrBusy, "register_busy", sip.StatusServiceUnavailable, 399, later},
+	{registrar.ErrLogin, "login_changed", sip.StatusForbidden, 399, 0},
 	{registrar.ErrBrief, "interval_too_brief", statusIntervalTooBrief, 0, 0},
 
 	// 486 for a trunk that is full: the number called is busy, and no other way to it would
@@ -96,6 +103,7 @@ var refusals = [...]struct {
 	{errReplacesNobody, "replaces_unknown", sip.StatusCallTransactionDoesNotExists, 399, 0},
 	{errReplacesOver, "replaces_over", 603, 399, 0},
 	{errReplacesUp, "replaces_answered", sip.StatusBusyHere, 399, 0},
+	{errReplacesPhone, "replaces_phone", sip.StatusNotImplemented, 399, 0},
 
 	// RFC 3261 section 22.1, RFC 7616 section 3.3. Whoever guesses learns no more than this.
 	{errPasswordWanted, "password_wanted", sip.StatusUnauthorized, 0, 0},

@@ -243,10 +243,19 @@ func TestAPhoneIsCalledWhereItRegisteredFromAndCalls(t *testing.T) {
 		if call.Phone() != "bob" || call.To() != "100" {
 			t.Errorf("phone %q calls %q", call.Phone(), call.To())
 		}
+		if at := call.At(); at.Source.String() != p.conn.LocalAddr().String() || at.Transport != network || at.User != "bob" {
+			t.Errorf("it is at %+v", at)
+		}
 		if err := call.Reject(404, 0); err != nil {
 			t.Fatal(err)
 		}
 		p.expect("SIP/2.0 404")
+		p.send("ACK", "")
+
+		// Attended transfer is not done: it is no call of its own either.
+		p.toTag, p.cseq = "", 200
+		p.send("INVITE", p.offer("0"), answerTo(p.asked("INVITE")[0], bob.Login, "INVITE", 1), "Replaces: other;to-tag=1;from-tag=2")
+		p.expect("SIP/2.0 501")
 		p.send("ACK", "")
 	})
 }

@@ -91,7 +91,7 @@ func New(cfg Config, handler Handler, log *slog.Logger) (*Server, error) {
 	}
 	s.ep.hasTrunk = func(id string) bool { return s.fw.trunks.Load().all[id] != nil }
 	s.ep.limits = func(trunk string) Limits {
-		if k := s.fw.trunks.Load().all[trunk]; k != nil {
+		if k := s.fw.trunks.Load().all[trunk]; k != nil && k.phone == "" {
 			return k.limits
 		}
 		return Limits{}
@@ -156,8 +156,9 @@ func (s *Server) know() {
 // Listen and Run are not for use.
 func (s *Server) Client() *Client { return &Client{ep: s.ep} }
 
-// Drain refuses new calls from now on (503, Retry-After) and tells keep-alives so; calls
-// in progress go on.
+// Drain refuses trunks' new calls from now on (503, Retry-After) and tells keep-alives so;
+// calls in progress go on. Calls of users' phones are still handed on: they may be
+// emergencies, which whoever takes them tells from others.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Stats is a snapshot of the counters.
@@ -186,7 +187,7 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 		s.fw.refused.Add(1)
 		refuse(errUnknownTrunk)
 		return
-	case s.draining.Load():
+	case s.draining.Load() && trunk.phone == "": // a phone may dial for help; what else it dials is refused behind
 		refuse(errDraining)
 		return
 	case len(values(req, "Contact")) == 0:

@@ -19,6 +19,9 @@ var ErrNoReply = errors.New("sip: no reply")
 // read it: no connection, no handshake. ErrNoReply says less: it may have been read.
 var ErrUnreachable = errors.New("sip: not reached")
 
+// errNotConnected is what Client.Reach leads to where it leads nowhere.
+var errNotConnected = errors.New("the connection that the phone registered by is gone")
+
 // unreachable gives an error that is an ErrUnreachable, in its own words.
 func unreachable(err error) error { return notReached{err} }
 

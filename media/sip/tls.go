@@ -31,7 +31,7 @@ type TLS struct {
 const (
 	certificateEvery = time.Second
 	handshakeTimeout = 5 * time.Second
-	handshakes       = 64 // at once; the next one waits
+	handshakes       = strangersAtOnce + likelyAtOnce + 64 // at once; the next one waits: a trunk's for no stranger's
 )
 
 func (t TLS) valid() error {

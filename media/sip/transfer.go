@@ -311,6 +311,9 @@ func (c *Call) afterwards(cmd command) {
 // status to refuse it with. Who may: the trunk whose call it is.
 func (e *endpoint) replaced(req *sip.Request, trunk *knownTrunk) (*Call, error) {
 	headers := req.GetHeaders("Replaces")
+	if len(headers) > 0 && trunk.phone != "" { // a call beside the one it names is not what the phone means
+		return nil, errReplacesPhone
+	}
 	if len(headers) == 0 || !e.transfers {
 		return nil, nil
 	}

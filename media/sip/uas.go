@@ -7,6 +7,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/headroom-voice/headroom/media/sip/mask"
+	"github.com/headroom-voice/headroom/media/sip/registrar"
 )
 
 // inbound makes a Call of an INVITE, or says why it is to be refused.
@@ -16,7 +17,9 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 	c.dlg = uasDialog(req, e.facing(sip.NetworkToUpper(req.Transport()), src))
 	c.invite, c.tx, c.offered = req, tx, offered
 	c.trunk, c.codecs, c.offers = trunk.id, trunk.codecs, trunk.codecs
-	c.phone = trunk.phone
+	if c.phone = trunk.phone; c.phone != "" {
+		c.at = registrar.Binding{User: c.phone, Contact: c.dlg.target.String(), Transport: c.dlg.transport, Source: src}
+	}
 	c.keys = keyring{policy: trunk.keys, private: c.dlg.transport == "TLS"}
 	c.auth.login = trunk.login
 	c.learn(req)

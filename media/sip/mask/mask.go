@@ -112,12 +112,12 @@ func (p Policy) each(pattern *regexp.Regexp, s, end string) string {
 	})
 }
 
-// runs masks what is digits alone; within a word or after a dot it is another thing.
+// runs masks what is digits alone; within a word, or after one, it is another thing.
 func (p Policy) runs(s string) string {
 	var b strings.Builder
 	last := 0
 	for _, at := range digitRun.FindAllStringIndex(s, -1) {
-		if at[0] > 0 && strings.IndexByte("._-*", s[at[0]-1]) >= 0 || at[0] > 0 && wordly(s[at[0]-1]) || at[1] < len(s) && wordly(s[at[1]]) {
+		if afterWord(s[:at[0]]) || at[1] < len(s) && wordly(s[at[1]]) {
 			continue
 		}
 		b.WriteString(s[last:at[0]])
@@ -125,6 +125,24 @@ func (p Policy) runs(s string) string {
 		last = at[1]
 	}
 	return b.String() + s[last:]
+}
+
+// afterWord says that what follows goes on with a word: with its letters or digits, or joined
+// to it by a dot, hyphen, star or underscore. Digits that are so joined are no word, for people
+// write numbers like that.
+func afterWord(s string) bool {
+	if s == "" {
+		return false
+	}
+	if wordly(s[len(s)-1]) {
+		return true
+	}
+	for i := len(s) - 1; i >= 0 && (wordly(s[i]) || strings.IndexByte(".-*", s[i]) >= 0); i-- {
+		if wordly(s[i]) && (s[i] < '0' || s[i] > '9') {
+			return true
+		}
+	}
+	return false
 }
 
 func wordly(c byte) bool {

@@ -25,6 +25,9 @@ func TestWhatIsShownOfIdentities(t *testing.T) {
 		{"from 192.0.2.100:50600 at 2026-01-02T12:00:00Z in 1.234567s", "", ""},
 		{"z9hG4bK123456789 and call-123456789 and 00c0ffee1234567", "", ""},
 		{"12345 bytes", "", ""},
+		{"*5550101 and *67*5550101", "****01 and *67****01", "**** and *67****"},
+		{"12-555010199 or 020.794601010", "12-***99 or 020.***10", "12-*** or 020.***"},
+		{"550e8400-e29b-41d4-446655440000, trace.1-123456 and n_123456", "", ""},
 	} {
 		for policy, want := range map[Policy]string{Full: test.text, Masked: test.masked, None: test.none} {
 			if want == "" {

@@ -28,6 +28,8 @@ type contact struct {
 	key     string // the same for URIs that are equal, see keyOf
 	q       int    // thousandths; 1000 where nothing is said
 	expires *time.Duration
+
+	instance string // which device, and which of its flows (RFC 5626 section 4.1); "" if not said
 }
 
 // parseContact reads one value of a Contact header: a name-addr or an addr-spec with
@@ -46,6 +48,7 @@ func parseContact(value string) (contact, error) {
 	if c.key, ok = keyOf(addr); !ok {
 		return contact{}, errContact
 	}
+	var instance, flow string
 	for param := range strings.SplitSeq(params, ";") {
 		name, text, _ := strings.Cut(param, "=")
 		text = strings.TrimSpace(text)
@@ -57,9 +60,25 @@ func parseContact(value string) (contact, error) {
 		case "expires":
 			d := parseExpires(text)
 			c.expires = &d
+		case "+sip.instance":
+			instance = strings.ToLower(strings.Trim(text, `"<> `))
+		case "reg-id":
+			flow = text
 		}
 	}
+	if instance != "" {
+		c.instance = instance + ";" + flow
+	}
 	return c, nil
+}
+
+// ContactURI is the URI of one value of a Contact header, as far as it is one that may register.
+func ContactURI(value string) (uri sip.Uri, err error) {
+	c, err := parseContact(value)
+	if err != nil {
+		return uri, err
+	}
+	return uri, sip.ParseUri(c.uri, &uri)
 }
 
 // splitContact parts the URI from the parameters that are the header's. Without angle

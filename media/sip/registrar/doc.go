@@ -8,6 +8,8 @@
 //     keeps them over a restart.
 //   - Requests to a phone go to where its REGISTER came from, whatever its Contact says: that
 //     is what gets through a NAT, and over TCP and TLS it is the connection that stands.
+//   - A binding is that of the login that made it, of which a keyed hash is kept:
+//     [Registrar.Keep] ends those whose user has another by now.
 //
 // Who may register is not decided here, and nothing here sends or receives.
 package registrar

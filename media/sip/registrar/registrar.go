@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 // Bounds and times of a Config that says nothing.
@@ -21,6 +24,7 @@ const (
 	DefaultMinExpires = time.Minute
 	DefaultExpires    = time.Hour
 	DefaultMaxExpires = time.Hour
+	DefaultPerSecond  = 10
 
 	saveTimeout = 2 * time.Second // a store that is slower is told of in the log; the phone is not kept waiting
 	maxText     = 128             // bytes of a User-Agent that are kept
@@ -31,7 +35,10 @@ var (
 	ErrContact = errors.New("a Contact that cannot be read, or is no SIP address")
 	ErrStar    = errors.New(`"*" without "Expires: 0", or beside another Contact`)
 	ErrOrder   = errors.New("older than what is registered: the CSeq did not go up")
-	ErrMany    = errors.New("more registrations than one user may have")
+	ErrMany    = errors.New("more contacts at once than one user may have")
+	ErrRate    = errors.New("more REGISTER requests than one user may send")
+	ErrBusy    = errors.New("an earlier REGISTER of this user is still being carried out")
+	ErrLogin   = errors.New("the password that was shown is the user's no more")
 	ErrBrief   = errors.New("registered for too short a time")
 )
 
@@ -47,12 +54,15 @@ type Binding struct {
 	UserAgent string
 	Since     time.Time // when this contact was first registered
 	Expires   time.Time
+	Seal      string // of the login that it was made by
+	Instance  string // +sip.instance and reg-id, "" for none
 	key       string
 }
 
 // Request is a REGISTER whose sender has shown the user's password.
 type Request struct {
 	User      string
+	Login     digest.Login // that its sender has shown; not kept
 	CallID    string
 	CSeq      uint32
 	Contacts  []string // the values of its Contact headers
@@ -60,6 +70,7 @@ type Request struct {
 	Transport string
 	Source    netip.AddrPort
 	UserAgent string
+	Dead      func(Binding) bool // that nothing can be sent to it any more; nil = none is known to be
 }
 
 // Store keeps the bindings over a restart.
@@ -72,6 +83,7 @@ type Store interface {
 // Config says what a Registrar allows; zero values take the defaults.
 type Config struct {
 	Contacts                        int // for each user
+	PerSecond                       int // REGISTER requests of each user
 	MinExpires, Expires, MaxExpires time.Duration
 	Store                           Store             // nil = forgotten at the end
 	Changed                         func(user string) // told after each change; it must not block
@@ -88,18 +100,14 @@ type Registrar struct {
 	users   map[string]*user
 	sources map[netip.AddrPort]int // of bindings, counted
 	hosts   map[netip.Addr]int
-}
-
-// user is one address-of-record. busy is held while a change is made and stored, so that the
-// changes of one user are stored in order and nobody else waits.
-type user struct {
-	busy     sync.Mutex
-	bindings []Binding // guarded by Registrar.mu
+	due     deadlines
+	login   func(user string) (digest.Login, bool) // of Keep; nil = any may register
 }
 
 // New makes a registrar that knows nobody; see Load.
 func New(cfg Config) (*Registrar, error) {
 	cfg.Contacts = cmp.Or(cfg.Contacts, DefaultContacts)
+	cfg.PerSecond = cmp.Or(cfg.PerSecond, DefaultPerSecond)
 	cfg.MinExpires = cmp.Or(cfg.MinExpires, DefaultMinExpires)
 	cfg.Expires = cmp.Or(cfg.Expires, DefaultExpires)
 	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, DefaultMaxExpires)
@@ -112,8 +120,8 @@ func New(cfg Config) (*Registrar, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func(string) {}
 	}
-	if cfg.Contacts < 1 || cfg.MinExpires < time.Second || cfg.Expires < cfg.MinExpires || cfg.MaxExpires < cfg.Expires {
-		return nil, fmt.Errorf("registrar: %d contacts for %v, at the least %v and at the most %v", cfg.Contacts, cfg.Expires, cfg.MinExpires, cfg.MaxExpires)
+	if cfg.Contacts < 1 || cfg.PerSecond < 1 || cfg.MinExpires < time.Second || cfg.Expires < cfg.MinExpires || cfg.MaxExpires < cfg.Expires {
+		return nil, fmt.Errorf("registrar: %d contacts, %d requests a second, for %v, at the least %v and at the most %v", cfg.Contacts, cfg.PerSecond, cfg.Expires, cfg.MinExpires, cfg.MaxExpires)
 	}
 	return &Registrar{cfg: cfg, wake: make(chan struct{}, 1), users: make(map[string]*user), sources: make(map[netip.AddrPort]int), hosts: make(map[netip.Addr]int)}, nil
 }
@@ -136,7 +144,7 @@ func (r *Registrar) Load(ctx context.Context) error {
 		}
 	}
 	for name, bindings := range byUser {
-		r.put(name, r.user(name), bindings)
+		r.put(r.user(name), bindings)
 	}
 	return nil
 }
@@ -145,8 +153,16 @@ func (r *Registrar) Load(ctx context.Context) error {
 // 10.3, steps 6 to 8). All of it counts or, with an error, nothing.
 func (r *Registrar) Register(ctx context.Context, q Request) ([]Binding, error) {
 	u := r.user(q.User)
-	u.busy.Lock()
-	defer u.busy.Unlock()
+	if !r.allow(u, r.cfg.now()) {
+		return nil, ErrRate
+	}
+	if err := u.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer u.unlock()
+	if !r.may(q) {
+		return nil, ErrLogin
+	}
 	now := r.cfg.now()
 	have := r.live(u, now)
 	if len(q.Contacts) == 0 {
@@ -156,8 +172,8 @@ func (r *Registrar) Register(ctx context.Context, q Request) ([]Binding, error) 
 	if err != nil {
 		return nil, err
 	}
-	r.put(q.User, u, next)
-	r.save(ctx, q.User, next)
+	r.put(u, next)
+	r.save(ctx, u, next)
 	r.cfg.Changed(q.User)
 	return slices.Clone(next), nil
 }
@@ -175,7 +191,7 @@ func (r *Registrar) change(have []Binding, q Request, now time.Time) ([]Binding,
 		}
 		return []Binding{}, nil
 	}
-	next := slices.Clone(have)
+	next, seal := slices.Clone(have), sealAmong(have, q.Login)
 	for _, value := range q.Contacts {
 		c, err := parseContact(value)
 		if err != nil {
@@ -185,23 +201,40 @@ func (r *Registrar) change(have []Binding, q Request, now time.Time) ([]Binding,
 		if err != nil {
 			return nil, err
 		}
-		same := func(b Binding) bool { return b.key == c.key }
-		if i := slices.IndexFunc(have, same); i >= 0 && have[i].CallID == q.CallID && q.CSeq <= have[i].CSeq {
+		same := func(b Binding) bool {
+			return b.key == c.key || c.instance != "" && b.Instance == c.instance && (b.CallID != q.CallID || b.CSeq != q.CSeq)
+		}
+		if slices.ContainsFunc(have, func(b Binding) bool { return same(b) && b.CallID == q.CallID && q.CSeq <= b.CSeq }) {
 			return nil, ErrOrder
 		}
 		since := now
 		if i := slices.IndexFunc(next, same); i >= 0 {
 			since = next[i].Since
-			next = slices.Delete(next, i, i+1)
+			next = slices.DeleteFunc(next, same)
 		}
 		if granted == 0 {
 			continue
 		}
 		next = append(next, Binding{User: q.User, Contact: c.uri, Q: c.q, CallID: q.CallID, CSeq: q.CSeq, Transport: q.Transport, Source: q.Source,
-			UserAgent: clip(q.UserAgent), Since: since, Expires: now.Add(granted), key: c.key})
+			UserAgent: clip(q.UserAgent), Since: since, Expires: now.Add(granted), Seal: seal, Instance: c.instance, key: c.key})
 	}
-	if len(next) > r.cfg.Contacts {
-		return nil, ErrMany
+	return r.makeRoom(next, q)
+}
+
+// makeRoom takes away, of those that a request does not renew, what is too many: the dead ones
+// first, then those renewed the longest ago, which stand first. A phone that gives itself
+// another name at each start would else lock itself out.
+func (r *Registrar) makeRoom(next []Binding, q Request) ([]Binding, error) {
+	older := func(b Binding) bool { return b.CallID != q.CallID || b.CSeq != q.CSeq }
+	for len(next) > r.cfg.Contacts {
+		i := slices.IndexFunc(next, func(b Binding) bool { return older(b) && q.Dead != nil && q.Dead(b) })
+		if i < 0 {
+			i = slices.IndexFunc(next, older)
+		}
+		if i < 0 {
+			return nil, ErrMany
+		}
+		next = slices.Delete(next, i, i+1)
 	}
 	return next, nil
 }
@@ -242,13 +275,11 @@ func (r *Registrar) Bindings(name string) []Binding {
 // Users are those who have bindings.
 func (r *Registrar) Users() []string {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out []string
-	for name, u := range r.users {
-		if len(u.bindings) > 0 {
-			out = append(out, name)
-		}
+	out := make([]string, 0, len(r.due))
+	for _, u := range r.due {
+		out = append(out, u.name)
 	}
+	r.mu.Unlock()
 	slices.Sort(out)
 	return out
 }
@@ -267,19 +298,43 @@ func (r *Registrar) Near(a netip.Addr) bool {
 	return r.hosts[a] > 0
 }
 
-// Keep forgets the bindings of users who are not to have any.
-func (r *Registrar) Keep(ctx context.Context, may func(user string) bool) {
-	for _, name := range r.Users() {
-		if may(name) {
-			continue
+// Keep forgets the bindings of users who are not to have any, and those that were made by
+// another login than the user now has. From here on nobody registers otherwise.
+func (r *Registrar) Keep(ctx context.Context, login func(user string) (digest.Login, bool)) {
+	r.mu.Lock()
+	r.login = login // before the users are listed: whoever is not yet among them asks it
+	users := slices.Collect(maps.Values(r.users))
+	r.mu.Unlock()
+	for _, u := range users {
+		if u.lock(ctx) != nil {
+			return
 		}
-		u := r.user(name)
-		u.busy.Lock()
-		r.put(name, u, nil)
-		r.save(ctx, name, nil)
-		u.busy.Unlock()
-		r.cfg.Changed(name)
+		now, there := login(u.name)
+		have := r.live(u, r.cfg.now())
+		kept := slices.DeleteFunc(slices.Clone(have), func(b Binding) bool { return !there || !b.sealedBy(now) })
+		gone := len(kept) < len(have)
+		if gone {
+			r.put(u, kept)
+			r.save(ctx, u, kept)
+		}
+		u.unlock()
+		if gone {
+			r.cfg.Log.Info("registrations ended: the user has another password, or no phone", "user", u.name, "registrations", len(have)-len(kept))
+			r.cfg.Changed(u.name)
+		}
 	}
+}
+
+// may says that the user's login is still what was shown; u.busy is held.
+func (r *Registrar) may(q Request) bool {
+	r.mu.Lock()
+	login := r.login
+	r.mu.Unlock()
+	if login == nil {
+		return true
+	}
+	now, there := login(q.User)
+	return there && now == q.Login
 }
 
 // Run ends what expires, until ctx ends.
@@ -297,40 +352,45 @@ func (r *Registrar) Run(ctx context.Context) error {
 	}
 }
 
-// expire takes away what is over and says when to look again.
+// expire takes away what is over and says when to look again. Nobody is looked at whose time
+// has not come.
 func (r *Registrar) expire(ctx context.Context) time.Duration {
-	now, next := r.cfg.now(), time.Hour
-	for _, name := range r.Users() {
-		u := r.user(name)
-		u.busy.Lock()
-		live := r.live(u, now)
+	for {
+		now := r.cfg.now()
+		u, wait := r.next(now)
+		if u == nil {
+			return wait
+		}
+		if u.lock(ctx) != nil {
+			return time.Hour // it is the end
+		}
 		r.mu.Lock()
-		gone := len(live) < len(u.bindings)
+		over := !u.due.After(now) && u.place >= 0 // it may have registered meanwhile
 		r.mu.Unlock()
-		if gone {
-			r.put(name, u, live)
-			r.save(ctx, name, live)
+		if over {
+			live := r.live(u, now)
+			r.put(u, live)
+			r.save(ctx, u, live)
 		}
-		u.busy.Unlock()
-		if gone {
-			r.cfg.Changed(name)
-		}
-		for _, b := range live {
-			next = min(next, b.Expires.Sub(now))
+		u.unlock()
+		if over {
+			r.cfg.Changed(u.name)
 		}
 	}
-	return next + time.Millisecond // not a moment before it
 }
 
-func (r *Registrar) user(name string) *user {
+// next is a user of whom something has expired, or how long there is none.
+func (r *Registrar) next(now time.Time) (*user, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	u := r.users[name]
-	if u == nil {
-		u = &user{}
-		r.users[name] = u
+	switch {
+	case len(r.due) == 0:
+		return nil, time.Hour
+	case !r.due[0].due.After(now):
+		return r.due[0], 0
+	default:
+		return nil, r.due[0].due.Sub(now) + time.Millisecond // not a moment before it
 	}
-	return u
 }
 
 // live is a copy of what has not expired.
@@ -340,40 +400,31 @@ func (r *Registrar) live(u *user, now time.Time) []Binding {
 	return slices.DeleteFunc(slices.Clone(u.bindings), func(b Binding) bool { return !b.Expires.After(now) })
 }
 
-// put makes bindings the ones in force.
-func (r *Registrar) put(name string, u *user, bindings []Binding) {
-	r.mu.Lock()
-	for _, b := range u.bindings {
-		if r.sources[b.Source]--; r.sources[b.Source] <= 0 {
-			delete(r.sources, b.Source)
-		}
-		if r.hosts[b.Source.Addr()]--; r.hosts[b.Source.Addr()] <= 0 {
-			delete(r.hosts, b.Source.Addr())
-		}
-	}
-	for _, b := range bindings {
-		r.sources[b.Source]++
-		r.hosts[b.Source.Addr()]++
-	}
-	u.bindings = bindings
-	r.users[name] = u
-	r.mu.Unlock()
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
-// save keeps bindings over a restart. That it failed is for the log: the phone is registered.
-func (r *Registrar) save(ctx context.Context, name string, bindings []Binding) {
-	if r.cfg.Store == nil {
+// save keeps bindings over a restart, unless the store has about the same. That it failed is for
+// the log: the phone is registered.
+func (r *Registrar) save(ctx context.Context, u *user, bindings []Binding) {
+	if r.cfg.Store == nil || u.saved && alike(u.stored, bindings, r.cfg.now()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	if err := r.cfg.Store.SaveBindings(ctx, name, bindings); err != nil {
-		r.cfg.Log.Error("a phone's registration is not kept over a restart", "user", name, "err", err)
+	err := r.cfg.Store.SaveBindings(ctx, u.name, bindings)
+	if err != nil {
+		r.cfg.Log.Error("a phone's registration is not kept over a restart", "user", u.name, "err", err)
 	}
+	u.stored, u.saved = bindings, err == nil
+}
+
+// alike says that bindings were renewed at the most, and by less than half of their time: a
+// restart would forget them no sooner than a phone renews them.
+func alike(stored, bindings []Binding, now time.Time) bool {
+	return len(stored) == len(bindings) && !slices.ContainsFunc(bindings, func(b Binding) bool {
+		return !slices.ContainsFunc(stored, func(a Binding) bool {
+			later := b.Expires.Sub(a.Expires)
+			a.CSeq, a.Expires = b.CSeq, b.Expires
+			return a == b && later >= 0 && 2*later < b.Expires.Sub(now)
+		})
+	})
 }
 
 // String is a binding as its Contact in the answer to a REGISTER.

@@ -3,6 +3,7 @@ package registrar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/headroom-voice/headroom/media/sip/digest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -144,7 +147,7 @@ func TestWhatIsRegisteredSurvivesARestart(t *testing.T) {
 }
 
 func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
-	r := newRegistrar(t, Config{Contacts: 3})
+	r := newRegistrar(t, Config{Contacts: 3, PerSecond: 100})
 	if err := say(r, "a", 5, "", "<sip:bob@a>"); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +163,7 @@ func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
 		"star and more":      {ErrStar, "b", 1, "0", []string{"*", "<sip:bob@b>"}},
 		"star for a while":   {ErrStar, "b", 1, "60", []string{"*"}},
 		"star without a say": {ErrStar, "b", 1, "", []string{"*"}},
-		"too many":           {ErrMany, "b", 1, "", []string{"<sip:bob@b>", "<sip:bob@c>", "<sip:bob@d>"}},
+		"too many":           {ErrMany, "b", 1, "", []string{"<sip:bob@b>", "<sip:bob@c>", "<sip:bob@d>", "<sip:bob@e>"}},
 		"too brief":          {ErrBrief, "b", 1, "30", []string{"<sip:bob@b>"}},
 		"q of more than 1":   {ErrContact, "b", 1, "", []string{"<sip:bob@b>;q=1.001"}},
 		"no URI":             {ErrContact, "b", 1, "", []string{"<sip:bob@b>", "<>"}},
@@ -183,9 +186,121 @@ func TestARequestCountsAsAWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("%s: %v %s", name, err, found(r))
 		}
 	}
-	r.Keep(t.Context(), func(string) bool { return false })
+	r.Keep(t.Context(), func(string) (digest.Login, bool) { return digest.Login{}, false })
 	if found(r) != "" {
 		t.Error("kept", found(r))
+	}
+}
+
+func TestASoftphoneThatIsStartedAnewEachTimeStaysReachable(t *testing.T) {
+	r := newRegistrar(t, Config{PerSecond: 1000, Contacts: 3})
+	for i := range 9 { // it has another name at another port each time
+		if err := say(r, fmt.Sprint(i), 1, "", fmt.Sprintf("<sip:%d@a:%d>", i, 1000+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := found(r); got != "sip:8@a:1008 sip:7@a:1007 sip:6@a:1006" {
+		t.Error(got)
+	}
+	if err := say(r, "6", 2, "", "<sip:6@a:1006>"); err != nil { // one is renewed: it is not the oldest any more
+		t.Fatal(err)
+	}
+	if err := say(r, "9", 1, "", "<sip:9@a>"); err != nil || found(r) != "sip:9@a sip:8@a:1008 sip:6@a:1006" {
+		t.Error(err, found(r))
+	}
+	if _, err := r.Register(t.Context(), Request{User: "bob", CallID: "10", CSeq: 1, Contacts: []string{"<sip:10@a>"}, Source: desk,
+		Dead: func(b Binding) bool { return b.Contact == "sip:9@a" }}); err != nil || found(r) != "sip:10@a sip:8@a:1008 sip:6@a:1006" {
+		t.Error("the dead one is kept:", err, found(r))
+	}
+	if err := say(r, "11", 1, "", "<sip:a@a>", "<sip:b@a>", "<sip:c@a>", "<sip:d@a>"); !errors.Is(err, ErrMany) {
+		t.Errorf("four at once where three are allowed: %v", err)
+	}
+}
+
+// RFC 5626 section 6: what is one phone is one registration, whatever it calls itself.
+func TestADeviceThatSaysWhichItIsIsRegisteredOnce(t *testing.T) {
+	r := newRegistrar(t, Config{PerSecond: 1000})
+	const one, two = `;+sip.instance="<urn:uuid:AAAA>"`, `;+sip.instance="<urn:uuid:bbbb>"`
+	for i, c := range []struct{ contact, want string }{
+		{"<sip:a@x>" + one, "sip:a@x"},
+		{"<sip:b@x>" + strings.ToLower(one), "sip:b@x"},
+		{"<sip:c@x>" + two, "sip:c@x sip:b@x"},
+		{"<sip:d@x>;reg-id=1" + two, "sip:d@x sip:c@x sip:b@x"}, // another flow of the same
+		{"<sip:e@x>;reg-id=2" + two, "sip:e@x sip:d@x sip:c@x sip:b@x"},
+		{"<sip:f@x>" + two + ";reg-id=1", "sip:e@x sip:f@x sip:c@x sip:b@x"}, // since the first of it
+		{"<sip:g@x>" + one + ";expires=0", "sip:e@x sip:f@x sip:c@x"},
+		{"<sip:h@x>" + one + ", <sip:i@x>" + one, "sip:h@x sip:i@x sip:e@x sip:f@x sip:c@x"}, // two ways to it, at once
+	} {
+		if err := say(r, fmt.Sprint(i), 1, "", strings.Split(c.contact, ", ")...); err != nil || found(r) != c.want {
+			t.Errorf("after %s: %v, %s, want %s", c.contact, err, found(r), c.want)
+		}
+	}
+	if err := say(r, "8", 5, "", "<sip:j@x>"+one); err != nil || found(r) != "sip:j@x sip:e@x sip:f@x sip:c@x" {
+		t.Error(err, found(r))
+	}
+	if err := say(r, "8", 4, "", "<sip:k@x>"+one); !errors.Is(err, ErrOrder) {
+		t.Errorf("an older request of the device's: %v", err)
+	}
+}
+
+// Whoever has a password that was changed is not called any more, nor after a restart.
+func TestAPasswordThatIsChangedEndsWhatItRegistered(t *testing.T) {
+	old, changed := digest.Login{Username: "bob", Password: "stolen"}, digest.Login{Username: "bob", Password: "own"}
+	users := map[string]digest.Login{"bob": old, "ada": {Username: "ada", Password: "hers"}}
+	now := func(user string) (digest.Login, bool) { l, there := users[user]; return l, there }
+	s := &shelf{kept: map[string][]Binding{}}
+	var told []string
+	r := newRegistrar(t, Config{Store: s, Changed: func(user string) { told = append(told, user) }})
+	r.Keep(t.Context(), now)
+	by := func(r *Registrar, user string, l digest.Login, contact string) error {
+		_, err := r.Register(t.Context(), Request{User: user, Login: l, CallID: contact, CSeq: 1, Contacts: []string{contact}, Transport: "UDP", Source: desk})
+		return err
+	}
+	for _, err := range []error{by(r, "bob", old, "<sip:thief@x>"), by(r, "ada", users["ada"], "<sip:ada@x>")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, b := range s.kept["bob"] {
+		if strings.Contains(fmt.Sprintf("%+v", b), "stolen") || b.Seal == "" {
+			t.Errorf("the store has %+v", b)
+		}
+	}
+	early := newRegistrar(t, Config{Store: s})
+	if err := early.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	early.Keep(t.Context(), now)
+	if found(early) != "sip:thief@x" {
+		t.Error("after a restart with the same password:", found(early))
+	}
+
+	users["bob"] = changed
+	if err := by(r, "bob", changed, "<sip:bob@y>"); err != nil { // before the other is told
+		t.Fatal(err)
+	}
+	late := newRegistrar(t, Config{Store: s}) // a restart in the middle of it
+	if err := late.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*Registrar{r, late} {
+		told = nil
+		r.Keep(t.Context(), now)
+		if found(r) != "sip:bob@y" || len(r.Bindings("ada")) != 1 {
+			t.Errorf("registered: %s; ada: %v", found(r), r.Bindings("ada"))
+		}
+	}
+	if len(s.kept["bob"]) != 1 || s.kept["bob"][0].Contact != "sip:bob@y" {
+		t.Errorf("the store has %+v", s.kept["bob"])
+	}
+	if err := by(r, "bob", old, "<sip:thief@z>"); !errors.Is(err, ErrLogin) { // on its way since before
+		t.Errorf("the old password: %v", err)
+	}
+	told = nil
+	delete(users, "bob")
+	r.Keep(t.Context(), now)
+	if found(r) != "" || !slices.Equal(told, []string{"bob"}) || len(s.kept["bob"]) != 0 {
+		t.Errorf("without a phone: %s, told of %v, stored %v", found(r), told, s.kept["bob"])
 	}
 }
 

@@ -12,6 +12,8 @@ CREATE TABLE phone_bindings (
     user_agent    TEXT    NOT NULL,
     registered_at INTEGER NOT NULL,
     expires_at    INTEGER NOT NULL,
+    seal          TEXT    NOT NULL, -- of the login that the phone showed: salt and HMAC
+    instance      TEXT    NOT NULL, -- +sip.instance and reg-id
     PRIMARY KEY (user_id, contact)
 ) STRICT;
 

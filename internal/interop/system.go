@@ -145,13 +145,22 @@ func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	return s, s.settled(ctx)
 }
 
+// freePort is one that is free for UDP and TCP alike.
 func freePort() (int, error) {
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, err
+	for range 100 {
+		tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			return 0, err
+		}
+		port := tcp.Addr().(*net.TCPAddr).Port
+		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		_ = tcp.Close()
+		if err == nil {
+			_ = udp.Close()
+			return port, nil
+		}
 	}
-	defer func() { _ = conn.Close() }()
-	return conn.LocalAddr().(*net.UDPAddr).Port, nil
+	return 0, errors.New("no port is free for both UDP and TCP")
 }
 
 func run(ctx context.Context, name string, args ...string) error {

@@ -27,6 +27,9 @@ const (
 	over                        // ended; nothing happens any more
 )
 
+// endingSoon is how long a call that could not be answered has to say how it ended.
+const endingSoon = time.Second
+
 // Bounds on what a caller's keypad may write into the story.
 const (
 	digitGap  = 3 * time.Second // digits further apart are separate runs
@@ -200,12 +203,7 @@ func (c *call) answered(leg media.Leg, err error) {
 	}
 	if err != nil {
 		c.log.Warn("trunk could not be answered", "err", err)
-		select {
-		case <-c.in.Done():
-			c.end(callerCause(c.in.Ended(), false))
-		default:
-			c.end(model.CauseSignalling)
-		}
+		c.deadline.set(endingSoon) // a caller who gave up just now is over in a moment, and says so
 		return
 	}
 	c.leg = leg

@@ -159,6 +159,7 @@ func TestFailedAnswerIsRecorded(t *testing.T) {
 		c := newCaller(number)
 		c.answerErr = errors.New("no codec in common")
 		w.rings(c)
+		w.pass(time.Second + time.Millisecond)
 		w.wantCause(model.CauseSignalling)
 	})
 }
@@ -183,6 +184,17 @@ func TestSilentTrunkEndsTheCallWithThatCause(t *testing.T) {
 		c.over("media_timeout")
 		w.wantCause(model.CauseMediaTimeout)
 		w.wantState("kim", model.WrapUp, "")
+	})
+}
+
+func TestACallerWhoGivesUpAsWeAnswerHasLeft(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		c := newCaller(number)
+		c.answerErr = errors.New("the call is being cancelled")
+		w.sb.Incoming(c)
+		synctest.Wait()
+		c.over("cancelled") // only now
+		w.wantCause(model.CauseAbandoned)
 	})
 }
 

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -156,7 +157,7 @@ func (f *firewall) turnAway(info sip.TransportReadProps, data []byte) {
 		f.dropped.Add(1)
 	} else {
 		f.offends(from, offenceUnknown, stream)
-		f.tell("refused: no trunk has this address", info)
+		f.tell(slog.LevelWarn, "refused: no trunk has this address", info)
 		if f.silent {
 			f.dropped.Add(1)
 			return
@@ -199,7 +200,7 @@ func (f *firewall) mayProveItself(info sip.TransportReadProps, req *sip.Request)
 		f.dropped.Add(1)
 		return false
 	}
-	f.tell("asked for a password: no trunk has this address", info)
+	f.tell(slog.LevelInfo, "asked for a password: no trunk has this address", info) // as every phone is
 	f.refuse(info, f.gate.answer(req, nil, trunk, o, now, func(why error, headers ...sip.Header) *sip.Response {
 		f.count(why)
 		return f.response(req, why, headers...)
@@ -216,10 +217,10 @@ func (f *firewall) settle(from netip.AddrPort) {
 }
 
 // tell names a stranger in the log, now and then.
-func (f *firewall) tell(what string, info sip.TransportReadProps) {
+func (f *firewall) tell(level slog.Level, what string, info sip.TransportReadProps) {
 	last, now := f.told.Load(), time.Now().UnixNano()
 	if now-last >= int64(strangerLine) && f.told.CompareAndSwap(last, now) {
-		f.log.Warn(what, "source", info.RemoteAddr.String(), "transport", info.Transport)
+		f.log.Log(context.Background(), level, what, "source", info.RemoteAddr.String(), "transport", info.Transport)
 	}
 }
 
@@ -372,7 +373,7 @@ func (c *guardedConn) unwelcome() bool {
 	}
 	c.fw.dropped.Add(1)
 	c.fw.offends(c.from.Addr(), offenceUnknown, true)
-	c.fw.tell("dropped: no trunk has this address", sip.TransportReadProps{Transport: "TLS", RemoteAddr: c.RemoteAddr()})
+	c.fw.tell(slog.LevelWarn, "dropped: no trunk has this address", sip.TransportReadProps{Transport: "TLS", RemoteAddr: c.RemoteAddr()})
 	return true
 }
 

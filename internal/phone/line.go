@@ -29,6 +29,7 @@ const (
 const (
 	sessionTimeout = 5 * time.Second
 	signInTimeout  = 10 * time.Second
+	signInAgain    = time.Second
 	askTimeout     = 4 * time.Second // for the answer to OPTIONS
 	lineTimeout    = 5 * time.Second // that a session gives its line to hang up
 	hangupTimeout  = 5 * time.Second
@@ -182,6 +183,7 @@ func (l *line) signedIn(session *call.Agent, link *link, state protocol.State, e
 		for _, w := range waiting {
 			w.done(&Refusal{Code: refusal.Code, Text: refusal.Message})
 		}
+		l.lookAgain()
 		return
 	}
 	l.session, l.link, l.why = session, link, ""
@@ -201,6 +203,18 @@ func (l *line) signedIn(session *call.Agent, link *link, state protocol.State, e
 	}
 	l.urgentNow()
 	l.registered() // it may have gone meanwhile
+}
+
+// lookAgain tries again after a sign-in that failed: a service that has just started may not
+// have been ready for it.
+func (l *line) lookAgain() {
+	l.lines.busy.Go(func() {
+		select {
+		case <-time.After(signInAgain):
+			l.box.post(l.registered)
+		case <-l.lines.work.Done():
+		}
+	})
 }
 
 func (l *line) relink(b registrar.Binding) {

@@ -67,7 +67,7 @@ func registrations() []row {
 	has := func(uri string) []want { return []want{header("Contact:.*" + uri)} }
 	none := []want{header("!Contact:")}
 	off := registers(200, none, signOff, "Expires: 0")
-	return []row{
+	return rested([]row{
 		sippRow(area, "registers, and signs off (RFC 3665 2.1, 2.4)", play(deskUser,
 			registers(200, []want{header("Contact: *<sip:desk@.*expires=3600")}, "Contact: "+deskContact), off)),
 		sippRow(area, "adds a second contact and asks who is registered (2.2, 2.3)", play(deskUser,
@@ -82,7 +82,7 @@ func registrations() []row {
 		sippRow(area, "registers a telephone number: 400", play(deskUser, registers(400, nil, "Contact: <tel:+4930123>"))),
 		sippRow(area, "answers with a wrong password (2.5): 401 again", play(deskUser, register(false, "Contact: "+deskContact), asked(401),
 			func(s *scenario) { wrongly(s) }, expectNothing(401))),
-	}
+	})
 }
 
 // wrongly answers the challenge with a password that is not the user's.
@@ -100,6 +100,20 @@ func expectNothing(status int) step {
 }
 
 // desks are phones of agents as people use them.
+// rested lets the one user of the rows rest before each: a user registers ten times a second
+// at most, and calls twice.
+func rested(rows []row) []row {
+	for i, r := range rows {
+		rows[i].try = func(ctx context.Context, s *system, dir string) error {
+			if err := sleep(ctx, 1500*time.Millisecond); err != nil {
+				return err
+			}
+			return r.try(ctx, s, dir)
+		}
+	}
+	return rows
+}
+
 func desks() []row {
 	const area = "agents at phones"
 	var all []row
@@ -107,7 +121,7 @@ func desks() []row {
 		all = append(all, row{area: area, name: "registers over " + strings.ToUpper(transport) + ", is made ready by code, takes a call from the queue, holds it, passes it on",
 			peer: "baresip 1.0", try: func(ctx context.Context, s *system, dir string) error { return desk(ctx, s, dir, transport) }})
 	}
-	return all
+	return rested(all)
 }
 
 // desk is the day of an agent at baresip.

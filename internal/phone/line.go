@@ -57,6 +57,7 @@ type line struct {
 	session  *call.Agent
 	link     *link // of the session; nil while it has none
 	entering bool  // a sign-in is under way
+	looking  bool  // a failed sign-in is about to be tried again
 	want     model.PhoneState
 	saver    saver  // of want
 	waiting  []wish // for the session
@@ -208,10 +209,17 @@ func (l *line) signedIn(session *call.Agent, link *link, state protocol.State, e
 // lookAgain tries again after a sign-in that failed: a service that has just started may not
 // have been ready for it.
 func (l *line) lookAgain() {
+	if l.looking {
+		return
+	}
+	l.looking = true
 	l.lines.busy.Go(func() {
 		select {
 		case <-time.After(signInAgain):
-			l.box.post(l.registered)
+			l.box.post(func() {
+				l.looking = false
+				l.registered()
+			})
 		case <-l.lines.work.Done():
 		}
 	})

@@ -62,9 +62,9 @@ type Receiver struct {
 // itself. It reports false for what must not go on: a duplicate, a packet too old, or
 // the first one after a leap (a second that follows it restarts the stream).
 //
-// A packet that carries no audio (a telephone-event, comfort noise, an unknown payload
-// type) is given with media.NoCodec: it counts, but leaves no hole in the numbering of
-// the packets that do.
+// Comfort noise (media.CN) is numbered as a voice of its clock is, and dropped beside one of
+// another. A packet that carries no audio (a telephone-event, an unknown payload type) is given
+// with media.NoCodec: it counts, but leaves no hole in the numbering of the packets that do.
 func (r *Receiver) Accept(h *pionrtp.Header, payload []byte, arrival time.Time, codec media.Codec, p *media.Packet) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,13 +75,18 @@ func (r *Receiver) Accept(h *pionrtp.Header, payload []byte, arrival time.Time, 
 	if !ok {
 		return false
 	}
+	beside := codec == media.CN && r.codec != media.NoCodec // goes with a voice, and is none
+	if beside && r.codec.ClockRate() != codec.ClockRate() {
+		r.skip(seq)
+		return false
+	}
 	p.Source, p.Codec, p.Marker, p.Payload = r.source, codec, h.Marker, payload
 	if codec == media.NoCodec {
 		r.skip(seq)
 		p.Seq, p.Timestamp = seq, uint64(h.Timestamp)
 		return true
 	}
-	if r.codec != codec {
+	if r.codec != codec && !beside {
 		if r.codec.ClockRate() != codec.ClockRate() && r.hasTS {
 			r.newSource() // timestamps of two clocks cannot be compared
 			p.Source = r.source

@@ -38,6 +38,10 @@ type Params struct {
 	// sent and nothing heard; afterwards nothing but SRTP.
 	Send, Receive Key
 	DTLS          *DTLS
+
+	// Aliases are payload types that the party may use in place of others, if they stand for
+	// nothing else: what we offered, where it answered with another number (RFC 3264 section 5.1).
+	Aliases map[uint8]uint8
 }
 
 // agreed is Params as the packet paths need them; never changed once published.
@@ -49,6 +53,8 @@ type agreed struct {
 	crypt  *crypt           // nil: plain RTP
 	dtls   *association     // that gives crypt its keys; nil: none is needed
 	proven netip.AddrPort   // where dtls found the party
+
+	aliases payloadTypes
 }
 
 // source is where the party's packets are expected from.
@@ -143,6 +149,7 @@ func (s *Session) Configure(p Params) error {
 	}
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
+	a.inherit(s.agreed.Load())
 	if err := s.secure(a, s.agreed.Load()); err != nil {
 		return err
 	}
@@ -198,7 +205,7 @@ func agree(p Params) (*agreed, error) {
 	if p.DTMFPayloadType != 0 {
 		a.dtmf = int(p.DTMFPayloadType)
 	}
-	return a, nil
+	return a, a.alias(p.Aliases)
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {
@@ -289,7 +296,7 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	if in.gate.addr != was {
 		s.redirect(in.gate.addr)
 	}
-	pt := int(in.header.PayloadType)
+	pt := int(a.aliases[in.header.PayloadType&0x7f])
 	c := a.codecs[pt]
 	if len(payload) == 0 {
 		c = media.NoCodec // keeps a NAT binding open

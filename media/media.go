@@ -111,4 +111,5 @@ type Stats struct {
 	RoundTrip             time.Duration
 	LastIn                time.Time // when the last packet arrived; zero if none has
 	Codec                 Codec     // of the last packet in
+	MOS                   float64   // listening quality of what the party sent, as its loss leaves it (ITU-T G.107), 1 to 4.5; 0 before anything came
 }

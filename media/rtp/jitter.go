@@ -22,6 +22,7 @@ const (
 	seam        = 0.005 // seconds in which one codec's voice turns into another's
 	fineClock   = 48000 // Hz: ticks in a JitterBuffer, a multiple of every codec's clock
 	minBuffer   = 256   // bytes of the memory a payload is copied to, at least
+	defaultMax  = 500 * time.Millisecond
 )
 
 // JitterConfig sets up a JitterBuffer. Zero fields take the defaults.
@@ -94,7 +95,7 @@ func NewJitterBuffer(cfg JitterConfig) (*JitterBuffer, error) {
 		cfg.Rate = 48000
 	}
 	if cfg.Max == 0 {
-		cfg.Max = 500 * time.Millisecond
+		cfg.Max = defaultMax
 	}
 	if cfg.Max < 0 {
 		return nil, errors.New("rtp: jitter buffer: negative maximum")

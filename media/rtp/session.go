@@ -85,6 +85,7 @@ type Session struct {
 	refused  atomic.Uint64
 	forged   atomic.Uint64
 	replayed atomic.Uint64
+	theirs   atomic.Pointer[Quality] // what the party says of our voice; nil before it did
 	reported atomic.Int64 // when the party's last RTCP report came, Unix nanoseconds; 0 before
 
 	sendMu   sync.Mutex

@@ -39,6 +39,10 @@ type Params struct {
 	Send, Receive Key
 	DTLS          *DTLS
 
+	// Host is where the party's signalling comes from, where its packets may well come from,
+	// too; not valid if it is not known.
+	Host netip.Addr
+
 	// Aliases are payload types that the party may use in place of others, if they stand for
 	// nothing else: what we offered, where it answered with another number (RFC 3264 section 5.1).
 	Aliases map[uint8]uint8
@@ -86,7 +90,7 @@ type Session struct {
 	forged   atomic.Uint64
 	replayed atomic.Uint64
 	theirs   atomic.Pointer[Quality] // what the party says of our voice; nil before it did
-	reported atomic.Int64 // when the party's last RTCP report came, Unix nanoseconds; 0 before
+	reported atomic.Int64            // when the party's last RTCP report came, Unix nanoseconds; 0 before
 
 	sendMu   sync.Mutex
 	dest     netip.AddrPort // guarded by sendMu, as the buffer
@@ -269,6 +273,7 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	in := &s.in
 	a := s.agreed.Load()
 	if a != in.params {
+		in.gate.host = a.params.Host
 		in.gate.announce(a.source())
 		in.params = a
 	}

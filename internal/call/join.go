@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -180,6 +181,9 @@ func legStats(s, base media.Stats) model.LegStats {
 	}
 	if s.Codec != media.NoCodec {
 		out.Codec = s.Codec.String()
+	}
+	if base.PacketsIn == 0 { // it is of everything the leg has heard
+		out.MOS = math.Round(100*s.MOS) / 100
 	}
 	return out
 }

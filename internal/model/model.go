@@ -263,6 +263,7 @@ type LegStats struct {
 	JitterMS   float64 `json:"jitter_ms"`
 	RoundTrip  float64 `json:"round_trip_ms"`
 	Forged     uint64  `json:"forged,omitempty"`
+	MOS        float64 `json:"mos,omitempty"`
 }
 
 // CallEvent is one line of a call's story.

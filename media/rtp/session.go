@@ -38,6 +38,14 @@ type Params struct {
 	// sent and nothing heard; afterwards nothing but SRTP.
 	Send, Receive Key
 	DTLS          *DTLS
+
+	// Host is where the party's signalling comes from, where its packets may well come from,
+	// too; not valid if it is not known.
+	Host netip.Addr
+
+	// Aliases are payload types that the party may use in place of others, if they stand for
+	// nothing else: what we offered, where it answered with another number (RFC 3264 section 5.1).
+	Aliases map[uint8]uint8
 }
 
 // agreed is Params as the packet paths need them; never changed once published.
@@ -49,6 +57,8 @@ type agreed struct {
 	crypt  *crypt           // nil: plain RTP
 	dtls   *association     // that gives crypt its keys; nil: none is needed
 	proven netip.AddrPort   // where dtls found the party
+
+	aliases payloadTypes
 }
 
 // source is where the party's packets are expected from.
@@ -79,7 +89,8 @@ type Session struct {
 	refused  atomic.Uint64
 	forged   atomic.Uint64
 	replayed atomic.Uint64
-	reported atomic.Int64 // when the party's last RTCP report came, Unix nanoseconds; 0 before
+	theirs   atomic.Pointer[Quality] // what the party says of our voice; nil before it did
+	reported atomic.Int64            // when the party's last RTCP report came, Unix nanoseconds; 0 before
 
 	sendMu   sync.Mutex
 	dest     netip.AddrPort // guarded by sendMu, as the buffer
@@ -143,6 +154,7 @@ func (s *Session) Configure(p Params) error {
 	}
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
+	a.inherit(s.agreed.Load())
 	if err := s.secure(a, s.agreed.Load()); err != nil {
 		return err
 	}
@@ -198,7 +210,7 @@ func agree(p Params) (*agreed, error) {
 	if p.DTMFPayloadType != 0 {
 		a.dtmf = int(p.DTMFPayloadType)
 	}
-	return a, nil
+	return a, a.alias(p.Aliases)
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {
@@ -261,6 +273,7 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	in := &s.in
 	a := s.agreed.Load()
 	if a != in.params {
+		in.gate.host = a.params.Host
 		in.gate.announce(a.source())
 		in.params = a
 	}
@@ -289,7 +302,7 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	if in.gate.addr != was {
 		s.redirect(in.gate.addr)
 	}
-	pt := int(in.header.PayloadType)
+	pt := int(a.aliases[in.header.PayloadType&0x7f])
 	c := a.codecs[pt]
 	if len(payload) == 0 {
 		c = media.NoCodec // keeps a NAT binding open

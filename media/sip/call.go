@@ -361,6 +361,8 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 	if s.event {
 		p.DTMFPayloadType = s.eventType
 	}
+	s.payloads(isAnswer, &p)
+	p.Host = c.dlg.peer.Addr()
 	if err := c.keys.settle(s, isAnswer, &p); err != nil {
 		return fmt.Errorf("sip: configure media: %w", err)
 	}

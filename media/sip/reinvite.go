@@ -167,7 +167,7 @@ func (l *local) audio(b *strings.Builder, proto string, codecs []media.Codec, s 
 		fmt.Fprintf(&types, " %d", pt)
 		fmt.Fprintf(&maps, "a=rtpmap:%d %s/8000\r\n", pt, codec)
 	}
-	fmt.Fprintf(b, "m=audio %d %s%s %d\r\n%s", l.port, proto, types.String(), event, maps.String())
+	fmt.Fprintf(b, "m=audio %d %s%s%s %d\r\n%s%s", l.port, proto, types.String(), s.noiseFormat(), event, maps.String(), s.noiseMap())
 	fmt.Fprintf(b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:%d\r\na=%s\r\n",
 		event, event, s.packetTime/time.Millisecond, dir)
 	_, more := l.secure()

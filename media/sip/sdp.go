@@ -76,6 +76,8 @@ type stream struct {
 	packetTime  time.Duration // what to send to this party
 	dir         direction
 	zeroAddress bool // c=0.0.0.0, the hold of RFC 2543
+	noise       bool // comfort noise was described (RFC 3389)
+	noiseType   uint8
 }
 
 type format struct {
@@ -242,6 +244,9 @@ func (s *stream) addFormats(m *sdp.MediaDescription, allowed []media.Codec) {
 			s.event, s.eventType = true, pt
 			continue
 		}
+		if s.takeNoise(pt, maps[pt]) {
+			continue
+		}
 		c := codecOf(pt, maps[pt])
 		again := slices.ContainsFunc(s.formats, func(f format) bool { return f.codec == c || f.payloadType == pt })
 		if contains(allowed, c) && !again {
@@ -356,7 +361,7 @@ func (l *local) answer(s *stream) []byte {
 			continue
 		}
 		voice := s.formats[0]
-		fmt.Fprintf(&b, "m=audio %d %s %d", l.port, m.proto, voice.payloadType)
+		fmt.Fprintf(&b, "m=audio %d %s %d%s", l.port, m.proto, voice.payloadType, s.noiseFormat())
 		if s.event {
 			fmt.Fprintf(&b, " %d", s.eventType)
 		}
@@ -364,6 +369,7 @@ func (l *local) answer(s *stream) []byte {
 		if s.event {
 			fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", s.eventType, s.eventType)
 		}
+		b.WriteString(s.noiseMap())
 		fmt.Fprintf(&b, "a=ptime:%d\r\na=%s\r\n", s.packetTime.Milliseconds(), dir)
 		if s.mux {
 			b.WriteString("a=rtcp-mux\r\n")

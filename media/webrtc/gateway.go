@@ -228,12 +228,13 @@ func offeredCodecs() []pion.RTPCodecParameters {
 		{PayloadType: 0, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMU, ClockRate: 8000}},
 		{PayloadType: 8, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMA, ClockRate: 8000}},
 		{PayloadType: 9, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypeG722, ClockRate: 8000}},
+		{PayloadType: 13, RTPCodecCapability: pion.RTPCodecCapability{MimeType: "audio/CN", ClockRate: 8000}},
 	}
 }
 
 // codecOf names the codec of a MIME type, case-insensitively as RFC 8866 has it.
 func codecOf(p pion.RTPCodecParameters) media.Codec {
-	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus} {
+	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus, media.CN} {
 		if strings.EqualFold(p.MimeType, "audio/"+c.String()) && int(p.ClockRate) == c.ClockRate() {
 			return c
 		}

@@ -272,7 +272,7 @@ func TestDeadNetworkIsNoticed(t *testing.T) {
 	g := newGateway(t, Config{LostAfter: 600 * time.Millisecond})
 	client, service, _ := connect(t, g, OfferConfig{LostAfter: 600 * time.Millisecond})
 	// The service's port goes away without a word, as when a cable is pulled.
-	if err := g.conn.Close(); err != nil {
+	if err := g.door.Close(); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "client notices", client.Done())

@@ -19,6 +19,7 @@ import (
 const (
 	canShare  = true
 	maxEvents = 128 // sockets seen to at once
+	maxErrors = 16  // of a socket, until its next datagram is waited for
 )
 
 func share(fd uintptr) error {
@@ -41,12 +42,14 @@ func NewPoller(n int) *Poller {
 // Shards is how many goroutines read when there are sockets enough.
 func (p *Poller) Shards() int { return len(p.shards) }
 
-// shard is one epoll and the goroutine that waits on it.
+// shard is one epoll and the goroutine that waits for it, by way of Go's own poller: a
+// thread that waits in epoll_wait costs half as much again, for it gives its processor
+// away and asks for it back each time.
 type shard struct {
-	mu     sync.Mutex // never held while a handler runs
-	conns  map[int32]*Conn
-	epoll  int // descriptors, while conns are there
-	signal int // an eventfd: there is nothing left to wait for
+	mu    sync.Mutex // never held while a handler runs
+	conns map[int32]*Conn
+	epoll int      // the descriptor, while conns are there
+	file  *os.File // it again, as Go's poller knows it
 }
 
 // Conn is a UDP socket of a Poller's.
@@ -180,39 +183,28 @@ func (s *shard) add(c *Conn) error {
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(c.fd)}
 	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
 		if first {
-			s.shut()
+			_ = s.file.Close()
 		}
 		return fmt.Errorf("socket: epoll: %w", err)
 	}
 	s.conns[int32(c.fd)] = c
 	if first {
-		r := &reader{s: s, epoll: s.epoll, signal: s.signal}
-		go r.run()
+		go newReader(s).run()
 	}
 	return nil
 }
 
-// open makes the descriptors; each goroutine has its own. Needs s.mu.
-func (s *shard) open() (err error) {
-	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+// open makes an epoll; each goroutine has its own. Needs s.mu.
+func (s *shard) open() error {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == nil {
+		err = unix.SetNonblock(fd, true) // for NewFile to see that it can be waited for
+	}
+	if err != nil {
 		return fmt.Errorf("socket: epoll: %w", err)
 	}
-	if s.signal, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		_ = unix.Close(s.epoll)
-		return fmt.Errorf("socket: eventfd: %w", err)
-	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(s.signal)}
-	if err = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, s.signal, &event); err != nil {
-		s.shut()
-		return fmt.Errorf("socket: epoll: %w", err)
-	}
-	s.conns = make(map[int32]*Conn)
+	s.epoll, s.file, s.conns = fd, os.NewFile(uintptr(fd), "epoll"), make(map[int32]*Conn)
 	return nil
-}
-
-func (s *shard) shut() {
-	_ = unix.Close(s.epoll)
-	_ = unix.Close(s.signal)
 }
 
 // remove leaves c alone, and ends the goroutine if it was the last.
@@ -222,16 +214,17 @@ func (s *shard) remove(c *Conn) {
 	_ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
 	delete(s.conns, int32(c.fd))
 	if len(s.conns) == 0 {
-		_, _ = unix.Write(s.signal, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		_ = s.file.Close()
 	}
 }
 
 // reader is a shard's goroutine and what it reads into.
 type reader struct {
-	s             *shard
-	epoll, signal int
-	events        [maxEvents]unix.EpollEvent
-	ready         []*Conn
+	s      *shard
+	file   *os.File
+	events [maxEvents]unix.EpollEvent
+	n      int // events at hand
+	ready  []*Conn
 
 	messages [batch]message
 	vectors  [batch]unix.Iovec
@@ -246,7 +239,8 @@ type message struct {
 	_      uint32
 }
 
-func (r *reader) run() {
+func newReader(s *shard) *reader {
+	r := &reader{s: s, file: s.file, ready: make([]*Conn, 0, maxEvents)}
 	for i := range r.messages {
 		r.vectors[i] = unix.Iovec{Base: &r.data[i][0]}
 		r.vectors[i].SetLen(maxSize)
@@ -254,36 +248,42 @@ func (r *reader) run() {
 		h.Name, h.Iov = (*byte)(unsafe.Pointer(&r.from[i])), &r.vectors[i]
 		h.SetIovlen(1)
 	}
-	for {
-		n, err := unix.EpollWait(r.epoll, r.events[:], -1)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			panic(os.NewSyscallError("epoll_wait", err)) // the descriptor is ours: cannot be
+	return r
+}
+
+// run sees to the shard's sockets until the last one has gone.
+func (r *reader) run() {
+	raw, err := r.file.SyscallConn()
+	wait := r.wait
+	for err == nil {
+		if err = raw.Read(wait); err != nil {
+			return // closed
 		}
-		if r.look(max(n, 0)) {
-			break
-		}
+		r.look()
 		for i, c := range r.ready {
 			r.serve(c)
 			r.ready[i] = nil
 		}
 	}
-	_ = unix.Close(r.epoll)
-	_ = unix.Close(r.signal)
 }
 
-// look finds whose the n events are. It is over when there is nothing left to wait for.
-func (r *reader) look(n int) (over bool) {
+// wait asks for events, and says that there are some.
+func (r *reader) wait(epoll uintptr) bool {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&r.events)), maxEvents, 0, 0, 0)
+	r.n = int(n)
+	return errno == 0 && n > 0
+}
+
+// look finds whose the events are.
+func (r *reader) look() {
 	r.ready = r.ready[:0]
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	for i := range r.events[:n] {
+	for i := range r.events[:r.n] {
 		if c := r.s.conns[r.events[i].Fd]; c != nil {
 			r.ready = append(r.ready, c)
-		} else if int(r.events[i].Fd) == r.signal {
-			over = true
 		}
 	}
-	return over
 }
 
 // serve reads a socket until it is empty.
@@ -317,15 +317,16 @@ func (r *reader) receive(fd int) int {
 	for i := range r.messages {
 		r.messages[i].header.Namelen = unix.SizeofSockaddrInet6
 	}
-	for {
+	for range maxErrors {
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.messages)), batch, unix.MSG_DONTWAIT, 0, 0)
-		if errno != unix.EINTR {
-			if errno != 0 {
-				return 0 // nothing there, or an ICMP error that is somebody else's business
-			}
+		switch errno {
+		case 0:
 			return int(n)
-		}
+		case unix.EAGAIN:
+			return 0
+		} // anything else is told once, an ICMP error for instance, and somebody else's business
 	}
+	return 0
 }
 
 // addrPort reads a socket address; an IPv4 one in the form of IPv6 becomes IPv4.

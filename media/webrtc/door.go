@@ -141,18 +141,6 @@ func (d *door) forget(l *link) {
 	d.table.Store(t)
 }
 
-// stream says that packets to this address go over w, until it is called with nil.
-func (d *door) stream(remote netip.AddrPort, w Frames) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	t := d.change()
-	if w == nil {
-		delete(t.streams, remote)
-	} else {
-		t.streams[remote] = w
-	}
-	d.table.Store(t)
-}
 
 // change is a copy of the table to change. Needs d.mu.
 func (d *door) change() *table {

@@ -24,9 +24,9 @@ type source struct {
 	stream bool // over TCP (RFC 6544), not UDP
 }
 
-// Frames carries a peer's packets where UDP does not get through: a TCP connection, with
-// the framing of RFC 4571. WriteFrame sends one packet, does not keep it and does not wait.
-type Frames interface{ WriteFrame(packet []byte) error }
+// frames sends a peer's packets where UDP does not get through: over TCP, with the framing
+// of RFC 4571. It does not keep the packet and does not wait.
+type frames func(packet []byte)
 
 // door is the UDP port that all peers share. What is RTP or RTCP of a peer goes to its
 // link, on the goroutine that read it; STUN and DTLS go to Pion, for whose ICE it is a
@@ -46,7 +46,7 @@ type door struct {
 // table says who is where. It is never changed, but replaced.
 type table struct {
 	links   map[source]*link
-	streams map[netip.AddrPort]Frames
+	streams map[netip.AddrPort]frames
 }
 
 // datagram is on its way to Pion.
@@ -68,7 +68,7 @@ func openDoor(listen string, poller *socket.Poller) (*door, error) {
 	}
 	d := &door{conns: conns, local: *net.UDPAddrFromAddrPort(conns[0].LocalAddr()), queue: make(chan *datagram, callQueue), gone: make(chan struct{})}
 	d.free.New = func() any { return new(datagram) }
-	d.table.Store(&table{links: map[source]*link{}, streams: map[netip.AddrPort]Frames{}})
+	d.table.Store(&table{links: map[source]*link{}, streams: map[netip.AddrPort]frames{}})
 	for _, c := range conns {
 		if err := c.Serve(d.take); err != nil {
 			return nil, errors.Join(err, d.Close())
@@ -142,6 +142,19 @@ func (d *door) forget(l *link) {
 }
 
 
+// stream says how packets get to an address over TCP, until it is called with nil.
+func (d *door) stream(remote netip.AddrPort, f frames) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.change()
+	if f == nil {
+		delete(t.streams, remote)
+	} else {
+		t.streams[remote] = f
+	}
+	d.table.Store(t)
+}
+
 // change is a copy of the table to change. Needs d.mu.
 func (d *door) change() *table {
 	t := d.table.Load()
@@ -160,14 +173,14 @@ func (d *door) way(to source) *way {
 type way struct {
 	to     netip.AddrPort
 	conn   *socket.Conn
-	frames Frames // in place of conn
+	frames frames // in place of conn
 }
 
 // send is one packet on its way. An error is the network's: the packet is lost like any other.
 func (w *way) send(packet []byte) {
 	switch {
 	case w.frames != nil:
-		_ = w.frames.WriteFrame(packet)
+		w.frames(packet)
 	case w.conn != nil:
 		_ = w.conn.WriteTo(packet, w.to)
 	}

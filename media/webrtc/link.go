@@ -27,6 +27,8 @@ type link struct {
 	crypt atomic.Pointer[rtp.Crypt] // nil until DTLS is done: nothing is heard or sent
 	way   atomic.Pointer[way]       // nil until ICE has selected a pair
 
+	onCheck func(*stun.Message, ice.Candidate, ice.Candidate, *ice.CandidatePair) bool // says that a pair is to be selected; nil: Pion does
+
 	sources []source // guarded by door.mu, as gone
 	gone    bool
 
@@ -64,12 +66,12 @@ func (l *link) follow(transport *pion.DTLSTransport) {
 }
 
 // bindingRequest is a check of the peer's, which proved by its integrity that it comes
-// from whom we answered (RFC 8445 section 7.3). Which pair is selected stays Pion's business.
-func (l *link) bindingRequest(_ *stun.Message, _, remote ice.Candidate, _ *ice.CandidatePair) bool {
+// from whom we answered (RFC 8445 section 7.3). Which pair is selected is Pion's business.
+func (l *link) bindingRequest(m *stun.Message, local, remote ice.Candidate, pair *ice.CandidatePair) bool {
 	if from, ok := sourceOf(remote.Address(), remote.Port(), remote.NetworkType().IsTCP()); ok {
 		l.door.checked(l, from)
 	}
-	return false
+	return l.onCheck != nil && l.onCheck(m, local, remote, pair)
 }
 
 func sourceOf(address string, port int, stream bool) (source, bool) {
@@ -79,6 +81,8 @@ func sourceOf(address string, port int, stream bool) (source, bool) {
 	}
 	return source{addr: netip.AddrPortFrom(ip.Unmap(), uint16(port)), stream: stream}, true
 }
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // keyed puts the keys into effect: DTLS is done, the certificate is the one of the offer.
 func (l *link) keyed() {

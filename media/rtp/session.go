@@ -12,9 +12,9 @@ import (
 	"time"
 
 	pionrtp "github.com/pion/rtp"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/socket"
 )
 
 const (
@@ -74,8 +74,8 @@ func (a *agreed) source() netip.AddrPort {
 type Session struct {
 	ports     *Ports
 	port      int
-	rtpConn   *net.UDPConn
-	rtcpConn  *net.UDPConn
+	rtpConn   *socket.Conn
+	rtcpConn  *socket.Conn
 	closeOnce sync.Once
 	rtcpEvery time.Duration // rtcpInterval, but in tests
 	shakeTime time.Duration // handshakeTime, but in tests
@@ -105,16 +105,15 @@ type Session struct {
 	in reader // owned by the reader goroutine
 }
 
-// reader is what the reader goroutine works with.
+// reader is what the reader goroutine works with, which is a shard of the Poller's.
 type reader struct {
 	gate   gate
 	digits digits
 	source uint32 // of the telephone-events in digits
 	header pionrtp.Header
 	packet media.Packet
-	params *agreed // the gate was made for these
-	buf    [2048]byte
-	plain  [2048]byte // buf decrypted
+	params *agreed    // the gate was made for these
+	plain  [2048]byte // a packet decrypted
 }
 
 var _ media.Leg = (*Session)(nil)
@@ -229,14 +228,15 @@ func (s *Session) OnDigit(digit func(rune)) { s.onDigit = digit }
 func (s *Session) Run(ctx context.Context) error {
 	defer s.handshakes.Wait()
 	defer func() { _ = s.Close() }()
-	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
-	group.Go(s.readRTP)
-	group.Go(s.runRTCP)
-	if err := group.Wait(); err != nil {
-		return err
+	err := errors.Join(s.rtpConn.Serve(s.incoming), s.rtcpConn.Serve(s.incomingRTCP))
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("rtp: read: %w", err)
 	}
+	s.runRTCP(s.life.Done())
+	s.rtpConn.Wait()
+	s.rtcpConn.Wait()
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
 	return s.failed
@@ -253,19 +253,6 @@ func (s *Session) Close() error {
 		s.ports.release(s.port)
 	})
 	return nil
-}
-
-func (s *Session) readRTP() error {
-	for {
-		n, from, err := s.rtpConn.ReadFromUDPAddrPort(s.in.buf[:])
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("rtp: read: %w", err)
-		}
-		s.incoming(s.in.buf[:n], unmap(from), time.Now())
-	}
 }
 
 // incoming handles one datagram on the RTP port.
@@ -417,7 +404,7 @@ func (s *Session) Send(p *media.Packet) {
 		}
 	}
 	// An error is the network's (no route, no buffer): the packet is lost like any other.
-	_, _ = s.rtpConn.WriteToUDPAddrPort(s.buf[:n], s.dest)
+	_ = s.rtpConn.WriteTo(s.buf[:n], s.dest)
 }
 
 // LastHeard is when the party last gave a sign of life, RTP or RTCP (RFC 3550 section

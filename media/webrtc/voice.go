@@ -24,6 +24,7 @@ type voice struct {
 	mu      sync.Mutex // also keeps packets in the order they were numbered
 	sender  *rtp.Sender
 	stream  pion.TrackLocalWriter
+	own     pion.TrackLocalWriter // in place of Pion's; nil: Pion's
 	isOpen  bool
 	header  rtpwire.Header
 	refused uint64
@@ -40,6 +41,9 @@ func (v *voice) Bind(ctx pion.TrackLocalContext) (pion.RTPCodecParameters, error
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.stream, v.sender = ctx.WriteStream(), rtp.NewSender(uint32(ctx.SSRC()))
+	if v.own != nil {
+		v.stream = v.own
+	}
 	return codecs[0], nil
 }
 

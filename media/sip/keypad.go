@@ -40,12 +40,13 @@ var ErrKeysFull = errors.New("sip: too many keys wait to be sent")
 // most dtmf.MaxKeys at a time. It returns at once. None is sent if it fails: with ErrKeysFull,
 // dtmf.ErrNoKey, ErrEnded, or because the call is not answered.
 func (c *Call) SendDigits(digits string) error {
-	l := c.leg.Load()
 	select {
 	case <-c.done:
 		return ErrEnded
-	case <-c.up:
 	default:
+	}
+	l := c.leg.Load()
+	if l == nil {
 		return errState
 	}
 	var pad media.Keypad = l

@@ -29,7 +29,9 @@ type Params struct {
 	Codecs          []media.Codec         // both sides can, the preferred one first; [0] is what to encode
 	PayloadTypes    map[media.Codec]uint8 // both directions; PCMU, PCMA and G722 default to 0, 8 and 9 (RFC 3551)
 	PTime           time.Duration         // the party asked for, 10 to 60 ms; 20 ms by default
-	DTMFPayloadType uint8                 // of telephone-event (RFC 4733); 0: none
+	DTMFPayloadType uint8                 // of telephone-event (RFC 4733) in a clock of 8 kHz; 0: none
+	DTMF48          uint8                 // the same in 48 kHz, beside Opus
+	InBand          bool                  // keys are listened for in the party's voice
 	Quiet           bool                  // the party does not listen (hold): nothing is sent
 	Mux             bool                  // RTCP goes over the RTP port, both ways (RFC 5761)
 
@@ -54,6 +56,7 @@ type agreed struct {
 	codecs [128]media.Codec // by payload type, incoming
 	types  [256]int16       // by codec, outgoing; -1: not accepted
 	dtmf   int              // payload type, or -1
+	dtmf48 int              // the same
 	crypt  *crypt           // nil: plain RTP
 	dtls   *association     // that gives crypt its keys; nil: none is needed
 	proven netip.AddrPort   // where dtls found the party
@@ -95,6 +98,7 @@ type Session struct {
 	sendMu   sync.Mutex
 	dest     netip.AddrPort // guarded by sendMu, as the buffer
 	destRTCP netip.AddrPort
+	reserved Reservation
 	buf      [headerSize + maxPayload + sealRoom]byte
 
 	life       context.Context // until Close
@@ -108,8 +112,8 @@ type Session struct {
 // reader is what the reader goroutine works with, which is a shard of the Poller's.
 type reader struct {
 	gate   gate
-	digits digits
-	source uint32 // of the telephone-events in digits
+	digits Keys
+	inband inBand
 	header pionrtp.Header
 	packet media.Packet
 	params *agreed    // the gate was made for these
@@ -170,7 +174,7 @@ func (s *Session) Configure(p Params) error {
 }
 
 func agree(p Params) (*agreed, error) {
-	a := &agreed{params: p, dtmf: -1}
+	a := &agreed{params: p, dtmf: -1, dtmf48: -1}
 	if a.params.PTime == 0 {
 		a.params.PTime = defaultPTime
 	}
@@ -208,6 +212,9 @@ func agree(p Params) (*agreed, error) {
 	}
 	if p.DTMFPayloadType != 0 {
 		a.dtmf = int(p.DTMFPayloadType)
+	}
+	if p.DTMF48 != 0 {
+		a.dtmf48 = int(p.DTMF48)
 	}
 	return a, a.alias(p.Aliases)
 }
@@ -298,24 +305,23 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 		return
 	}
 	if c == media.NoCodec {
-		if pt == a.dtmf {
-			s.telephoneEvent(payload)
+		if clock, is := a.isEvent(pt); is {
+			s.telephoneEvent(payload, clock)
 		}
 		return
+	}
+	if a.params.InBand && s.onDigit != nil {
+		in.inband.hear(&in.packet, s.onDigit)
 	}
 	if sink := s.sink.Load(); sink != nil {
 		(*sink).Packet(&in.packet)
 	}
 }
 
-// telephoneEvent handles the event just accepted. A new source knows nothing of the
-// presses of the one before it.
-func (s *Session) telephoneEvent(payload []byte) {
+// telephoneEvent handles the event just accepted.
+func (s *Session) telephoneEvent(payload []byte, clock int) {
 	in := &s.in
-	if in.source != in.packet.Source {
-		in.source, in.digits = in.packet.Source, digits{}
-	}
-	digit, ok := in.digits.packet(payload, in.header.Timestamp, in.header.Marker)
+	digit, ok := in.digits.Packet(payload, in.packet.Source, in.header.Timestamp, in.header.Marker, clock)
 	if ok && s.onDigit != nil {
 		s.onDigit(digit)
 	}
@@ -378,25 +384,34 @@ func (s *Session) Send(p *media.Packet) {
 		s.refused.Add(1)
 		return
 	}
-	if !s.dest.IsValid() || s.dest.Addr().IsUnspecified() || s.dest.Port() == 0 {
-		return
-	}
-	if a.crypt != nil && a.crypt.seal == nil { // no keys yet
+	if s.reserved.Bars(p) || !s.ready(a) {
 		return
 	}
 	seq, ts, marker, ok := s.sender.Next(p)
 	if !ok {
 		return
 	}
-	h := pionrtp.Header{
+	s.transmit(a, &pionrtp.Header{
 		Version: 2, Marker: marker, PayloadType: uint8(pt),
 		SequenceNumber: seq, Timestamp: ts, SSRC: s.sender.SSRC(),
+	}, p.Payload)
+}
+
+// ready says that the party can be sent something now. sendMu is held, here and in transmit.
+func (s *Session) ready(a *agreed) bool {
+	if a.params.Quiet || !s.dest.IsValid() || s.dest.Addr().IsUnspecified() || s.dest.Port() == 0 {
+		return false
 	}
+	return a.crypt == nil || a.crypt.seal != nil // no keys yet
+}
+
+// transmit writes one packet.
+func (s *Session) transmit(a *agreed, h *pionrtp.Header, payload []byte) {
 	n, err := h.MarshalTo(s.buf[:])
 	if err != nil {
 		return
 	}
-	n += copy(s.buf[n:], p.Payload)
+	n += copy(s.buf[n:], payload)
 	if a.crypt != nil {
 		var ok bool
 		if n, ok = a.crypt.seal.packet(s.buf[:], n); !ok {

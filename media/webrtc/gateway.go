@@ -253,6 +253,8 @@ func offeredCodecs() []pion.RTPCodecParameters {
 		{PayloadType: 8, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMA, ClockRate: 8000}},
 		{PayloadType: 9, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypeG722, ClockRate: 8000}},
 		{PayloadType: 13, RTPCodecCapability: pion.RTPCodecCapability{MimeType: "audio/CN", ClockRate: 8000}},
+		{PayloadType: 110, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 48000}},
+		{PayloadType: 126, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 8000}},
 	}
 }
 

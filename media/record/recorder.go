@@ -21,6 +21,8 @@ const (
 	slowAfter   = 2 * time.Second // with one recording: the rings are full then
 	defaultEnd  = 5 * time.Second
 	defaultCrew = 4
+	syncEvery   = time.Second
+	maxLive     = 4096 // recordings at once
 	suffix      = ".hrec"
 )
 
@@ -48,9 +50,10 @@ type Config struct {
 
 // Recorder writes every recording that goes on.
 type Recorder struct {
-	cfg   Config
-	jobs  chan *Recording
-	awake chan struct{}
+	cfg     Config
+	jobs    chan *Recording
+	closing chan closing // deep enough that a writer waits only behind a disk that hangs
+	awake   chan struct{}
 
 	mu      sync.Mutex
 	live    map[*Recording]struct{}
@@ -109,7 +112,7 @@ func New(cfg Config) (*Recorder, error) {
 		cfg.Free = freeSpace
 	}
 	return &Recorder{
-		cfg: cfg, jobs: make(chan *Recording, 1024), awake: make(chan struct{}, 1), live: map[*Recording]struct{}{},
+		cfg: cfg, jobs: make(chan *Recording, maxLive), closing: make(chan closing, maxLive), awake: make(chan struct{}, 1), live: map[*Recording]struct{}{},
 	}, nil
 }
 
@@ -143,8 +146,11 @@ func (r *Recorder) Start(info Info, done func(Result)) (*Recording, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.running {
+	switch {
+	case !r.running:
 		return nil, errors.New("record: the recorder does not run")
+	case len(r.live) >= maxLive:
+		return nil, fmt.Errorf("record: %d calls are recorded already", maxLive)
 	}
 	r.live[one] = struct{}{}
 	return one, nil
@@ -165,6 +171,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	for range r.cfg.Writers {
 		crew.Go(func() { r.work(quit) })
 	}
+	crew.Go(func() { r.close(quit) })
+	crew.Go(func() { r.sync(quit) })
 	crew.Go(func() { r.watchRoom(quit) })
 	r.keepTime(ctx)
 	r.mu.Lock()
@@ -250,6 +258,56 @@ func (r *Recorder) work(quit <-chan struct{}) {
 			one.busy.Store(false)
 		}
 	}
+}
+
+// close closes files, away from the writers: each waits for the disk.
+func (r *Recorder) close(quit <-chan struct{}) {
+	for {
+		select {
+		case <-quit:
+			return
+		case c := <-r.closing:
+			c.finish()
+		}
+	}
+}
+
+// sync makes what was written durable, about each second and beside the writers: a kill costs
+// nothing that was written, and only a power cut what was not synced.
+func (r *Recorder) sync(quit <-chan struct{}) {
+	tick := time.NewTicker(syncEvery)
+	defer tick.Stop()
+	var batch []*Recording
+	for {
+		select {
+		case <-quit:
+			return
+		case <-tick.C:
+		}
+		batch = r.dirty(batch[:0])
+		for _, one := range batch {
+			file := one.open.Load()
+			if file == nil || !one.dirty.CompareAndSwap(true, false) {
+				continue
+			}
+			if err := file.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+				one.dirty.Store(true)
+				r.wrote(one, fmt.Errorf("sync: %w", err))
+			}
+		}
+		clear(batch)
+	}
+}
+
+func (r *Recorder) dirty(batch []*Recording) []*Recording {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for one := range r.live {
+		if one.dirty.Load() {
+			batch = append(batch, one)
+		}
+	}
+	return batch
 }
 
 // watchRoom looks after the disk by itself, since asking a dead one takes for ever.

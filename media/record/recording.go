@@ -56,6 +56,8 @@ type Recording struct {
 	since   atomic.Int64 // when it came to be so, Unix ns
 	stopped atomic.Int64 // how long it lasted once stopped, ns; 0 goes on
 	failing atomic.Bool
+	open    atomic.Pointer[seal.Writer] // what is synced beside
+	dirty   atomic.Bool                 // something was written since
 
 	mu     sync.Mutex // of the two below
 	paused bool
@@ -66,11 +68,9 @@ type Recording struct {
 	enc     encoder
 	unsaved []byte    // sealed next, because the disk did not take it
 	frames  int64     // written, or in unsaved
-	synced  time.Time // last
-	dirty   bool
 	retry   time.Time // not before, after an error
 	tries   int       // of the end
-	over    bool
+	over    bool      // only the file's close is left
 }
 
 // Caller hears the caller, or who was called: the left channel.
@@ -165,7 +165,6 @@ const (
 	retryAfter = time.Second
 	endTries   = 3
 	atOnce     = 10 * time.Second // of audio written at once; less than seal.MaxChunk
-	syncEvery  = time.Second
 )
 
 func (r *Recording) position(d time.Duration) int64 {
@@ -177,7 +176,7 @@ func (r *Recording) write(now time.Time, end time.Duration) error {
 	if end == 0 && r.rec.noRoom.Load() {
 		return ErrNoRoom
 	}
-	if err := r.open(); err != nil {
+	if err := r.create(); err != nil {
 		return err
 	}
 	for {
@@ -186,7 +185,8 @@ func (r *Recording) write(now time.Time, end time.Duration) error {
 				return fmt.Errorf("write: %w", err)
 			}
 			r.rec.written.Add(uint64(len(r.unsaved)))
-			r.unsaved, r.dirty = r.unsaved[:0], true
+			r.unsaved = r.unsaved[:0]
+			r.dirty.Store(true)
 		}
 		to := r.position(now.Sub(r.began) - hold)
 		if end > 0 {
@@ -198,12 +198,6 @@ func (r *Recording) write(now time.Time, end time.Duration) error {
 		if err := r.encode(min(to, r.frames+r.position(atOnce))); err != nil {
 			return err
 		}
-	}
-	if r.dirty && now.Sub(r.synced) >= syncEvery {
-		if err := r.file.Sync(); err != nil {
-			return fmt.Errorf("sync: %w", err)
-		}
-		r.dirty, r.synced = false, now
 	}
 	return nil
 }
@@ -224,8 +218,8 @@ func (r *Recording) encode(to int64) error {
 	return err
 }
 
-// open makes the file when there is none yet.
-func (r *Recording) open() error {
+// create makes the file when there is none yet.
+func (r *Recording) create() error {
 	if r.file != nil {
 		return nil
 	}
@@ -244,6 +238,7 @@ func (r *Recording) open() error {
 		r.file = nil
 		return fmt.Errorf("begin: %w", errors.Join(err, f.Close(), r.rec.cfg.Remove(r.path)))
 	}
+	r.open.Store(r.file)
 	return nil
 }
 
@@ -274,15 +269,26 @@ func (r *Recording) finish() error {
 
 func (r *Recording) shed() time.Duration { return r.left.ring.lost() + r.right.ring.lost() }
 
-// close gives the file back and says what came of it.
+// close has the file closed beside, which may take a slow disk a while.
 func (r *Recording) close(end time.Duration, err error) {
 	r.over = true
-	res := Result{
+	r.open.Store(nil)
+	r.rec.closing <- closing{r, Result{
 		Info: r.info, Path: r.path, Key: r.rec.cfg.Keys.Current(), Ended: r.info.Started.Add(end), Shed: r.shed(), Err: err,
+	}}
+}
+
+// closing is a recording whose file is complete but for the disk.
+type closing struct {
+	r   *Recording
+	res Result
+}
+
+// finish makes the file durable and says what came of the recording.
+func (c closing) finish() {
+	if f := c.r.file; f != nil {
+		c.res.Err = errors.Join(c.res.Err, f.Close())
+		c.res.Size, c.res.Hash = f.Size(), f.Hash()
 	}
-	if r.file != nil {
-		res.Err = errors.Join(err, r.file.Close())
-		res.Size, res.Hash = r.file.Size(), r.file.Hash()
-	}
-	r.rec.ended(r, res)
+	c.r.rec.ended(c.r, c.res)
 }

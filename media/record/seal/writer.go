@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 )
 
 // File is what a Writer writes to, an *os.File outside of tests.
@@ -19,8 +20,9 @@ type File interface {
 	Close() error
 }
 
-// Create makes a file that must not be there yet, readable by this user alone.
-func Create(path string) (*os.File, error) {
+// Create makes a file that must not be there yet, readable by this user alone. Its first Sync
+// makes the name durable, too.
+func Create(path string) (File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -28,10 +30,28 @@ func Create(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
-		return nil, errors.Join(err, f.Close())
+	return &created{File: f, folder: filepath.Dir(path)}, nil
+}
+
+// created is a file whose name may not be on the disk yet.
+type created struct {
+	*os.File
+	folder string
+	named  atomic.Bool
+}
+
+func (c *created) Sync() error {
+	if err := c.File.Sync(); err != nil {
+		return err
 	}
-	return f, nil
+	if c.named.Load() {
+		return nil
+	}
+	if err := syncFolder(c.folder); err != nil {
+		return err
+	}
+	c.named.Store(true)
+	return nil
 }
 
 // Writer appends chunks to a sealed file. It is not safe for concurrent use.
@@ -100,7 +120,8 @@ func (w *Writer) Write(kind Kind, data []byte) error {
 	return nil
 }
 
-// Sync makes what was written survive a power cut.
+// Sync makes what was written survive a power cut. It may be called beside Write, from another
+// goroutine.
 func (w *Writer) Sync() error { return w.f.Sync() }
 
 // Size is that of the file, in bytes.

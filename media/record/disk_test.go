@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -197,14 +200,19 @@ func recordUntilKilled(folder string) {
 	}
 	go func() { _ = rec.Run(context.Background()) }()
 	var all []*record.Recording
-	for len(all) < 5 {
+	for len(all) < 3 {
 		if r, err := rec.Start(record.Info{ID: fmt.Sprintf("r%d", len(all)), Call: "c"}, nil); err == nil {
 			all = append(all, r)
 		}
 	}
 	fmt.Println("recording")
+	worst := 100 * ms
 	pcm := mediatest.Tone(8000, 600, -20, 160)
 	for next := time.Now(); ; time.Sleep(time.Until(next)) { // a late one is made up for
+		if late := time.Since(next); late > worst {
+			worst = late
+			fmt.Println(late.Milliseconds())
+		}
 		next = next.Add(20 * ms)
 		for _, r := range all {
 			r.Caller().Offer(pcm, 8000, media.PCMU, 0)
@@ -238,7 +246,7 @@ func TestWhatWasHeardSurvivesAKill(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := out.Read(make([]byte, 10)); err != nil {
+			if _, err := io.ReadFull(out, make([]byte, len("recording\n"))); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(3700 * ms)
@@ -246,14 +254,20 @@ func TestWhatWasHeardSurvivesAKill(t *testing.T) {
 				t.Fatal(err)
 			}
 			killed := time.Now()
+			said, _ := io.ReadAll(out)
 			_ = cmd.Wait()
+			allowed := time.Second
+			for _, late := range strings.Fields(string(said)) { // a machine that kept it from its work
+				n, _ := strconv.Atoi(late)
+				allowed = time.Second + time.Duration(n)*2*ms
+			}
 			ring, err := seal.LoadKeys(filepath.Join(folder, "key"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			s := &studio{t: t, keys: ring}
 			files, _ := filepath.Glob(filepath.Join(folder, "*", "*.hrec"))
-			if len(files) != 5 {
+			if len(files) != 3 {
 				t.Fatalf("there are %d files", len(files))
 			}
 			for _, path := range files {
@@ -265,13 +279,16 @@ func TestWhatWasHeardSurvivesAKill(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if lost := killed.Sub(p.Info().Started) - p.Duration(); lost > time.Second || lost < 0 {
-					t.Errorf("%s plays %v, which is %v less than it was recorded for", filepath.Base(path), p.Duration(), lost)
+				if lost := killed.Sub(p.Info().Started) - p.Duration(); lost > allowed || lost < 0 {
+					t.Errorf("%s plays %v, which is %v less than it was recorded for; %v was to be expected", filepath.Base(path), p.Duration(), lost, allowed)
 				}
 				if err := errors.Join(p.Verify(), p.Close()); err != nil {
 					t.Error(err)
 				}
 				left, _, rate := s.sides(path)
+				if len(left) < 2*rate {
+					continue // said above
+				}
 				if hz, level := mediatest.FindTone(left[rate:2*rate], rate); hz < 598 || hz > 602 || level < -22 {
 					t.Errorf("%.1f Hz at %.1f dBov", hz, level)
 				}

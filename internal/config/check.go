@@ -162,6 +162,7 @@ func checkQueues(queues []model.Queue, f *findings) map[model.QueueID]bool {
 		checkDuration(f, key+".wrap_up", q.WrapUp, 0, time.Hour)
 		checkDuration(f, key+".service_level", q.ServiceLevel, time.Second, time.Hour)
 		checkWord(f, key+".headset_policy", q.HeadsetPolicy, model.PolicyExclude, model.PolicyLastResort, model.PolicyIgnore)
+		checkRecording(f, key, q.Recording)
 	}
 	return ids
 }

@@ -95,8 +95,11 @@ func (p *Pacer) Every(tick func()) (stop func()) {
 // Play sends src to leg from its beginning until stop is called. It fades in, and stop sends
 // one packet more at once, in which it fades out, if the leg is playing. After stop has
 // returned nothing more is sent; stopping again does nothing.
-func (p *Pacer) Play(leg media.Leg, src Source) (stop func()) {
-	one := &play{leg: leg, src: src}
+func (p *Pacer) Play(leg media.Leg, src Source) (stop func()) { return p.PlayAfter(leg, src, 0) }
+
+// PlayAfter is Play that begins after a wait, in ticks of 20 ms.
+func (p *Pacer) PlayAfter(leg media.Leg, src Source, wait time.Duration) (stop func()) {
+	one := &play{leg: leg, src: src, wait: int(wait / tick)}
 	end := p.Every(one.tick)
 	return func() {
 		end()
@@ -113,6 +116,7 @@ type play struct {
 	stopped bool
 	began   bool // something was sent
 	fade    fade // of the next packet
+	wait    int  // ticks before the first
 	encoder codec.Encoder
 	codec   media.Codec
 	at      int64 // next sample of src at the encoder's rate
@@ -142,6 +146,10 @@ func (y *play) tick() {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	if y.stopped || !y.prepare() {
+		return
+	}
+	if y.wait > 0 {
+		y.wait--
 		return
 	}
 	size := y.size()

@@ -40,6 +40,7 @@ func checkSite(site model.Site, f *findings) {
 	checkUsers(site.Users, queues, f)
 	checkDialling(site, f)
 	checkPhones(site, f)
+	checkOptional(f, "supervision.announce", site.Supervision.Announce, model.AnnounceShown, model.AnnounceHidden)
 	h := site.Headset
 	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)
 	checkRange(f, "headset.window", h.Window, 1, 100)

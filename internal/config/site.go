@@ -23,6 +23,8 @@ func DefaultSite() model.Site {
 
 		Dialling: defaultDialling(),
 		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
+
+		Supervision: model.SupervisionRules{Announce: model.AnnounceShown},
 	}
 }
 
@@ -142,6 +144,9 @@ func Marshal(site model.Site) []byte {
 	}
 	if site.Phones != (model.PhoneRules{}) {
 		yamlWriter{&b}.block("", reflect.ValueOf(site), "phones")
+	}
+	if site.Supervision != (model.SupervisionRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "supervision")
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)

@@ -50,6 +50,8 @@ type Site struct {
 
 	Dialling DialRules  `yaml:"dialling" json:"dialling,omitzero"` // who may call where
 	Phones   PhoneRules `yaml:"phones" json:"phones,omitzero"`
+
+	Supervision SupervisionRules `yaml:"supervision" json:"supervision,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
@@ -229,6 +231,7 @@ const (
 	CauseCancelled      Cause = "cancelled"       // the agent gave up before the answer
 	CauseCalleeHungUp   Cause = "callee_hung_up"  // who was called, or passed on to
 	CauseTransferred    Cause = "transferred"     // an agent's leg ended because the caller was passed on
+	CauseTakenOver      Cause = "taken_over"      // an agent's leg ended because a supervisor has the call now
 	CauseTransferFailed Cause = "transfer_failed" // the caller could not be passed on, and nobody was left
 	CauseTimeLimit      Cause = "time_limit"      // as long as the call was allowed to be
 )

@@ -81,6 +81,7 @@ func (c *call) joinLegs(l *agentLeg) error {
 	c.bridge, c.talk = b, l
 	l.started = time.Now()
 	l.base = l.peer.Stats()
+	l.quietEars()
 	l.listen()
 	rec := l.record()
 	c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegStarted(ctx, rec) })
@@ -134,6 +135,7 @@ func (c *call) unbridge(cause model.Cause) {
 	if c.bridge != nil { // not before a callee's answer
 		c.bridge.Close()
 		l.finish()
+		c.writeShocks(l)
 		ended := time.Now()
 		rec := l.record()
 		rec.EndedAt, rec.Cause, rec.Stats = &ended, cause, legStats(l.peer.Stats(), l.base)
@@ -141,7 +143,7 @@ func (c *call) unbridge(cause model.Cause) {
 	}
 	c.talk, c.bridge, c.held = nil, nil, false
 	if cause != model.CauseMediaReplaced && cause != model.CauseNewHeadset {
-		if s, ok := l.peer.(Signalled); ok {
+		if s, ok := bare(l.peer).(Signalled); ok {
 			c.keepSignalling(tried{party: s.Dialog(), leg: l.id})
 		}
 		l.agent.released(c.id, cause)

@@ -23,6 +23,7 @@ func DefaultSite() model.Site {
 
 		Dialling: defaultDialling(),
 		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
+		Ears:     model.EarRules{Shocks: model.EarsLimit, Levels: model.EarsLevel},
 	}
 }
 
@@ -141,6 +142,9 @@ func Marshal(site model.Site) []byte {
 	}
 	if site.Phones != (model.PhoneRules{}) {
 		yamlWriter{&b}.block("", reflect.ValueOf(site), "phones")
+	}
+	if site.Ears != (model.EarRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "ears")
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)

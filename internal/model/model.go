@@ -50,6 +50,7 @@ type Site struct {
 
 	Dialling DialRules  `yaml:"dialling" json:"dialling,omitzero"` // who may call where
 	Phones   PhoneRules `yaml:"phones" json:"phones,omitzero"`
+	Ears     EarRules   `yaml:"ears" json:"ears,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from

@@ -58,7 +58,7 @@ func (a *Agent) answered(n int, id string, p Peer, answer string, err error) {
 		a.reply(id, protocol.Error{Code: protocol.CodeStale, Message: "A newer offer has taken the place of this one."})
 	default:
 		a.closePeer(a.next)
-		a.next = p
+		a.next = a.sb.guarded(p)
 		a.nextBy.set(a.sb.cfg.MediaSetup)
 		a.reply(id, protocol.SDPAnswer{SDP: answer})
 	}

@@ -227,6 +227,7 @@ func (c *call) takeOver(l *agentLeg, answer func(error)) bool {
 func (c *call) beginLeg(l *agentLeg) {
 	l.started = time.Now()
 	l.base = l.peer.Stats()
+	l.quietEars()
 	l.listen()
 	rec := l.record()
 	c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegStarted(ctx, rec) })
@@ -235,6 +236,7 @@ func (c *call) beginLeg(l *agentLeg) {
 // endLeg ends it; its meter finishes beside.
 func (c *call) endLeg(l *agentLeg, cause model.Cause) {
 	l.finish()
+	c.writeShocks(l)
 	ended := time.Now()
 	rec := l.record()
 	rec.EndedAt, rec.Cause, rec.Stats = &ended, cause, legStats(l.peer.Stats(), l.base)
@@ -243,7 +245,7 @@ func (c *call) endLeg(l *agentLeg, cause model.Cause) {
 
 // letGo tells an agent that their part of the call is over.
 func (c *call) letGo(l *agentLeg, cause model.Cause) {
-	if s, ok := l.peer.(Signalled); ok {
+	if s, ok := bare(l.peer).(Signalled); ok {
 		c.keepSignalling(tried{party: s.Dialog(), leg: l.id})
 	}
 	l.agent.released(c.id, cause)

@@ -1,6 +1,7 @@
 package call_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ type music struct {
 }
 
 func (m *music) Play(leg media.Leg) func() {
+	if guarded, ok := leg.(interface{ Unwrap() media.Leg }); ok {
+		leg = guarded.Unwrap()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.playing[leg] = true
@@ -177,7 +181,7 @@ func (w *world) pass(d time.Duration) {
 func (w *world) passTalking(d time.Duration, from *desk) {
 	for range d / (100 * time.Millisecond) {
 		w.pass(100 * time.Millisecond)
-		from.peers[len(from.peers)-1].Say(&media.Packet{Source: 9, Codec: media.PCMU, Payload: make([]byte, 160)})
+		from.peers[len(from.peers)-1].Say(&media.Packet{Source: 9, Codec: media.PCMU, Payload: quiet()})
 	}
 }
 
@@ -198,12 +202,15 @@ func (w *world) wantState(name string, want model.AgentState, reason string) {
 	}
 }
 
+// quiet is 20 ms of nothing in PCMU; zeros would be as loud as can be.
+func quiet() []byte { return bytes.Repeat([]byte{0xff}, 160) }
+
 // hears reports whether what is said on one leg comes out at the other. When two are parted, one
 // more packet passes in which the voice fades.
 func hears(from, to *mediatest.Leg) bool {
-	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
+	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	before := len(to.Heard())
-	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
+	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	return len(to.Heard()) > before
 }
 

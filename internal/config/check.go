@@ -41,6 +41,8 @@ func checkSite(site model.Site, f *findings) {
 	checkDialling(site, f)
 	checkPhones(site, f)
 	checkOptional(f, "supervision.announce", site.Supervision.Announce, model.AnnounceShown, model.AnnounceHidden)
+	checkOptional(f, "ears.shocks", site.Ears.Shocks, model.EarsLimit, model.EarsPass)
+	checkOptional(f, "ears.levels", site.Ears.Levels, model.EarsLevel, model.EarsPass)
 	h := site.Headset
 	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)
 	checkRange(f, "headset.window", h.Window, 1, 100)

@@ -25,6 +25,7 @@ func DefaultSite() model.Site {
 		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
 
 		Supervision: model.SupervisionRules{Announce: model.AnnounceShown},
+		Ears:        model.EarRules{Shocks: model.EarsLimit, Levels: model.EarsLevel},
 	}
 }
 
@@ -147,6 +148,9 @@ func Marshal(site model.Site) []byte {
 	}
 	if site.Supervision != (model.SupervisionRules{}) {
 		yamlWriter{&b}.block("", reflect.ValueOf(site), "supervision")
+	}
+	if site.Ears != (model.EarRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "ears")
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)

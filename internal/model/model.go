@@ -52,6 +52,7 @@ type Site struct {
 	Phones   PhoneRules `yaml:"phones" json:"phones,omitzero"`
 
 	Supervision SupervisionRules `yaml:"supervision" json:"supervision,omitzero"`
+	Ears        EarRules         `yaml:"ears" json:"ears,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from

@@ -99,6 +99,7 @@ func (c boardCollector) Collect(out chan<- prometheus.Metric) {
 	for k, n := range stats.Outbound {
 		out <- prometheus.MustNewConstMetric(outbound, prometheus.CounterValue, float64(n), string(k.Trunk), k.Result)
 	}
+	ears(stats.Ears, out)
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}

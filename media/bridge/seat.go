@@ -141,16 +141,16 @@ func fadeOut(sum []float32, rate int) {
 	clear(sum[n:])
 }
 
-// comfort is a noise of -66 dBov, so that a line on which nobody speaks is not dead.
-type comfort struct {
+// roomNoise is a noise of -66 dBov, so that a line on which nobody speaks is not dead.
+type roomNoise struct {
 	random *rand.PCG
 	pcm    [maxTick]float32
 }
 
-func newComfort() comfort { return comfort{random: rand.NewPCG(rand.Uint64(), rand.Uint64())} }
+func newRoomNoise() roomNoise { return roomNoise{random: rand.NewPCG(rand.Uint64(), rand.Uint64())} }
 
 // render makes n samples of it, evenly distributed.
-func (h *comfort) render(n int) {
+func (h *roomNoise) render(n int) {
 	const peak = 0.00087 // of an even distribution: 10^(-66/20) times the root of three
 	for i := 0; i < n; i += 4 {
 		bits := h.random.Uint64()

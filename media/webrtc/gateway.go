@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -229,6 +230,14 @@ func offeredCodecs() []pion.RTPCodecParameters {
 		{PayloadType: 8, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMA, ClockRate: 8000}},
 		{PayloadType: 9, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypeG722, ClockRate: 8000}},
 	}
+}
+
+// preferred is offeredCodecs without those that the other side did not offer: Pion refuses
+// to prefer what is not there.
+func preferred(agreed []pion.RTPCodecParameters) []pion.RTPCodecParameters {
+	return slices.DeleteFunc(offeredCodecs(), func(c pion.RTPCodecParameters) bool {
+		return !slices.ContainsFunc(agreed, func(a pion.RTPCodecParameters) bool { return codecOf(a) == codecOf(c) })
+	})
 }
 
 // codecOf names the codec of a MIME type, case-insensitively as RFC 8866 has it.

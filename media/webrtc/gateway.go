@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -256,6 +257,14 @@ func offeredCodecs() []pion.RTPCodecParameters {
 		{PayloadType: 110, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 48000}},
 		{PayloadType: 126, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 8000}},
 	}
+}
+
+// preferred is offeredCodecs without those that the other side did not offer: Pion refuses
+// to prefer what is not there.
+func preferred(agreed []pion.RTPCodecParameters) []pion.RTPCodecParameters {
+	return slices.DeleteFunc(offeredCodecs(), func(c pion.RTPCodecParameters) bool {
+		return !slices.ContainsFunc(agreed, func(a pion.RTPCodecParameters) bool { return codecOf(a) == codecOf(c) })
+	})
 }
 
 // codecOf names the codec of a MIME type, case-insensitively as RFC 8866 has it.

@@ -200,6 +200,7 @@ func (s *Service) newSIP() error {
 	if err != nil {
 		return fmt.Errorf("rtp: %w", err)
 	}
+	ports.ReadBy(s.gateway.Poller())
 	cfg := sipConfig(p, ports, s.cfg.Version)
 	cfg.Trunks, cfg.Phones, cfg.Registrar = trunks(s.site), sipPhones(s.site), s.registrar
 	cfg.PhonesSHA256 = s.site.Phones.Digest == model.PhoneSHA256

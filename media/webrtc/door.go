@@ -141,7 +141,6 @@ func (d *door) forget(l *link) {
 	d.table.Store(t)
 }
 
-
 // stream says how packets get to an address over TCP, until it is called with nil.
 func (d *door) stream(remote netip.AddrPort, f frames) {
 	d.mu.Lock()

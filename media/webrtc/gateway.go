@@ -105,6 +105,9 @@ func (g *Gateway) Addr() netip.AddrPort {
 	return g.door.conns[0].LocalAddr()
 }
 
+// Poller reads the port, and may read the sockets of others.
+func (g *Gateway) Poller() *socket.Poller { return g.cfg.Poller }
+
 // Peers counts the connections that stand or are being set up.
 func (g *Gateway) Peers() int {
 	g.mu.Lock()

@@ -151,7 +151,7 @@ func TestVoiceIsHeardFromANewAddressOnceICEHasCheckedIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
+	defer func() { _ = other.Close() }()
 	was := wire.far
 	wire.moved.Store(other)
 	await(t, "check from the new address", until(func() bool {
@@ -289,7 +289,7 @@ func TestOnlyWhatIsAuthenticAndFromACheckedAddressIsHeard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stranger.Close()
+	defer func() { _ = stranger.Close() }()
 	if _, err := stranger.Write(seal(100)); err != nil { // authentic, but from nowhere
 		t.Fatal(err)
 	}

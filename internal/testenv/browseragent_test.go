@@ -1,0 +1,44 @@
+package testenv_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/headroom-voice/headroom/internal/load"
+	"github.com/headroom-voice/headroom/internal/testenv"
+	"github.com/headroom-voice/headroom/media/mediatest"
+)
+
+// browserTone is what a browser's agent says: a minute, for it clicks where it begins again.
+func browserTone() []float32 { return mediatest.Tone(48000, 1000, -20, 60*48000) }
+
+// hearsTone waits for a second of a tone. A browser plays out by its own clock and gains, so
+// levels are looked at less closely than with our own client.
+func hearsTone(t *testing.T, who string, hz, dbov float64, rate int, last func(time.Duration) []float32) {
+	t.Helper()
+	var gotHz, gotDBov float64
+	defer func() {
+		t.Logf("%s heard %.1f Hz at %.1f dBov last; wanted %.0f Hz at %.0f ± 2", who, gotHz, gotDBov, hz, dbov)
+	}()
+	testenv.Eventually(t, who+" hears the tone", func() bool {
+		pcm := last(time.Second)
+		if len(pcm) < rate {
+			return false
+		}
+		gotHz, gotDBov = mediatest.FindTone(pcm, rate)
+		return math.Abs(gotHz-hz) < 5 && math.Abs(gotDBov-dbov) < 2
+	})
+}
+
+func TestACallerAndAnAgentInChromiumHearEachOther(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{})
+	agent := env.BrowserAgent("agent", testenv.BrowserAgentOptions{Mic: browserTone()})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	agent.Await("connected", 1)
+	hearsTone(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	hearsTone(t, "the agent", 440, -18, testenv.EarRate, agent.Last)
+	if path := agent.Path(); path != "host udp" {
+		t.Errorf("the audio runs over %q, wanted the one UDP port", path)
+	}
+}

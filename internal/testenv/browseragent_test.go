@@ -2,9 +2,13 @@ package testenv_test
 
 import (
 	"math"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/headroom-voice/headroom/agentclient"
+	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/internal/testenv"
 	"github.com/headroom-voice/headroom/media/mediatest"
@@ -41,4 +45,37 @@ func TestACallerAndAnAgentInChromiumHearEachOther(t *testing.T) {
 	if path := agent.Path(); path != "host udp" {
 		t.Errorf("the audio runs over %q, wanted the one UDP port", path)
 	}
+}
+
+// withoutUDP is a service whose agents are told of an address at which there is the TCP port alone.
+func withoutUDP(t *testing.T) *testenv.Env {
+	t.Helper()
+	outside := netip.MustParseAddr("127.0.0.2")
+	env := testenv.Start(t, testenv.Options{Process: func(p *config.Process) {
+		p.WebRTC.TCP, p.WebRTC.Advertise = "127.0.0.1:0", []netip.Addr{outside}
+	}})
+	tcp := env.Service.Addrs().WebRTCTCP
+	testenv.NewPlugAt(t, netip.AddrPortFrom(outside, tcp.Port()).String(), tcp.String())
+	return env
+}
+
+func TestAnAgentInChromiumWhomNoUDPReachesTalksOverTCP(t *testing.T) {
+	env := withoutUDP(t)
+	agent := env.BrowserAgent("agent", testenv.BrowserAgentOptions{Mic: browserTone()})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	agent.Await("connected", 1)
+	hearsTone(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	hearsTone(t, "the agent", 440, -18, testenv.EarRate, agent.Last)
+	if path := agent.Path(); !strings.HasSuffix(path, " tcp") {
+		t.Errorf("the audio runs over %q, wanted TCP", path)
+	}
+}
+
+func TestAnAgentWhomNoUDPReachesTalksOverTCP(t *testing.T) {
+	env := withoutUDP(t)
+	agent := env.Agent("agent", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate)})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	testenv.Await[agentclient.CallStarted](agent, 1)
+	testenv.Hears(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	testenv.Hears(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
 }

@@ -36,6 +36,7 @@ var (
 // Config of a Gateway. Only Listen must be given.
 type Config struct {
 	Listen         string        // UDP address and port that all peers share, e.g. "0.0.0.0:8189"
+	ListenTCP      string        // TCP address and port for those whom no UDP reaches; "" is off
 	Advertise      []netip.Addr  // addresses to name to peers in place of the local ones, e.g. behind NAT
 	MaxPeers       int           // default 4096
 	ConnectTimeout time.Duration // from answer to ICE and DTLS done, default 15 s
@@ -61,6 +62,7 @@ type Gateway struct {
 	log  *slog.Logger
 	conn *net.UDPConn
 	mux  ice.UDPMux
+	tcp  *tcpPort // nil is off
 	api  *pion.API
 
 	mu     sync.Mutex
@@ -92,17 +94,24 @@ func New(cfg Config, log *slog.Logger) (*Gateway, error) {
 	if err := engine.SetAnsweringDTLSRole(pion.DTLSRoleServer); err != nil {
 		return nil, errors.Join(err, mux.Close(), conn.Close())
 	}
-	api, err := newAPI(engine)
+	tcp, err := listenTCP(cfg, &engine)
 	if err != nil {
 		return nil, errors.Join(err, mux.Close(), conn.Close())
 	}
-	return &Gateway{cfg: cfg, log: log, conn: conn, mux: mux, api: api, peers: make(map[*Peer]struct{})}, nil
+	api, err := newAPI(engine)
+	if err != nil {
+		return nil, errors.Join(err, mux.Close(), conn.Close(), tcp.close())
+	}
+	return &Gateway{cfg: cfg, log: log, conn: conn, mux: mux, tcp: tcp, api: api, peers: make(map[*Peer]struct{})}, nil
 }
 
 // Addr is the UDP address in use, with the port the system chose if Listen named none.
 func (g *Gateway) Addr() netip.AddrPort {
 	return g.conn.LocalAddr().(*net.UDPAddr).AddrPort()
 }
+
+// AddrTCP is the TCP address in use; not valid when there is none.
+func (g *Gateway) AddrTCP() netip.AddrPort { return g.tcp.addr() }
 
 // Peers counts the connections that stand or are being set up.
 func (g *Gateway) Peers() int {
@@ -129,7 +138,7 @@ func (g *Gateway) Accept(ctx context.Context, offerSDP string) (*Peer, string, e
 		return nil, "", err
 	}
 	if len(g.cfg.Advertise) > 0 {
-		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port()); err != nil {
+		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port(), g.AddrTCP().Port()); err != nil {
 			_ = peer.Close()
 			return nil, "", err
 		}
@@ -187,7 +196,7 @@ func (g *Gateway) Close() error {
 		wg.Go(func() { errs[i] = p.Close() })
 	}
 	wg.Wait()
-	err := errors.Join(append(errs, g.mux.Close())...)
+	err := errors.Join(append(errs, g.mux.Close(), g.tcp.close())...)
 	if cerr := g.conn.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
 		err = errors.Join(err, cerr)
 	}

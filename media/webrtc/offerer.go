@@ -30,6 +30,8 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 	}
 	engine := commonSettings(cfg.LostAfter)
 	engine.SetIncludeLoopbackCandidate(true)
+	engine.DisableActiveTCP(false) // for a service whose UDP port does not answer
+	engine.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6})
 	engine.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	api, err := newAPI(engine)
 	if err != nil {

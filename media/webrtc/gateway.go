@@ -65,6 +65,8 @@ type Gateway struct {
 	tcp  *tcpPort // nil is off
 	api  *pion.API
 
+	follower *follower
+
 	mu     sync.Mutex
 	closed bool
 	peers  map[*Peer]struct{}
@@ -98,11 +100,12 @@ func New(cfg Config, log *slog.Logger) (*Gateway, error) {
 	if err != nil {
 		return nil, errors.Join(err, mux.Close(), conn.Close())
 	}
+	follower := useFollower(&engine)
 	api, err := newAPI(engine)
 	if err != nil {
 		return nil, errors.Join(err, mux.Close(), conn.Close(), tcp.close())
 	}
-	return &Gateway{cfg: cfg, log: log, conn: conn, mux: mux, tcp: tcp, api: api, peers: make(map[*Peer]struct{})}, nil
+	return &Gateway{cfg: cfg, log: log, conn: conn, mux: mux, tcp: tcp, api: api, follower: follower, peers: make(map[*Peer]struct{})}, nil
 }
 
 // Addr is the UDP address in use, with the port the system chose if Listen named none.
@@ -137,6 +140,7 @@ func (g *Gateway) Accept(ctx context.Context, offerSDP string) (*Peer, string, e
 		_ = peer.Close()
 		return nil, "", err
 	}
+	g.follower.add(peer, answer)
 	if len(g.cfg.Advertise) > 0 {
 		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port(), g.AddrTCP().Port()); err != nil {
 			_ = peer.Close()
@@ -171,6 +175,7 @@ func (g *Gateway) newPeer(packetTime time.Duration) (*Peer, error) {
 }
 
 func (g *Gateway) forget(p *Peer) {
+	g.follower.remove(p)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.peers, p)

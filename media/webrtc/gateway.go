@@ -43,6 +43,7 @@ const certificateRest = 7 * 24 * time.Hour
 // Config of a Gateway. Only Listen must be given.
 type Config struct {
 	Listen         string        // UDP address and port that all peers share, e.g. "0.0.0.0:8189"
+	ListenTCP      string        // TCP address and port for those whom no UDP reaches; "" is off
 	Advertise      []netip.Addr  // addresses to name to peers in place of the local ones, e.g. behind NAT
 	MaxPeers       int           // default 4096
 	ConnectTimeout time.Duration // from answer to ICE and DTLS done, default 15 s
@@ -73,7 +74,10 @@ type Gateway struct {
 	log    *slog.Logger
 	door   *door
 	mux    ice.UDPMux
+	tcp    *tcpPort // nil is off
 	engine pion.SettingEngine
+
+	follower *follower
 
 	mu     sync.Mutex
 	cert   *pion.Certificate // of all peers; made anew before it expires
@@ -97,7 +101,12 @@ func New(cfg Config, log *slog.Logger) (*Gateway, error) {
 	if err := engine.SetAnsweringDTLSRole(pion.DTLSRoleServer); err != nil {
 		return nil, errors.Join(err, mux.Close(), d.Close())
 	}
-	return &Gateway{cfg: cfg, log: log, door: d, mux: mux, engine: engine, peers: make(map[*Peer]struct{})}, nil
+	tcp, err := listenTCP(cfg, &engine, d)
+	if err != nil {
+		return nil, errors.Join(err, mux.Close(), d.Close())
+	}
+	follower := useFollower(&engine)
+	return &Gateway{cfg: cfg, log: log, door: d, mux: mux, tcp: tcp, engine: engine, follower: follower, peers: make(map[*Peer]struct{})}, nil
 }
 
 // Addr is the UDP address in use, with the port the system chose if Listen named none.
@@ -107,6 +116,9 @@ func (g *Gateway) Addr() netip.AddrPort {
 
 // Poller reads the port, and may read the sockets of others.
 func (g *Gateway) Poller() *socket.Poller { return g.cfg.Poller }
+
+// AddrTCP is the TCP address in use; not valid when there is none.
+func (g *Gateway) AddrTCP() netip.AddrPort { return g.tcp.addr() }
 
 // Peers counts the connections that stand or are being set up.
 func (g *Gateway) Peers() int {
@@ -132,8 +144,9 @@ func (g *Gateway) Accept(ctx context.Context, offerSDP string) (*Peer, string, e
 		_ = peer.Close()
 		return nil, "", err
 	}
+	g.follower.add(peer, answer)
 	if len(g.cfg.Advertise) > 0 {
-		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port()); err != nil {
+		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port(), g.AddrTCP().Port()); err != nil {
 			_ = peer.Close()
 			return nil, "", err
 		}
@@ -154,7 +167,7 @@ func (g *Gateway) newPeer(packetTime time.Duration) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{door: g.door}
+	l := &link{door: g.door, onCheck: g.follower.follow}
 	api, err := newAPI(l.settings(g.engine))
 	if err != nil {
 		return nil, err
@@ -192,6 +205,7 @@ func (g *Gateway) certificate() (*pion.Certificate, error) {
 }
 
 func (g *Gateway) forget(p *Peer) {
+	g.follower.remove(p)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.peers, p)
@@ -217,7 +231,7 @@ func (g *Gateway) Close() error {
 		wg.Go(func() { errs[i] = p.Close() })
 	}
 	wg.Wait()
-	return errors.Join(append(errs, g.mux.Close(), g.door.Close())...)
+	return errors.Join(append(errs, g.mux.Close(), g.tcp.close(), g.door.Close())...)
 }
 
 // commonSettings are what both sides need of Pion.

@@ -18,6 +18,8 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	pion "github.com/pion/webrtc/v4"
 
 	"github.com/headroom-voice/headroom/media"
@@ -39,6 +41,9 @@ var (
 
 // certificateRest is how long a certificate must still last for a connection made with it.
 const certificateRest = 7 * 24 * time.Hour
+
+// networkAge is how old the list of the machine's interfaces may be.
+const networkAge = 10 * time.Second
 
 // Config of a Gateway. Only Listen must be given.
 type Config struct {
@@ -81,6 +86,8 @@ type Gateway struct {
 
 	mu     sync.Mutex
 	cert   *pion.Certificate // of all peers; made anew before it expires
+	net    transport.Net     // the machine's interfaces, as they were at netAt
+	netAt  time.Time
 	closed bool
 	peers  map[*Peer]struct{}
 }
@@ -167,8 +174,14 @@ func (g *Gateway) newPeer(packetTime time.Duration) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	network, err := g.network()
+	if err != nil {
+		return nil, err
+	}
 	l := &link{door: g.door, onCheck: g.follower.follow}
-	api, err := newAPI(l.settings(g.engine))
+	engine := l.settings(g.engine)
+	engine.SetNet(network)
+	api, err := newAPI(engine)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +215,20 @@ func (g *Gateway) certificate() (*pion.Certificate, error) {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
 	return g.cert, nil
+}
+
+// network is what Pion knows of the machine's interfaces; without it every connection asks
+// the system and keeps the answer. Needs g.mu.
+func (g *Gateway) network() (transport.Net, error) {
+	if g.net != nil && time.Since(g.netAt) < networkAge {
+		return g.net, nil
+	}
+	network, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("network interfaces: %w", err)
+	}
+	g.net, g.netAt = network, time.Now()
+	return network, nil
 }
 
 func (g *Gateway) forget(p *Peer) {

@@ -42,6 +42,7 @@ func newHouse(ctx context.Context, mode string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	ports.ReadBy(g.Poller())
 	h := &house{mode: mode, gateway: g, ports: ports}
 	h.ctx, h.end = context.WithCancel(ctx)
 	return h, nil

@@ -98,7 +98,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	}
 	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
 	s.toll = toll.NewService(s.store, s.site, time.Now, log.With("component", "toll"))
-	if s.gateway, err = webrtc.New(webrtc.Config{Listen: cfg.Process.WebRTC.Listen, Advertise: cfg.Process.WebRTC.Advertise}, log.With("component", "webrtc")); err != nil {
+	if s.gateway, err = webrtc.New(webrtcConfig(cfg.Process.WebRTC), log.With("component", "webrtc")); err != nil {
 		return nil, fmt.Errorf("webrtc: %w", err)
 	}
 	if err := s.newBoard(); err != nil {
@@ -201,6 +201,7 @@ func (s *Service) newSIP() error {
 	if err != nil {
 		return fmt.Errorf("rtp: %w", err)
 	}
+	ports.ReadBy(s.gateway.Poller())
 	cfg := sipConfig(p, ports, s.cfg.Version)
 	cfg.Trunks, cfg.Phones, cfg.Registrar = trunks(s.site), sipPhones(s.site), s.registrar
 	cfg.PhonesSHA256 = s.site.Phones.Digest == model.PhoneSHA256
@@ -382,11 +383,12 @@ type Addrs struct {
 	SIPUDP, SIPTCP netip.AddrPort
 	SIPTLS         netip.AddrPort
 	WebRTC         netip.AddrPort
+	WebRTCTCP      netip.AddrPort
 }
 
 // Addrs gives the addresses bound by New, which matters when a port was left to the system.
 func (s *Service) Addrs() Addrs {
-	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr()}
+	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr(), WebRTCTCP: s.gateway.AddrTCP()}
 	a.SIPUDP, a.SIPTCP = s.sip.Addrs()
 	a.SIPTLS = s.sip.TLSAddr()
 	return a

@@ -51,6 +51,12 @@ func (c *Client) Hold(callID string, on bool) {
 	})
 }
 
+// Record starts, stops, pauses or resumes the recording of a call, or says that the caller has
+// consented to one; see protocol.Record.
+func (c *Client) Record(callID, action string) {
+	c.do(func() { c.request(protocol.Record{CallID: callID, Action: action}) })
+}
+
 // progressed takes in how a call that was dialled, or its transfer, gets on.
 func (c *Client) progressed(p protocol.Progress) {
 	c.log.Info("call under way", "call_id", p.CallID, "transfer", p.Transfer, "state", p.State, "status", p.Status, "text", p.Text)

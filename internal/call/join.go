@@ -60,6 +60,7 @@ func (c *call) rejoin(l *agentLeg, cause model.Cause) bool {
 // bridgeWith stops the music and joins the legs in one step, so that audio flows at once.
 func (c *call) bridgeWith(l *agentLeg) error {
 	c.hush()
+	c.recordIfDue(l.agent.id)
 	if err := c.joinLegs(l); err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (c *call) joinLegs(l *agentLeg) error {
 	if l.meter != nil {
 		opt = bridge.Options{FromA: []media.Tap{l.meter.Far()}, FromB: []media.Tap{l.near}}
 	}
-	b, err := bridge.Join(c.leg, l.peer, opt)
+	b, err := bridge.Join(c.leg, l.peer, c.heardBy(opt))
 	if err != nil {
 		return err
 	}
@@ -131,6 +132,7 @@ func (c *call) unbridge(cause model.Cause) {
 		return
 	}
 	l := c.talk
+	c.beepEnds()
 	if c.bridge != nil { // not before a callee's answer
 		c.bridge.Close()
 		l.finish()

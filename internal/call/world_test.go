@@ -53,6 +53,8 @@ type world struct {
 	music *music
 	tones *music
 	out   *exchange
+	tapes *tapes
+	beeps *music
 	bus   *events.Bus
 	desks map[string]*desk
 	stop  func() error
@@ -105,11 +107,11 @@ func inWorld(t *testing.T, cfg call.Config, test func(w *world)) {
 func newWorld(t *testing.T, cfg call.Config) *world {
 	t.Helper()
 	w := &world{
-		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, out: &exchange{}, bus: events.NewBus(), desks: map[string]*desk{},
+		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, out: &exchange{}, tapes: &tapes{}, beeps: &music{playing: map[media.Leg]bool{}}, bus: events.NewBus(), desks: map[string]*desk{},
 	}
 	sb, err := call.New(cfg, call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Recorder: w.tapes, Beep: w.beeps,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

@@ -264,16 +264,16 @@ func (c *call) recordAs(action RecordAction, by model.AgentID) error {
 	return nil
 }
 
-// Record carries out an action about the recording of a call that goes on, for a user. The error
-// is ErrNotLive, a *Denial or that of ctx.
-func (s *Switchboard) Record(ctx context.Context, id model.CallID, action RecordAction, by model.AgentID) error {
+// Record carries out an action about the recording of a call that goes on, for a user; own allows
+// it only to the agent in the call. The error is ErrNotLive, a *Denial or that of ctx.
+func (s *Switchboard) Record(ctx context.Context, id model.CallID, action RecordAction, by model.AgentID, own bool) error {
 	for _, c := range *s.calls.Load() {
 		if c.id != id {
 			continue
 		}
 		answer := make(chan error, 1)
 		if !c.box.post(func() {
-			if c.state == over {
+			if c.state == over || own && (c.talk == nil || c.talk.agent.id != by) {
 				answer <- ErrNotLive
 				return
 			}

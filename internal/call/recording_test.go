@@ -151,14 +151,14 @@ func TestNothingIsRecordedWithoutARule(t *testing.T) {
 		c, _ := w.talking()
 		id := w.rec.only(t).ID
 		var denied *call.Denial
-		if err := w.sb.Record(w.ctx, id, call.RecordStart, "sup"); !errors.As(err, &denied) || denied.Code != protocol.CodeNotAllowed {
+		if err := w.sb.Record(w.ctx, id, call.RecordStart, "sup", false); !errors.As(err, &denied) || denied.Code != protocol.CodeNotAllowed {
 			t.Errorf("asked for: %v", err)
 		}
 		c.leaves()
 		if begun, _ := w.tapes.count(); begun != 0 {
 			t.Errorf("%d recordings", begun)
 		}
-		if err := w.sb.Record(w.ctx, id, call.RecordStart, "sup"); !errors.Is(err, call.ErrNotLive) {
+		if err := w.sb.Record(w.ctx, id, call.RecordStart, "sup", false); !errors.Is(err, call.ErrNotLive) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
@@ -171,7 +171,7 @@ func TestARecordingOnDemandIsStartedPausedAndStopped(t *testing.T) {
 		id := w.rec.only(t).ID
 		do := func(action call.RecordAction, want string) {
 			t.Helper()
-			err := w.sb.Record(w.ctx, id, action, "sup")
+			err := w.sb.Record(w.ctx, id, action, "sup", false)
 			var denied *call.Denial
 			if errors.As(err, &denied) != (want != "") || denied != nil && denied.Code != want {
 				t.Errorf("%s: %v", action, err)
@@ -230,8 +230,11 @@ func TestConsentBeginsARecording(t *testing.T) {
 			c, kim := w.talking()
 			id := w.rec.only(t).ID
 			var denied *call.Denial
-			if err := w.sb.Record(w.ctx, id, call.RecordStart, "kim"); !errors.As(err, &denied) || denied.Code != protocol.CodeNotNow {
+			if err := w.sb.Record(w.ctx, id, call.RecordStart, "kim", true); !errors.As(err, &denied) || denied.Code != protocol.CodeNotNow {
 				t.Errorf("without consent: %v", err)
+			}
+			if err := w.sb.Record(w.ctx, id, call.RecordConsented, "eve", true); !errors.Is(err, call.ErrNotLive) {
+				t.Errorf("by an agent who is not in the call: %v", err)
 			}
 			kim.say("r1", protocol.Record{CallID: string(id), Action: "consent"})
 			synctest.Wait()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/store"
@@ -32,9 +34,13 @@ func (s *Service) Call(ctx context.Context, id model.CallID) ([]model.Recording,
 	return s.store.CallRecordings(ctx, id)
 }
 
+// heardFor is how long somebody goes on with what they listen to: a player asks for a recording
+// piece by piece.
+const heardFor = 10 * time.Minute
+
 // Listen opens a recording for somebody, which is written into its call's story first: what
-// cannot be written cannot be heard. again says that they go on with what they listen to.
-func (s *Service) Listen(ctx context.Context, id model.RecordingID, by model.AgentID, again bool) (*record.Playback, model.Recording, error) {
+// cannot be written cannot be heard.
+func (s *Service) Listen(ctx context.Context, id model.RecordingID, by model.AgentID) (*record.Playback, model.Recording, error) {
 	r, err := s.store.Recording(ctx, id)
 	if err != nil {
 		return nil, r, err
@@ -43,14 +49,36 @@ func (s *Service) Listen(ctx context.Context, id model.RecordingID, by model.Age
 	if err != nil {
 		return nil, r, err
 	}
-	if !again {
+	if !s.goesOn(id, by) {
 		if err := s.tell(ctx, r, EventHeard, by, nil); err != nil {
 			_ = p.Close() // it was only read
 			return nil, r, err
 		}
+		s.noteHeard(id, by)
 		s.log.Info("recording is listened to", "recording", r.ID, "call_id", r.Call, "by", by)
 	}
 	return p, r, nil
+}
+
+// hearing is who listens to what.
+type hearing struct {
+	id model.RecordingID
+	by model.AgentID
+}
+
+func (s *Service) goesOn(id model.RecordingID, by model.AgentID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.heard[hearing{id, by}]
+	return ok && s.now().Sub(at) < heardFor
+}
+
+func (s *Service) noteHeard(id model.RecordingID, by model.AgentID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	maps.DeleteFunc(s.heard, func(_ hearing, at time.Time) bool { return now.Sub(at) >= heardFor })
+	s.heard[hearing{id, by}] = now
 }
 
 func (s *Service) open(r model.Recording) (*record.Playback, error) {

@@ -66,6 +66,7 @@ type Service struct {
 	mu     sync.Mutex
 	live   map[model.RecordingID]*recording // whose end has not been written to the store
 	secret map[model.CallID]bool            // calls in which digits are entered that nobody is to hear
+	heard  map[hearing]time.Time            // when it was written down
 }
 
 // New reads the key, or makes one where there is none, and the folder.
@@ -77,7 +78,7 @@ func New(cfg Config, store Record, log *slog.Logger) (*Service, error) {
 	if err := os.MkdirAll(cfg.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	s := &Service{cfg: cfg, store: store, keys: keys, log: log, now: time.Now, live: map[model.RecordingID]*recording{}, secret: map[model.CallID]bool{}}
+	s := &Service{cfg: cfg, store: store, keys: keys, log: log, now: time.Now, live: map[model.RecordingID]*recording{}, secret: map[model.CallID]bool{}, heard: map[hearing]time.Time{}}
 	s.recorder, err = record.New(record.Config{
 		Folder: cfg.Folder, Keys: keys, Format: cfg.Format, Rate: cfg.Rate, MinFree: cfg.MinFree, Alarm: cfg.Changed, Log: log,
 	})

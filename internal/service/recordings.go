@@ -2,12 +2,16 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/headroom-voice/headroom/internal/api"
+	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/config"
+	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/recordings"
 	"github.com/headroom-voice/headroom/media/record"
 )
@@ -40,6 +44,52 @@ func (s *Service) newRecordings(ctx context.Context) (err error) {
 		s.log.Warn("recordings that the last run did not end were looked after", "recordings", n)
 	}
 	return nil
+}
+
+// recorded is what was recorded, as the API has it.
+type recorded struct{ s *Service }
+
+func (r recorded) Of(ctx context.Context, id model.CallID) ([]model.Recording, error) {
+	return r.s.recordings.Call(ctx, id)
+}
+
+func (r recorded) Listen(ctx context.Context, id model.RecordingID, by model.AgentID) (api.Audio, model.Recording, error) {
+	p, rec, err := r.s.recordings.Listen(ctx, id, by)
+	if err != nil {
+		return nil, rec, told(err) // not an Audio that holds a nil
+	}
+	return p, rec, nil
+}
+
+func (r recorded) Record(ctx context.Context, id model.CallID, action call.RecordAction, by model.AgentID, own bool) error {
+	return r.s.board.Record(ctx, id, action, by, own)
+}
+
+func (r recorded) Hold(ctx context.Context, id model.RecordingID, by model.AgentID, why string) (model.Recording, error) {
+	rec, err := r.s.recordings.Hold(ctx, id, by, why)
+	return rec, told(err)
+}
+
+func (r recorded) Lift(ctx context.Context, id model.RecordingID, by model.AgentID) (model.Recording, error) {
+	rec, err := r.s.recordings.Lift(ctx, id, by)
+	return rec, told(err)
+}
+
+func (r recorded) Delete(ctx context.Context, id model.RecordingID, by model.AgentID) error {
+	return told(r.s.recordings.Delete(ctx, id, by))
+}
+
+func (r recorded) Problem() string { return r.s.recordings.Problem() }
+
+// told gives an error the form in which the API passes it on.
+func told(err error) error {
+	switch {
+	case errors.Is(err, recordings.ErrGone):
+		return fmt.Errorf("%w: %w", api.ErrRecordingGone, err)
+	case errors.Is(err, recordings.ErrLive):
+		return fmt.Errorf("%w: %w", api.ErrRecordingLive, err)
+	}
+	return err
 }
 
 // recordingCollector reads what is recorded at each scrape.

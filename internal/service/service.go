@@ -262,6 +262,7 @@ func (s *Service) newAPI() error {
 		Bans:        sipBans{s.sip},
 		Refusals:    sipBans{s.sip},
 		Desks:       desks{s},
+		Recordings:  recorded{s},
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),

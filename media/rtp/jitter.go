@@ -355,8 +355,10 @@ func (j *JitterBuffer) forgive(gap int64) int {
 // gap, for in that there is nothing to hear. It returns what is left of the gap.
 func (j *JitterBuffer) skip(gap int64) int64 {
 	n := min(max(int64(j.endTS-j.nextTS)-int64(j.max*fineClock), 0), max(gap, 0))
-	j.nextTS += uint64(n)
-	j.delay -= seconds(n)
+	if n > 0 {
+		j.nextTS += uint64(n)
+		j.delay = min(j.delay, j.max)
+	}
 	return gap - n
 }
 

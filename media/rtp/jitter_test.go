@@ -341,15 +341,16 @@ func FuzzJitterBuffer(f *testing.F) {
 					}
 				}
 			}
-			if d := j.Delay(); d < -time.Second || d > time.Minute {
+			if d := j.Delay(); d < -100*ms || d > time.Minute {
 				t.Fatalf("a delay of %v", d)
 			}
 		}
+		frame = make([]float32, 160)
 		// Whatever came before: a voice of its own is heard within two seconds, whole.
 		voice := make([]byte, 160)
 		for i := range 150 {
 			j.Push(&media.Packet{Source: 99, Seq: 7 + uint64(i), Timestamp: uint64(160 * i), Codec: media.PCMU, Payload: voice}, start.Add(now+time.Duration(i)*20*ms))
-			if mark := j.Pull(frame) | j.Pull(frame); i > 100 && mark&(dsp.Lost|dsp.ComfortNoise) != 0 {
+			if mark := j.Pull(frame[:160]); i > 100 && mark&(dsp.Lost|dsp.ComfortNoise) != 0 {
 				t.Fatalf("packet %d of a clean stream is marked %b", i, mark)
 			}
 		}

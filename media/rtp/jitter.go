@@ -177,7 +177,8 @@ func (j *JitterBuffer) Push(p *media.Packet, arrival time.Time) {
 		j.highest, j.endTS = seq, ts+uint64(ticks)
 	}
 	if j.primed {
-		waits := seconds(int64(ts+uint64(ticks)-j.nextTS)) + float64(len(j.out)-j.at)/float64(j.rate) + excess
+		due := j.nextTS + uint64(j.guessed) // what was made up has been heard
+		waits := seconds(int64(ts+uint64(ticks)-due)) + float64(len(j.out)-j.at)/float64(j.rate) + excess
 		j.delay += (waits - j.delay) / 8
 	}
 }

@@ -103,6 +103,8 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/calls/call-9", 403, 200, 403, 200, 403},
 		{"GET /api/v1/calls/call-9/readings", 403, 200, 200, 200, 403},
 		{"GET /api/v1/calls/call-9/sip", 403, 200, 200, 200, 403},
+		{"POST /api/v1/calls/call-9/dtmf", 400, 400, 403, 400, 403},
+		{"POST /api/v1/calls/call-9/secret", 400, 400, 403, 400, 403},
 		{"GET /api/v1/headsets", 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + key, 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + foreign, 404, 200, 200, 200, 403},
@@ -154,7 +156,7 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
 		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial,
 		"`GET /trunks/{id}/refused`": maySeeSIP, "`GET`, `DELETE /sip/bans`": maySeeBans,
-		"`PUT /agents/{id}/state`": mayGiveState,
+		"`PUT /agents/{id}/state`": mayGiveState, "`POST /calls/{id}/dtmf`, `/calls/{id}/secret`": mayPressKeys,
 	} {
 		line := "| " + name + " |"
 		for _, r := range []model.Role{model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin} {

@@ -151,7 +151,7 @@ type Registry interface {
 	prometheus.Gatherer
 }
 
-// Deps are what the API works with; all are needed but Trunks, Bans, Refusals, Desks and Pages.
+// Deps are what the API works with; all are needed but Trunks, Bans, Refusals, Desks, Keypad and Pages.
 type Deps struct {
 	People      People
 	Calls       CallRecord
@@ -168,6 +168,7 @@ type Deps struct {
 	Bans     Bans         // nil for none
 	Refusals Refusals     // nil for none
 	Desks    Desks        // nil: nobody can be given a state
+	Keypad   Keypad       // nil: nobody can press keys
 	Pages    http.Handler // answers every address that is not the API's; nil for none
 	Log      *slog.Logger
 }

@@ -26,6 +26,7 @@ const (
 	mayWatch        permission = "events"   // the live stream, filtered by all of the above
 	mayBeAgent      permission = "agent"    // the agent's client
 	mayDial         permission = "dial"     // calls out, with one's own client
+	mayPressKeys    permission = "keys"     // in calls, and to say that secrets are keyed in
 	maySeeTrunks    permission = "trunks"   // whether carriers can be reached
 	maySeeMachinery permission = "metrics"  // the service's own counters
 	maySeeBans      permission = "bans"     // sources that are not listened to, and lifting that
@@ -49,7 +50,7 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
-	case mayGiveState:
+	case mayGiveState, mayPressKeys:
 		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
 	case maySeeTrunks:
 		return grant{full: []model.Role{supervisor, it, admin}}

@@ -96,6 +96,8 @@ type Deps struct {
 	Dialling Dialling // nil: nobody may call anywhere
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence
+
+	Discretion Discretion // is told while a secret is keyed in; nil: nobody records
 }
 
 func (d Deps) validate() error {

@@ -61,7 +61,10 @@
 //	transferred      to, trunk, sip_call_id, sip_status; or agent and queue
 //	transfer_failed  to, cause, text; sip_status, error
 //	parted           agent; why: left the call while the caller is being passed on
-//	dtmf             count: how many keys, never which, since they may be a card's
+//	dtmf             count: how many keys, never which, since they may be a card's; of a secret not even that: secret
+//	dtmf_sent        agent; count: keys pressed towards the caller, or callee
+//	secret_began     agent; seconds: a secret is keyed in, of which nothing is kept
+//	secret_ended     agent; why (asked, time, call_over)
 //	ended            cause; sip_status of a refusal
 //
 // Beside it the record has the call's SIP ladder, taken from the trunk once the last message
@@ -82,6 +85,13 @@
 // agent, or the head of the queue they came from. Only one who came from no queue, a callee,
 // is let go then. Once the two are joined nobody at a desk is part of the call, which ends as
 // either of them hangs up.
+//
+// # Keys
+//
+// Party.Digits gives the caller's keys, however they came. Those of an agent, by message or on a
+// Peer that is [Keyed], go to the party ([Dialpad]), and a caller's to whom they were passed on
+// to. While a secret is keyed in ([Switchboard.KeepSecret], at most MaxSecretTime) they are
+// written nowhere and a caller whose keys are tones is not heard by the agent; [Discretion] is told.
 //
 // # Durability
 //

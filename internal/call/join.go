@@ -79,6 +79,8 @@ func (c *call) joinLegs(l *agentLeg) error {
 		return err
 	}
 	c.bridge, c.talk = b, l
+	forgetKeys(l.peer)
+	c.hideTones(c.keypad.secret.isSet())
 	l.started = time.Now()
 	l.base = l.peer.Stats()
 	l.listen()

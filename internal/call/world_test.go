@@ -55,8 +55,11 @@ type world struct {
 	out   *exchange
 	bus   *events.Bus
 	desks map[string]*desk
-	stop  func() error
-	runs  bool
+
+	secrets secrets
+
+	stop func() error
+	runs bool
 }
 
 const (
@@ -109,7 +112,7 @@ func newWorld(t *testing.T, cfg call.Config) *world {
 	}
 	sb, err := call.New(cfg, call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Discretion: &w.secrets,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

@@ -255,6 +255,7 @@ func (s *Service) newAPI() error {
 		Bans:        sipBans{s.sip},
 		Refusals:    sipBans{s.sip},
 		Desks:       desks{s},
+		Keypad:      s.board,
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),

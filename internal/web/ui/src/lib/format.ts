@@ -239,6 +239,9 @@ const happenings: Record<string, string> = {
   transfer_failed: 'Not passed on',
   parted: 'The agent left; the transfer goes on',
   dtmf: 'Key pressed',
+  dtmf_sent: 'Keys sent',
+  secret_began: 'A secret is keyed in',
+  secret_ended: 'The secret is over',
   ended: 'Ended',
 }
 

@@ -162,6 +162,10 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[Ended](body)
 	case Progress{}.kind():
 		return as[Progress](body)
+	case Supervised{}.kind():
+		return as[Supervised](body)
+	case Supervising{}.kind():
+		return as[Supervising](body)
 	case Verdict{}.kind():
 		return as[Verdict](body)
 	case Limits{}.kind():
@@ -188,7 +192,7 @@ func Messages() []Message {
 	return []Message{
 		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, Dial{}, Transfer{}, CancelTransfer{}, Hold{}, EndWrapUp{}, Mute{},
 		MicReading{}, MicReport{}, HeadsetChanged{}, SignOut{},
-		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Verdict{}, Limits{}, Ack{}, Error{},
+		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Supervised{}, Supervising{}, Verdict{}, Limits{}, Ack{}, Error{},
 	}
 }
 

@@ -38,6 +38,7 @@ func filled() []Message {
 		SDPAnswer{SDP: "v=0\r\n"}, State{State: "wrap-up", Reason: "y", Since: moment, Until: &until}, Offer{Call: call, Expires: until},
 		OfferWithdrawn{CallID: "c-1", Why: "caller_gone"}, Connected{Call: call}, Ended{CallID: "c-1", Cause: "caller_hung_up"},
 		Progress{CallID: "c-1", Transfer: true, To: "+4930123456", State: Failed, Status: 486, Text: "The number is busy."},
+		Supervised{CallID: "c-1", Supervisor: "grace", Name: "Grace", Mode: Whispering}, Supervising{CallID: "c-1", Mode: Barging, Agent: "Ada", Call: &call},
 		Verdict{State: "replace", Text: "It clips."}, Limits{headset.DefaultLimits()}, Ack{CallID: "c-2"}, Error{Code: CodeStale, Message: "That call is over."},
 	}
 }

@@ -110,7 +110,9 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/trunks/carrier/refused", 403, 404, 404, 404, 403}, // there is none in this house
 		{"GET /api/v1/sip/bans", 403, 403, 200, 200, 403},
 		{"DELETE /api/v1/sip/bans", 403, 403, 200, 200, 403},
-		{"GET /api/v1/agent", 426, 403, 403, 426, 403},
+		{"GET /api/v1/agent", 426, 426, 403, 426, 403},
+		{"POST /api/v1/calls/call-9/supervise", 403, 400, 403, 400, 403},
+		{"DELETE /api/v1/calls/call-9/supervise", 403, 204, 403, 204, 403},
 		{"GET /metrics", 403, 403, 200, 200, 403},
 	}
 	// Nothing may be missing above but the stream, which does not end, and the door itself.
@@ -152,7 +154,7 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`GET /queues`, `/queues/{id}`": maySeeQueues, "`GET /agents`, `/agents/{id}`": maySeeAgents, "`GET /calls`, `/calls/{id}`": maySeeCalls,
 		"`GET /calls/{id}/readings`": maySeeReadings, "`GET /calls/{id}/sip`": maySeeSIP, "`GET /headsets`, `/headsets/{key}`": maySeeHeadsets, "`GET /agent` (WebSocket)": mayBeAgent,
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
-		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial,
+		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial, "`POST`, `DELETE /calls/{id}/supervise`": maySupervise,
 		"`GET /trunks/{id}/refused`": maySeeSIP, "`GET`, `DELETE /sip/bans`": maySeeBans,
 		"`PUT /agents/{id}/state`": mayGiveState,
 	} {

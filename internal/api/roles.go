@@ -15,20 +15,21 @@ import (
 type permission string
 
 const (
-	mayKnowSelf     permission = "self"     // own session, the OpenAPI document
-	maySeeQueues    permission = "queues"   // queues and who waits in them
-	maySeeAgents    permission = "agents"   // states and live readings
-	mayGiveState    permission = "states"   // make agents ready, or give them a break
-	maySeeCalls     permission = "calls"    // callers' numbers and a call's story
-	maySeeReadings  permission = "readings" // the numbers of a call's audio
-	maySeeSIP       permission = "sip"      // what was said in a call's signalling: numbers and addresses
-	maySeeHeadsets  permission = "headsets" // verdicts and the reports behind them
-	mayWatch        permission = "events"   // the live stream, filtered by all of the above
-	mayBeAgent      permission = "agent"    // the agent's client
-	mayDial         permission = "dial"     // calls out, with one's own client
-	maySeeTrunks    permission = "trunks"   // whether carriers can be reached
-	maySeeMachinery permission = "metrics"  // the service's own counters
-	maySeeBans      permission = "bans"     // sources that are not listened to, and lifting that
+	mayKnowSelf     permission = "self"      // own session, the OpenAPI document
+	maySeeQueues    permission = "queues"    // queues and who waits in them
+	maySeeAgents    permission = "agents"    // states and live readings
+	mayGiveState    permission = "states"    // make agents ready, or give them a break
+	maySeeCalls     permission = "calls"     // callers' numbers and a call's story
+	maySeeReadings  permission = "readings"  // the numbers of a call's audio
+	maySeeSIP       permission = "sip"       // what was said in a call's signalling: numbers and addresses
+	maySeeHeadsets  permission = "headsets"  // verdicts and the reports behind them
+	mayWatch        permission = "events"    // the live stream, filtered by all of the above
+	mayBeAgent      permission = "agent"     // the agent's client, and the supervisor's
+	mayDial         permission = "dial"      // calls out, with one's own client
+	maySupervise    permission = "supervise" // join agents' calls, with one's own client
+	maySeeTrunks    permission = "trunks"    // whether carriers can be reached
+	maySeeMachinery permission = "metrics"   // the service's own counters
+	maySeeBans      permission = "bans"      // sources that are not listened to, and lifting that
 )
 
 // grant says which roles have a permission in full, and which only for what is their own.
@@ -51,6 +52,8 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
 	case mayGiveState:
 		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
+	case maySupervise:
+		return grant{full: []model.Role{supervisor, admin}}
 	case maySeeTrunks:
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case mayWatch:
@@ -58,7 +61,7 @@ func (p permission) grant() grant {
 	case mayDial:
 		return grant{own: []model.Role{agent}}
 	case mayBeAgent:
-		return grant{full: []model.Role{agent}}
+		return grant{full: []model.Role{agent, supervisor}}
 	case maySeeMachinery, maySeeBans:
 		return grant{full: []model.Role{it, admin}}
 	default:

@@ -200,6 +200,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerFloor()
 	s.registerCalls()
 	s.registerDial()
+	s.registerSupervise()
 	s.registerHeadsets()
 	s.registerTrunks()
 	s.registerBans()

@@ -132,6 +132,7 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 		return protocol.Ack{}
 	case protocol.SignOut:
 		a.signedOut = true
+		a.leaveWatch(whyLeft, nil)
 		a.sb.floor.tell(acd.AgentSignedOut{Agent: a.id})
 		return protocol.Ack{}
 	default:

@@ -75,6 +75,8 @@ type call struct {
 	held      bool              // by the agent
 	holds     int               // how often that changed
 	transfers int               // to numbers, begun
+	watchers  []*watcher        // supervisors who are part of it
+	watched   int               // lines of the story about them
 	third     *third            // whom the caller was passed on to
 	pair      *bridge.Bridge    // of the caller with them
 	limit     alarm             // on how long the call may last

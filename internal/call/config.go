@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/media/bridge"
 )
 
 // Config holds the switchboard's deadlines and bounds. A zero field means its default.
@@ -91,6 +92,7 @@ type Deps struct {
 	Gateway  Gateway
 	Bus      Bus
 	Music    Music
+	Clock    bridge.Clock // of conferences (media/prompt.Pacer); nil: nobody can supervise
 	Log      *slog.Logger
 
 	Dialling Dialling // nil: nobody may call anywhere

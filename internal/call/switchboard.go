@@ -35,6 +35,8 @@ type Switchboard struct {
 	calls    atomic.Pointer[[]*call]
 	draining atomic.Bool
 
+	quietListening atomic.Bool // agents are not told of a supervisor who only listens
+
 	mu      sync.Mutex
 	running bool            // between Run and its end: owners may start
 	work    context.Context // of work beside the owners; ends with Run's
@@ -163,6 +165,7 @@ func (s *Switchboard) SiteChanged(site model.Site) {
 		}
 	}
 	// The floor is told first: a call that finds a new number comes to a floor that knows its queue.
+	s.quietListening.Store(site.Supervision.Announce == model.AnnounceHidden)
 	s.ears.Set(guard.Rules{Limit: site.Ears.Limit(), Level: site.Ears.Level()})
 	s.faults.Store(&site.Headset.Limits) // before the agents are told of them
 	s.floor.siteChanged(site)

@@ -193,11 +193,12 @@ func (c *call) hold(a *Agent, on bool, answer func(error)) bool {
 		}
 		c.held = on
 		a.holds(on)
+		if !on { // the music fades out before the voices come in
+			c.hush()
+		}
 		c.bridge.Hold(on)
 		if on {
 			c.play()
-		} else {
-			c.hush()
 		}
 	})
 }

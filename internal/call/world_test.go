@@ -20,6 +20,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/mediatest"
+	"github.com/headroom-voice/headroom/media/prompt"
 )
 
 // music tells who hears it.
@@ -56,6 +57,7 @@ type world struct {
 	rec   *record
 	music *music
 	tones *music
+	clock *prompt.Pacer
 	out   *exchange
 	bus   *events.Bus
 	desks map[string]*desk
@@ -109,11 +111,11 @@ func inWorld(t *testing.T, cfg call.Config, test func(w *world)) {
 func newWorld(t *testing.T, cfg call.Config) *world {
 	t.Helper()
 	w := &world{
-		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, out: &exchange{}, bus: events.NewBus(), desks: map[string]*desk{},
+		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, out: &exchange{}, bus: events.NewBus(), desks: map[string]*desk{}, clock: prompt.NewPacer(),
 	}
 	sb, err := call.New(cfg, call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
@@ -123,6 +125,7 @@ func newWorld(t *testing.T, cfg call.Config) *world {
 	w.ctx, w.sb = ctx, sb
 	ended := make(chan error, 1)
 	go func() { ended <- sb.Run(ctx) }()
+	go func() { _ = w.clock.Run(ctx) }()
 	w.runs = true
 	w.stop = func() error {
 		cancel()
@@ -202,8 +205,10 @@ func (w *world) wantState(name string, want model.AgentState, reason string) {
 // quiet is 20 ms of nothing in PCMU; zeros would be as loud as can be.
 func quiet() []byte { return bytes.Repeat([]byte{0xff}, 160) }
 
-// hears reports whether what is said on one leg comes out at the other.
+// hears reports whether what is said on one leg comes out at the other. When two are parted, one
+// more packet passes in which the voice fades.
 func hears(from, to *mediatest.Leg) bool {
+	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	before := len(to.Heard())
 	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	return len(to.Heard()) > before

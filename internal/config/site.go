@@ -23,7 +23,9 @@ func DefaultSite() model.Site {
 
 		Dialling: defaultDialling(),
 		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
-		Ears:     model.EarRules{Shocks: model.EarsLimit, Levels: model.EarsLevel},
+
+		Supervision: model.SupervisionRules{Announce: model.AnnounceShown},
+		Ears:        model.EarRules{Shocks: model.EarsLimit, Levels: model.EarsLevel},
 	}
 }
 
@@ -134,6 +136,7 @@ func Marshal(site model.Site) []byte {
 		if q.CallerID != (model.CallerID{}) {
 			fmt.Fprintf(&b, "    caller_id:\n      number: %s\n      name: %s\n", quote(q.CallerID.Number), quote(q.CallerID.Name))
 		}
+		yamlWriter{&b}.block("    ", reflect.ValueOf(q), "recording")
 	}
 	section("users", len(site.Users))
 	for _, u := range site.Users {
@@ -142,6 +145,9 @@ func Marshal(site model.Site) []byte {
 	}
 	if site.Phones != (model.PhoneRules{}) {
 		yamlWriter{&b}.block("", reflect.ValueOf(site), "phones")
+	}
+	if site.Supervision != (model.SupervisionRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "supervision")
 	}
 	if site.Ears != (model.EarRules{}) {
 		yamlWriter{&b}.block("", reflect.ValueOf(site), "ears")

@@ -183,6 +183,7 @@ func (s *Service) newBoard() (err error) {
 		}),
 		Bus:   s.bus,
 		Music: call.HoldMusic(s.pacer),
+		Clock: s.pacer,
 		Log:   s.log.With("component", "call"),
 
 		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),

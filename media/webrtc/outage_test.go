@@ -18,6 +18,7 @@ type cable struct {
 	near, far *net.UDPConn
 	client    atomic.Pointer[netip.AddrPort]
 	cut       atomic.Bool
+	moved     atomic.Pointer[net.UDPConn] // in place of far, for what the client sends
 }
 
 func newCable(t *testing.T, to netip.AddrPort) *cable {
@@ -34,6 +35,10 @@ func newCable(t *testing.T, to netip.AddrPort) *cable {
 	done := make(chan struct{}, 2)
 	go c.carry(near, done, func(data []byte, from netip.AddrPort) {
 		c.client.Store(&from)
+		if other := c.moved.Load(); other != nil {
+			_, _ = other.Write(data)
+			return
+		}
 		_, _ = far.Write(data)
 	})
 	go c.carry(far, done, func(data []byte, _ netip.AddrPort) {

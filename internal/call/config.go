@@ -93,6 +93,8 @@ type Deps struct {
 	Music    Music
 	Log      *slog.Logger
 
+	Relays Relays // nil: none
+
 	Dialling Dialling // nil: nobody may call anywhere
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence

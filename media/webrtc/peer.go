@@ -22,6 +22,7 @@ type peerConfig struct {
 	packetTime     time.Duration
 	connectTimeout time.Duration
 	log            *slog.Logger
+	relays         []Relay // of the client
 	onFreed        func(*Peer)
 }
 
@@ -52,7 +53,7 @@ var _ media.Leg = (*Peer)(nil)
 // newPeer makes a connection with one audio section that sends and receives. The
 // set-up clock starts now.
 func newPeer(api *pion.API, cfg peerConfig) (*Peer, error) {
-	pc, err := api.NewPeerConnection(pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle})
+	pc, err := api.NewPeerConnection(pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle, ICEServers: iceServers(cfg.relays)})
 	if err != nil {
 		return nil, fmt.Errorf("peer connection: %w", err)
 	}

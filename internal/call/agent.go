@@ -242,7 +242,7 @@ func (a *Agent) run() {
 		case <-connected(a.next):
 			a.mediaUp()
 		case <-done(a.next):
-			a.mediaFailed("connection failed")
+			a.mediaFailed(failureOf(a.next))
 		case <-done(a.peer):
 			a.mediaDown()
 		}

@@ -31,6 +31,7 @@ var (
 var (
 	ErrConnectTimeout = errors.New("media connection was not set up in time")
 	ErrLost           = errors.New("media connection lost")
+	ErrFingerprint    = errors.New("the certificate is not the one that the session description names")
 )
 
 // Config of a Gateway. Only Listen must be given.

@@ -152,9 +152,9 @@ func (p *Peer) connectionChanged(s pion.PeerConnectionState) {
 			p.comeUp()
 		}
 	case pion.PeerConnectionStateFailed:
-		p.end(ErrLost)
+		p.end(p.failure(ErrLost))
 	case pion.PeerConnectionStateClosed:
-		p.end(ErrClosed) // the far side closed DTLS; after our own end this changes nothing
+		p.end(p.failure(ErrClosed)) // the far side closed DTLS; after our own end this changes nothing
 	}
 }
 
@@ -165,7 +165,7 @@ func (p *Peer) Connected() <-chan struct{} { return p.connected }
 func (p *Peer) Done() <-chan struct{} { return p.done }
 
 // Err is nil while the connection stands or is being set up, then ErrConnectTimeout,
-// ErrLost or ErrClosed.
+// ErrFingerprint, ErrLost or ErrClosed.
 func (p *Peer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -95,6 +95,8 @@ type Deps struct {
 	Clock    bridge.Clock // of conferences (media/prompt.Pacer); nil: nobody can supervise
 	Log      *slog.Logger
 
+	Relays Relays // nil: none
+
 	Dialling Dialling // nil: nobody may call anywhere
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence

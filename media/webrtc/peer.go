@@ -22,6 +22,7 @@ type peerConfig struct {
 	packetTime     time.Duration
 	connectTimeout time.Duration
 	log            *slog.Logger
+	relays         []Relay // of the client
 	onFreed        func(*Peer)
 
 	// Of a Gateway's peers.
@@ -58,7 +59,7 @@ var _ media.Leg = (*Peer)(nil)
 // newPeer makes a connection with one audio section that sends and receives. The
 // set-up clock starts now.
 func newPeer(api *pion.API, cfg peerConfig) (*Peer, error) {
-	config := pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle}
+	config := pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle, ICEServers: iceServers(cfg.relays)}
 	if cfg.certificate != nil {
 		config.Certificates = []pion.Certificate{*cfg.certificate}
 	}
@@ -171,9 +172,9 @@ func (p *Peer) connectionChanged(s pion.PeerConnectionState) {
 			p.comeUp()
 		}
 	case pion.PeerConnectionStateFailed:
-		p.end(ErrLost)
+		p.end(p.failure(ErrLost))
 	case pion.PeerConnectionStateClosed:
-		p.end(ErrClosed) // the far side closed DTLS; after our own end this changes nothing
+		p.end(p.failure(ErrClosed)) // the far side closed DTLS; after our own end this changes nothing
 	}
 }
 
@@ -184,7 +185,7 @@ func (p *Peer) Connected() <-chan struct{} { return p.connected }
 func (p *Peer) Done() <-chan struct{} { return p.done }
 
 // Err is nil while the connection stands or is being set up, then ErrConnectTimeout,
-// ErrLost or ErrClosed.
+// ErrFingerprint, ErrLost or ErrClosed.
 func (p *Peer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -56,6 +56,7 @@ test: deps-test web-test ## everything, race detector included
 	$(GO) test -race -short ./dsp/...
 	$(GO) test ./dsp/... # and the long ones, which have no goroutines
 	$(GO) test -run 'Alloc' ./media/...
+	$(GO) test -run 'Speech' ./internal/testenv/impair # all of it, which takes long under the race detector
 
 race: deps-test web ## the Go tests under the race detector, twice, in random order
 	$(GO) test -race -count=2 -shuffle=on -timeout 18m ./...
@@ -87,7 +88,7 @@ bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter cost
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (45 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md
 
-interop: build deps-interop ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
+interop: build deps-interop ## docs/interop.md anew: what other people's SIP makes of the service (16 minutes)
 	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load -doc docs/interop.md -json build/interop.json
 
 profile-signalling: build deps-test ## the CPU under 50 calls a second, as docs/performance.md has it (2 minutes)

@@ -66,6 +66,8 @@ func check(m Message) error {
 		return ident("call_id", m.CallID, true)
 	case Hold:
 		return ident("call_id", m.CallID, true)
+	case Record:
+		return first(ident("call_id", m.CallID, true), ident("action", m.Action, true))
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:
@@ -86,6 +88,14 @@ func check(m Message) error {
 		return first(ident("call_id", m.CallID, true), ident("cause", m.Cause, false))
 	case Progress:
 		return checkProgress(m)
+	case Supervised:
+		return first(ident("call_id", m.CallID, true), ident("supervisor", m.Supervisor, true), text("name", m.Name), ident("mode", m.Mode, false))
+	case Supervising:
+		err := first(ident("call_id", m.CallID, true), ident("mode", m.Mode, false), text("agent", m.Agent))
+		if err == nil && m.Call != nil {
+			err = checkCall(*m.Call)
+		}
+		return err
 	case Ack:
 		return ident("call_id", m.CallID, false)
 	case Verdict:
@@ -275,6 +285,16 @@ func clip(m Message) Message {
 		return m
 	case Connected:
 		m.Call = clipCall(m.Call)
+		return m
+	case Supervised:
+		m.Name = cut(m.Name, MaxText)
+		return m
+	case Supervising:
+		m.Agent = cut(m.Agent, MaxText)
+		if m.Call != nil {
+			c := clipCall(*m.Call)
+			m.Call = &c
+		}
 		return m
 	case Progress:
 		m.To, m.Text = cut(m.To, MaxText), cut(m.Text, MaxText)

@@ -200,6 +200,8 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerFloor()
 	s.registerCalls()
 	s.registerDial()
+	s.registerSupervise()
+	s.registerRecordings()
 	s.registerHeadsets()
 	s.registerTrunks()
 	s.registerBans()

@@ -10,6 +10,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/events"
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media/guard"
 )
 
 // Kinds of events on the bus, with the type of their data.
@@ -72,6 +73,8 @@ type Stats struct {
 	JournalLost   uint64 // lines set aside, or unwritten when the service ended
 	Backlog       int64  // lines that wait for the store now
 
+	Ears guard.Stats // what agents' ears were protected from
+
 	Outbound map[OutboundKey]uint64 // calls to numbers, transfers too, by what came of them
 }
 
@@ -122,7 +125,7 @@ func (s *Switchboard) Stats() Stats {
 		ReadingsMic: c.readingsMic.Load(), ReadingsWire: c.readingsWire.Load(), ReadingsShed: c.readingsShed.Load(),
 		ShedFrames: c.shedFrames.Load(), Reports: c.reports.Load(),
 		LaddersShed: c.laddersShed.Load(), JournalTries: c.journalTries.Load(), JournalLost: c.journalLost.Load(), Backlog: c.backlog.Load(),
-		Dialled: c.dialled.Load(), Outbound: c.outbounds(),
+		Dialled: c.dialled.Load(), Outbound: c.outbounds(), Ears: s.ears.Stats(),
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // collectors are what /metrics shows besides HTTP and the Go runtime.
 func (s *Service) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		boardCollector{s.board}, sipCollector{s.sip}, trunkCollector{s.sip, s.carrier}, dialCollector{s.toll},
+		boardCollector{s.board}, sipCollector{s.sip}, trunkCollector{s.sip, s.carrier}, dialCollector{s.toll}, recordingCollector{s.recordings},
 	}
 }
 
@@ -99,6 +99,7 @@ func (c boardCollector) Collect(out chan<- prometheus.Metric) {
 	for k, n := range stats.Outbound {
 		out <- prometheus.MustNewConstMetric(outbound, prometheus.CounterValue, float64(n), string(k.Trunk), k.Result)
 	}
+	ears(stats.Ears, out)
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}

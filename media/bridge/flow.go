@@ -29,6 +29,7 @@ type flow struct {
 	sequencer *rtp.Sequencer // made when something must be decoded
 	decoders  [media.NumCodecs]codec.Decoder
 	out       packetizer
+	comfort   comfort
 	source    uint32 // of what was decoded last
 	pcm       []float32
 }
@@ -44,7 +45,8 @@ func (f *flow) Packet(p *media.Packet) {
 	if f.closed {
 		return
 	}
-	direct := f.held || f.to.Accepts(p.Codec)
+	p = f.comfort.pass(p, f.to)
+	direct := f.held || f.comfort.accepts(p, f.to)
 	if direct {
 		if !f.held {
 			f.to.Send(p)

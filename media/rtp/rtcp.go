@@ -64,6 +64,8 @@ func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) 
 			reports, heard = p.Reports, true
 		case *rtcp.ReceiverReport:
 			reports, heard = p.Reports, true
+		case *rtcp.ExtendedReport:
+			s.sawMetrics(p)
 		}
 		for i := range reports {
 			s.sender.SawReceptionReport(&reports[i], now)
@@ -77,7 +79,8 @@ func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) 
 	}
 }
 
-// report sends a compound packet: SR or RR, then SDES with the CNAME (RFC 3550 section 6.1).
+// report sends a compound packet: SR or RR, then SDES with the CNAME (RFC 3550 section 6.1),
+// then the VoIP metrics of what was heard (RFC 3611).
 func (s *Session) report(name string, now time.Time) {
 	s.sendMu.Lock()
 	a, dest, conn := s.agreed.Load(), s.destRTCP, s.rtcpConn
@@ -100,12 +103,16 @@ func (s *Session) report(name string, now time.Time) {
 		sr.Reports = reports
 		first = &sr
 	}
-	data, err := rtcp.Marshal([]rtcp.Packet{first, &rtcp.SourceDescription{
+	packets := []rtcp.Packet{first, &rtcp.SourceDescription{
 		Chunks: []rtcp.SourceDescriptionChunk{{
 			Source: s.sender.SSRC(),
 			Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: name}},
 		}},
-	}})
+	}}
+	if xr, ok := s.metrics(); ok {
+		packets = append(packets, xr)
+	}
+	data, err := rtcp.Marshal(packets)
 	if err != nil {
 		return
 	}

@@ -216,7 +216,7 @@ func codecOf(c media.Codec) headset.Codec {
 	switch c {
 	case media.Opus:
 		return headset.CodecOpus
-	case media.PCMA, media.PCMU:
+	case media.PCMA, media.PCMU, media.CN:
 		return headset.CodecG711
 	case media.G722:
 		return headset.CodecG722

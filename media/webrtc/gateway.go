@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -296,12 +297,23 @@ func offeredCodecs() []pion.RTPCodecParameters {
 		{PayloadType: 0, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMU, ClockRate: 8000}},
 		{PayloadType: 8, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMA, ClockRate: 8000}},
 		{PayloadType: 9, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypeG722, ClockRate: 8000}},
+		{PayloadType: 13, RTPCodecCapability: pion.RTPCodecCapability{MimeType: "audio/CN", ClockRate: 8000}},
+		{PayloadType: 110, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 48000}},
+		{PayloadType: 126, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 8000}},
 	}
+}
+
+// preferred is offeredCodecs without those that the other side did not offer: Pion refuses
+// to prefer what is not there.
+func preferred(agreed []pion.RTPCodecParameters) []pion.RTPCodecParameters {
+	return slices.DeleteFunc(offeredCodecs(), func(c pion.RTPCodecParameters) bool {
+		return !slices.ContainsFunc(agreed, func(a pion.RTPCodecParameters) bool { return codecOf(a) == codecOf(c) })
+	})
 }
 
 // codecOf names the codec of a MIME type, case-insensitively as RFC 8866 has it.
 func codecOf(p pion.RTPCodecParameters) media.Codec {
-	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus} {
+	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus, media.CN} {
 		if strings.EqualFold(p.MimeType, "audio/"+c.String()) && int(p.ClockRate) == c.ClockRate() {
 			return c
 		}

@@ -37,6 +37,8 @@ type Peer struct {
 	out voice
 	in  ears
 
+	keypad keypad
+
 	connected chan struct{}
 	done      chan struct{} // no audio flows any more
 	freed     chan struct{} // and nothing of it is left
@@ -71,6 +73,7 @@ func newPeer(api *pion.API, cfg peerConfig) (*Peer, error) {
 		pc.OnTrack(p.hear)
 	}
 	pc.OnConnectionStateChange(p.connectionChanged)
+	p.keypad.keys, p.in.keys = make(chan rune, maxKeys), &p.keypad
 	p.mu.Lock()
 	p.patience = time.AfterFunc(cfg.connectTimeout, func() { p.end(ErrConnectTimeout) })
 	p.mu.Unlock()
@@ -111,7 +114,7 @@ func (p *Peer) attach() error {
 		return err
 	}
 	for _, t := range p.pc.GetTransceivers() {
-		if err := t.SetCodecPreferences(offeredCodecs()); err != nil {
+		if err := t.SetCodecPreferences(preferred(t.Receiver().GetParameters().Codecs)); err != nil {
 			return err
 		}
 	}
@@ -128,6 +131,7 @@ func (p *Peer) negotiated() error {
 	var codecs [128]media.Codec
 	for _, t := range p.pc.GetTransceivers() {
 		for _, c := range t.Receiver().GetParameters().Codecs {
+			p.keypad.offer(c)
 			if codec := codecOf(c); codec != media.NoCodec && c.PayloadType < 128 {
 				codecs[c.PayloadType] = codec
 				p.out.offer(codec, uint8(c.PayloadType))

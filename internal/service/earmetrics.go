@@ -1,0 +1,22 @@
+package service
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/headroom-voice/headroom/dsp/shock"
+	"github.com/headroom-voice/headroom/media/guard"
+)
+
+// ears shows what agents' ears were protected from (docs/ears.md).
+func ears(stats guard.Stats, out chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	began := desc("ears_protected_total", "Sounds on their way to an agent's ear that were limited, by kind.", "kind")
+	for kind := shock.Nothing + 1; int(kind) < shock.NumKinds; kind++ {
+		count(began, float64(stats.Began[kind]), kind.String())
+	}
+	count(desc("ears_levelled_seconds_total", "Seconds of callers too quiet or too loud that agents heard at another level."), stats.Levelled)
+	count(desc("ears_packets_changed_total", "Packets to agents that were encoded again because of either."), float64(stats.Repacked))
+	count(desc("ears_packets_dropped_total", "Packets to agents left out because they could not be."), float64(stats.Dropped))
+}

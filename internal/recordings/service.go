@@ -50,9 +50,6 @@ type Config struct {
 	Format  record.Format
 	Rate    int    // Hz
 	MinFree uint64 // bytes
-	// Changed is told when recording begins to suffer, with why, and with "" when it does no more.
-	// It must not wait.
-	Changed func(problem string)
 }
 
 // Service keeps recordings. New makes one, Run does its work.
@@ -85,7 +82,7 @@ func New(cfg Config, store Record, log *slog.Logger) (*Service, error) {
 	s := &Service{cfg: cfg, store: store, keys: keys, log: log, now: time.Now, live: map[model.RecordingID]*recording{}, secret: map[model.CallID]bool{}, heard: map[hearing]time.Time{}}
 	var err error
 	s.recorder, err = record.New(record.Config{
-		Folder: cfg.Folder, Keys: keys, Format: cfg.Format, Rate: cfg.Rate, MinFree: cfg.MinFree, Alarm: cfg.Changed, Log: log,
+		Folder: cfg.Folder, Keys: keys, Format: cfg.Format, Rate: cfg.Rate, MinFree: cfg.MinFree, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)

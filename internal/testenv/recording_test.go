@@ -13,8 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
 	"github.com/headroom-voice/headroom/agentclient"
 	"github.com/headroom-voice/headroom/internal/api"
+	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/testenv"
@@ -177,4 +181,48 @@ func TestARecordingSurvivesTheServicesDeath(t *testing.T) {
 	wantTones(t, audio, 440, 1000)
 	agent.Stop() // before the service, so that goodbye is heard
 	again.Kill()
+}
+
+// The page's own player knows how long a recording is, and plays from its middle.
+func TestTheCallsPagePlaysARecording(t *testing.T) {
+	for _, format := range []config.RecordingFormat{config.RecordWAV, config.RecordOpus} {
+		t.Run(string(format), func(t *testing.T) {
+			browser := testenv.Browser(t)
+			env := testenv.Start(t, testenv.Options{Site: recorded, Process: func(p *config.Process) { p.Recordings.Format = format }})
+			agent := env.Agent("agent", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate)})
+			caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+			testenv.Await[agentclient.CallStarted](agent, 1)
+			time.Sleep(3 * time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
+			defer cancel()
+			if err := caller.Hangup(ctx); err != nil {
+				t.Fatal(err)
+			}
+			id := testenv.OnlyCall(t, testenv.OpenRecord(t, env.Process)).Call.ID
+			r := signedIn(t, env.URL(), testenv.Supervisor).recordings(id, model.RecordingComplete)
+			p := pages{t: t, browser: browser}
+			const secret = "input[type=password]"
+			p.run("sign in", chromedp.Navigate(env.URL()+"/calls/"+string(id)), chromedp.WaitVisible(secret),
+				chromedp.SendKeys("input[autocomplete=username]", string(testenv.Supervisor)), chromedp.SendKeys(secret, testenv.Password+"\r"), chromedp.WaitNotPresent(secret))
+			p.waitFor("Recorded", "Recording began", "will be deleted")
+			var length, at float64
+			awaiting := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+			p.run("the player", chromedp.WaitVisible("audio"), chromedp.Evaluate(`new Promise((ok, no) => {
+				const a = document.querySelector('audio')
+				a.onloadedmetadata = () => ok(a.duration)
+				a.onerror = () => no(new Error(a.error.message))
+				a.preload = 'auto'
+				a.load()
+			})`, &length, awaiting), chromedp.Evaluate(`new Promise((ok, no) => {
+				const a = document.querySelector('audio')
+				a.onseeked = () => ok(a.currentTime)
+				a.onerror = () => no(new Error(a.error.message))
+				a.currentTime = a.duration / 2
+			})`, &at, awaiting))
+			if math.Abs(length-r.Length) > 0.1 || math.Abs(at-length/2) > 0.1 {
+				t.Errorf("the player says %.2f s, and stands at %.2f; it was recorded for %.2f", length, at, r.Length)
+			}
+			p.picture("recording-" + string(format))
+		})
+	}
 }

@@ -212,6 +212,32 @@ export interface ReadingRun {
   readings: Reading[]
 }
 
+export interface Recording {
+  id: string
+  call_id: string
+  agent?: string
+  started_at: string
+  ended_at?: string
+  length_s: number
+  format: 'wav' | 'opus'
+  size: number
+  state: 'recording' | 'complete' | 'recovered' | 'failed' | 'deleting' | 'deleted'
+  playable: boolean
+  lost_s?: number
+  hash?: string
+  key_id?: string
+  expires_at?: string
+  hold?: { by: string; at: string; why: string }
+  deleted_at?: string
+  deleted_by?: string
+}
+
+export interface Recordings {
+  call_id: string
+  recordings: Recording[]
+  problem?: string
+}
+
 export interface SIPMessage {
   at: string
   out: boolean

@@ -1,12 +1,8 @@
 package rtp
 
 import (
-	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"time"
 
@@ -17,28 +13,19 @@ import (
 // from half to one and a half of it (section 6.3.1).
 const rtcpInterval = 5 * time.Second
 
-// runRTCP reads reports and sends ours in between, on one goroutine: the read deadline
-// is the time of the next report.
-func (s *Session) runRTCP() error {
-	var buf [2048]byte
+// runRTCP sends our reports until life ends.
+func (s *Session) runRTCP(life <-chan struct{}) {
 	// What identifies us says nothing of us (RFC 7022 section 4.2).
 	name := strconv.FormatUint(rand.Uint64(), 36)
-	due := time.Now().Add(s.rtcpEvery / 2)
+	timer := time.NewTimer(s.rtcpEvery / 2)
+	defer timer.Stop()
 	for {
-		if err := s.rtcpConn.SetReadDeadline(due); err != nil {
-			return nil // closed
-		}
-		n, from, err := s.rtcpConn.ReadFromUDPAddrPort(buf[:])
-		switch {
-		case err == nil:
-			s.incomingRTCP(buf[:n], unmap(from), time.Now())
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			s.report(name, time.Now())
-			due = time.Now().Add(s.rtcpEvery/2 + rand.N(s.rtcpEvery))
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		default:
-			return fmt.Errorf("rtcp: read: %w", err)
+		select {
+		case <-life:
+			return
+		case now := <-timer.C:
+			s.report(name, now)
+			timer.Reset(s.rtcpEvery/2 + rand.N(s.rtcpEvery))
 		}
 	}
 }
@@ -135,5 +122,5 @@ func (s *Session) report(name string, now time.Time) {
 			return
 		}
 	}
-	_, _ = conn.WriteToUDPAddrPort(data, dest)
+	_ = conn.WriteTo(data, dest)
 }

@@ -59,6 +59,10 @@ type call struct {
 	closed    bool // the site no longer has the queue
 	deadline  alarm
 	stopMusic func() // nil while there is none
+	welcomed  model.QueueID
+	tellPlace func(n int) // tells a caller who waits their place; nil where that is not done
+	tellEvery time.Duration
+	tellDue   alarm
 	expect    model.AgentID
 	attempt   uint64    // of the Connect that is expected
 	talk      *agentLeg // the agent's leg while talking
@@ -124,6 +128,8 @@ func (c *call) run() {
 			c.digitEnd.set(digitGap)
 		case <-c.digitEnd.C:
 			c.writeDigits()
+		case <-c.tellDue.C:
+			c.sayPlace()
 		case <-c.deadline.C:
 			c.expired()
 		}
@@ -225,7 +231,7 @@ func (c *call) wait() {
 	}
 	c.waitUntil = time.Now().Add(longest)
 	c.resumeWait()
-	c.play()
+	c.entertain()
 }
 
 func (c *call) resumeWait() {
@@ -243,7 +249,8 @@ func (c *call) play() {
 func (c *call) hush() {
 	if c.stopMusic != nil {
 		c.stopMusic()
-		c.stopMusic = nil
+		c.stopMusic, c.tellPlace = nil, nil
+		c.tellDue.clear()
 	}
 }
 

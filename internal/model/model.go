@@ -108,6 +108,8 @@ type Queue struct {
 	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"` // answer within; for the page's figure
 
 	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
+
+	Announcements QueueAnnouncements `yaml:"announcements" json:"announcements,omitzero"`
 }
 
 // Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"

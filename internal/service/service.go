@@ -61,6 +61,7 @@ type Service struct {
 	bus      *events.Bus
 	verdicts *headset.Service
 	pacer    *prompt.Pacer
+	lobby    *call.Hall
 	gateway  *webrtc.Gateway
 	sip      *sip.Server
 	carrier  *carrier.Carrier
@@ -170,6 +171,8 @@ func (s *Service) openStore(ctx context.Context) error {
 }
 
 func (s *Service) newBoard() (err error) {
+	s.lobby = call.NewHall(s.pacer, s.log.With("component", "call"))
+	s.lobby.SiteChanged(s.site)
 	s.board, err = call.New(s.cfg.Call, call.Deps{
 		Journal:  s.store,
 		Evidence: s.verdicts,
@@ -183,8 +186,8 @@ func (s *Service) newBoard() (err error) {
 		}),
 		Bus:   s.bus,
 		Music: call.HoldMusic(s.pacer),
-		Clock: s.pacer,
-		Log:   s.log.With("component", "call"),
+		Clock: s.pacer, Lobby: s.lobby,
+		Log: s.log.With("component", "call"),
 
 		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),
 	})

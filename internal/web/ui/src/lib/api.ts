@@ -89,4 +89,11 @@ export const readings = (id: string) => ask<{ runs: ReadingRun[] }>(`/calls/${ea
 
 export const sip = (id: string) => ask<{ ladders: SIPLadder[] }>(`/calls/${each(id)}/sip`).then((b) => b.ladders)
 
+export type SuperviseMode = 'listen' | 'whisper' | 'barge' | 'take_over'
+
+export const supervise = (id: string, mode: SuperviseMode) =>
+  ask<void>(`/calls/${each(id)}/supervise`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ mode }) })
+
+export const leave = (id: string) => ask<void>(`/calls/${each(id)}/supervise`, { method: 'DELETE' })
+
 export const trunks = () => ask<{ trunks: Trunk[] }>('/trunks').then((b) => b.trunks)

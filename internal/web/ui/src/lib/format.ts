@@ -285,6 +285,9 @@ export function details(detail: Record<string, string> | undefined): string {
       case 'transfer':
         said.push('of the transfer')
         break
+      case 'mode':
+        said.push(({ listen: 'listens', whisper: 'whispers', barge: 'heard by all' } as Record<string, string>)[value] ?? value)
+        break
       case 'cause':
       case 'why':
         said.push(cause(value).toLowerCase())

@@ -92,6 +92,7 @@ type Deps struct {
 	Gateway  Gateway
 	Bus      Bus
 	Music    Music
+	Lobby    Lobby        // what callers hear while they wait; nil: Music
 	Clock    bridge.Clock // of conferences (media/prompt.Pacer); nil: nobody can supervise
 	Log      *slog.Logger
 

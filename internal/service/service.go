@@ -63,6 +63,7 @@ type Service struct {
 	bus      *events.Bus
 	verdicts *headset.Service
 	pacer    *prompt.Pacer
+	lobby    *call.Hall
 	gateway  *webrtc.Gateway
 	relay    *relay.Server // nil = off
 	sip      *sip.Server
@@ -181,6 +182,8 @@ func (s *Service) openStore(ctx context.Context) error {
 }
 
 func (s *Service) newBoard() (err error) {
+	s.lobby = call.NewHall(s.pacer, s.log.With("component", "call"))
+	s.lobby.SiteChanged(s.site)
 	s.board, err = call.New(s.cfg.Call, call.Deps{
 		Journal:  s.store,
 		Evidence: s.verdicts,
@@ -195,6 +198,7 @@ func (s *Service) newBoard() (err error) {
 		Bus:    s.bus,
 		Music:  call.HoldMusic(s.pacer),
 		Clock:  s.pacer,
+		Lobby:  s.lobby,
 		Relays: s.relays(),
 		Log:    s.log.With("component", "call"),
 

@@ -315,6 +315,9 @@ export function details(detail: Record<string, string> | undefined): string {
       case 'transfer':
         said.push('of the transfer')
         break
+      case 'mode':
+        said.push(({ listen: 'listens', whisper: 'whispers', barge: 'heard by all' } as Record<string, string>)[value] ?? value)
+        break
       case 'cause':
         said.push(cause(value).toLowerCase())
         break

@@ -51,6 +51,12 @@ func (c *Client) Hold(callID string, on bool) {
 	})
 }
 
+// Record starts, stops, pauses or resumes the recording of a call, or says that the caller has
+// consented to one; see protocol.Record.
+func (c *Client) Record(callID, action string) {
+	c.do(func() { c.request(protocol.Record{CallID: callID, Action: action}) })
+}
+
 // progressed takes in how a call that was dialled, or its transfer, gets on.
 // supervising takes in what call this side is part of as a supervisor. The microphone is open
 // for as long as somebody hears it.

@@ -66,6 +66,8 @@ func check(m Message) error {
 		return ident("call_id", m.CallID, true)
 	case Hold:
 		return ident("call_id", m.CallID, true)
+	case Record:
+		return first(ident("call_id", m.CallID, true), ident("action", m.Action, true))
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:

@@ -134,6 +134,8 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[CancelTransfer](body)
 	case Hold{}.kind():
 		return as[Hold](body)
+	case Record{}.kind():
+		return as[Record](body)
 	case EndWrapUp{}.kind():
 		return as[EndWrapUp](body)
 	case Mute{}.kind():
@@ -190,7 +192,7 @@ func as[T Message](body []byte) (Message, error) {
 // the service says, in the order of the documentation.
 func Messages() []Message {
 	return []Message{
-		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, Dial{}, Transfer{}, CancelTransfer{}, Hold{}, EndWrapUp{}, Mute{},
+		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, Dial{}, Transfer{}, CancelTransfer{}, Hold{}, Record{}, EndWrapUp{}, Mute{},
 		MicReading{}, MicReport{}, HeadsetChanged{}, SignOut{},
 		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Supervised{}, Supervising{}, Verdict{}, Limits{}, Ack{}, Error{},
 	}
@@ -199,7 +201,7 @@ func Messages() []Message {
 // FromClient reports whether the message is the client's to send. The others are the service's.
 func FromClient(m Message) bool {
 	switch m.(type) {
-	case Hello, SDPOffer, SetState, Accept, Decline, Hangup, Dial, Transfer, CancelTransfer, Hold, EndWrapUp, Mute, MicReading, MicReport, HeadsetChanged, SignOut:
+	case Hello, SDPOffer, SetState, Accept, Decline, Hangup, Dial, Transfer, CancelTransfer, Hold, Record, EndWrapUp, Mute, MicReading, MicReport, HeadsetChanged, SignOut:
 		return true
 	}
 	return false

@@ -73,6 +73,12 @@ type (
 		CallID string `json:"call_id"`
 		On     bool   `json:"on"`
 	}
+	// Record starts, stops, pauses or resumes the recording of the call, or says that the caller
+	// has consented to one (Action: start, stop, pause, resume, consent).
+	Record struct {
+		CallID string `json:"call_id"`
+		Action string `json:"action"`
+	}
 	// EndWrapUp cuts the wrap-up short.
 	EndWrapUp struct{}
 	// Mute says the person muted or unmuted the microphone, so that no meter counts the silence.
@@ -239,6 +245,7 @@ func (Dial) kind() string           { return "dial" }
 func (Transfer) kind() string       { return "transfer" }
 func (CancelTransfer) kind() string { return "cancel_transfer" }
 func (Hold) kind() string           { return "hold" }
+func (Record) kind() string         { return "record" }
 func (EndWrapUp) kind() string      { return "end_wrap_up" }
 func (Mute) kind() string           { return "mute" }
 func (MicReading) kind() string     { return "mic_reading" }

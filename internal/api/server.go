@@ -201,6 +201,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerCalls()
 	s.registerDial()
 	s.registerSupervise()
+	s.registerRecordings()
 	s.registerHeadsets()
 	s.registerTrunks()
 	s.registerBans()

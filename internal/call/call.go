@@ -79,6 +79,7 @@ type call struct {
 	watched   int               // lines of the story about them
 	third     *third            // whom the caller was passed on to
 	pair      *bridge.Bridge    // of the caller with them
+	tape      tape              // what is recorded
 	limit     alarm             // on how long the call may last
 	limitAt   time.Time
 }
@@ -119,11 +120,14 @@ func (c *call) run() {
 		case <-c.limit.C:
 			c.limit.clear()
 			c.end(model.CauseTimeLimit)
-		case <-digits(c.party):
+		case key := <-digits(c.party):
+			c.consentByKey(key)
 			c.digits++
 			c.digitEnd.set(digitGap)
 		case <-c.digitEnd.C:
 			c.writeDigits()
+		case <-c.tape.beep.C:
+			c.beepDue()
 		case <-c.deadline.C:
 			c.expired()
 		}
@@ -286,6 +290,7 @@ func (c *call) end(cause model.Cause) {
 	if c.pair != nil {
 		c.pair.Close()
 	}
+	c.stopRecording("")
 	if cause == model.CauseAbandoned {
 		c.sb.count.abandoned.Add(1)
 	}

@@ -98,6 +98,9 @@ type Deps struct {
 	Dialling Dialling // nil: nobody may call anywhere
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence
+
+	Recorder Recorder // nil: nothing is recorded
+	Beep     Music    // to both sides of a recorded call, where the queue wants it; nil for none
 }
 
 func (d Deps) validate() error {

@@ -61,6 +61,7 @@ func (c *call) rejoin(l *agentLeg, cause model.Cause) bool {
 // bridgeWith stops the music and joins the legs in one step, so that audio flows at once.
 func (c *call) bridgeWith(l *agentLeg) error {
 	c.hush()
+	c.recordIfDue(l.agent.id)
 	if err := c.joinLegs(l); err != nil {
 		return err
 	}
@@ -126,6 +127,7 @@ func (c *call) unbridge(cause model.Cause) {
 		return
 	}
 	l := c.talk
+	c.beepEnds()
 	if c.bridge != nil { // not before a callee's answer
 		c.bridge.Close()
 		c.endLeg(l, cause)

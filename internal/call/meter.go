@@ -23,7 +23,7 @@ type agentLeg struct {
 	agent   *Agent
 	headset model.HeadsetInfo
 	peer    Peer
-	meter   *tap.Meter // nil when it could not be made; the call goes on without
+	meter   *tap.Meter // nil when the queue has none or it could not be made; the call goes on without
 	near    media.Tap  // the meter's, with mute marked
 	wire    atomic.Pointer[headset.Reading]
 
@@ -40,6 +40,9 @@ type agentLeg struct {
 // newAgentLeg prepares a leg; nothing runs before listen.
 func newAgentLeg(a *Agent, c *call, id model.LegID) *agentLeg {
 	l := &agentLeg{id: id, call: c.id, journal: c.journal, agent: a, headset: a.headset, peer: a.peer}
+	if q := (*a.sb.queues.Load())[c.published.Load().Queue]; q.Unmetered {
+		return l
+	}
 	m, err := tap.New(headset.Config{SampleRate: a.sb.cfg.MeterRate, Tap: headset.TapWire, Limits: a.sb.limits()}, l.reading)
 	if err != nil {
 		c.log.Error("no wire meter for this leg", "leg", id, "err", err)

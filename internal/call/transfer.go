@@ -58,6 +58,7 @@ func (c *call) toQueue(a *Agent, q model.Queue, answer func(error)) bool {
 		})
 		c.unbridge(model.CauseTransferred)
 		c.info.Queue, c.closed = q.ID, false
+		c.queueRecords()
 		c.update()
 		c.wait()
 		c.sb.floor.tell(acd.CallMoved{Agent: a.id, Call: c.id, Queue: q.ID})
@@ -143,8 +144,9 @@ func (c *call) passedOn(d *dialled, party Party, leg media.Leg) {
 	c.state = bridged
 	c.deadline.clear()
 	c.sb.floor.tell(acd.CallGone{Call: c.id}) // nobody at a desk is needed any more
+	c.recordIfDue("")
 	var err error
-	if c.pair, err = bridge.Join(c.leg, leg, bridge.Options{}); err != nil {
+	if c.pair, err = bridge.Join(c.leg, leg, c.heardBy(bridge.Options{})); err != nil {
 		c.log.Error("caller and callee could not be joined", "err", err)
 		c.end(model.CauseInternalError)
 	}

@@ -257,5 +257,5 @@ func (c *call) taps(l *agentLeg) bridge.Options {
 	if l.meter != nil {
 		opt.FromA, opt.FromB = []media.Tap{l.meter.Far()}, []media.Tap{l.near}
 	}
-	return opt
+	return c.heardBy(opt)
 }

@@ -59,6 +59,8 @@ type world struct {
 	tones *music
 	clock *prompt.Pacer
 	out   *exchange
+	tapes *tapes
+	beeps *music
 	bus   *events.Bus
 	desks map[string]*desk
 	stop  func() error
@@ -111,11 +113,12 @@ func inWorld(t *testing.T, cfg call.Config, test func(w *world)) {
 func newWorld(t *testing.T, cfg call.Config) *world {
 	t.Helper()
 	w := &world{
-		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, out: &exchange{}, bus: events.NewBus(), desks: map[string]*desk{}, clock: prompt.NewPacer(),
+		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, beeps: &music{playing: map[media.Leg]bool{}},
+		out: &exchange{}, tapes: &tapes{}, bus: events.NewBus(), desks: map[string]*desk{}, clock: prompt.NewPacer(),
 	}
 	sb, err := call.New(cfg, call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

@@ -83,6 +83,7 @@ type RTP struct {
 // WebRTC is where the agents' audio arrives.
 type WebRTC struct {
 	Listen    string       `yaml:"listen"`    // IP:port, one UDP port for all agents
+	TCP       string       `yaml:"tcp"`       // IP:port of a TCP port, for those whom no UDP reaches; empty is off
 	Advertise []netip.Addr `yaml:"advertise"` // addresses told to agents; empty is the listening one
 }
 
@@ -198,6 +199,7 @@ func (p Process) check(f *findings) {
 	everywhere = checkListen(f, "sip.tls.listen", p.SIP.TLS.Listen, true) || everywhere
 	p.SIP.check(f)
 	checkListen(f, "webrtc.listen", p.WebRTC.Listen, false)
+	checkListen(f, "webrtc.tcp", p.WebRTC.TCP, true)
 	if !p.RTP.Address.IsValid() {
 		f.add("rtp.address", "an address is needed; write it like 192.0.2.10")
 	}

@@ -133,6 +133,9 @@ func Marshal(site model.Site) []byte {
 		fmt.Fprintf(&b, "  - name: %s\n    title: %s\n    numbers: %s\n", quote(q.ID), quote(q.Title), flow(q.Numbers))
 		fmt.Fprintf(&b, "    offer_timeout: %s\n    wrap_up: %s\n    headset_policy: %s\n    service_level: %s\n",
 			q.OfferTimeout, q.WrapUp, q.HeadsetPolicy, q.ServiceLevel)
+		if q.Unmetered {
+			b.WriteString("    unmetered: true\n")
+		}
 		if q.CallerID != (model.CallerID{}) {
 			fmt.Fprintf(&b, "    caller_id:\n      number: %s\n      name: %s\n", quote(q.CallerID.Number), quote(q.CallerID.Name))
 		}

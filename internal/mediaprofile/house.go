@@ -44,6 +44,7 @@ func newHouse(ctx context.Context, mode string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	ports.ReadBy(g.Poller())
 	h := &house{mode: mode, gateway: g, ports: ports, pool: tap.NewPool(0), guard: guard.New(guard.Rules{Limit: true, Level: true})}
 	h.ctx, h.end = context.WithCancel(ctx)
 	h.wg.Go(func() { _ = h.pool.Run(h.ctx) })

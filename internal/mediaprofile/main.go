@@ -42,8 +42,11 @@ func main() {
 	flag.DurationVar(&o.warm, "warm", 3*time.Second, "time to settle before it is measured")
 	flag.DurationVar(&o.time, "time", 10*time.Second, "time measured")
 	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "file for the CPU profile of the service's half")
-	flag.StringVar(&o.memprofile, "memprofile", "", "file for the heap profile of the service's half")
+	flag.StringVar(&o.memprofile, "memprofile", "", "file for the heap profile of the service's half; CPU figures are worthless then")
 	flag.Parse()
+	if o.memprofile != "" {
+		runtime.MemProfileRate = 512 // bytes: exact enough for one call's
+	}
 	run := measure
 	if o.load {
 		run = load

@@ -106,7 +106,8 @@ type Queue struct {
 	OfferTimeout  time.Duration `yaml:"offer_timeout" json:"offer_timeout"`
 	WrapUp        time.Duration `yaml:"wrap_up" json:"wrap_up"`
 	HeadsetPolicy HeadsetPolicy `yaml:"headset_policy" json:"headset_policy"`
-	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"` // answer within; for the page's figure
+	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"`  // answer within; for the page's figure
+	Unmetered     bool          `yaml:"unmetered" json:"unmetered,omitzero"` // no wire meter listens to its calls
 
 	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
 

@@ -11,7 +11,7 @@ import (
 // collectors are what /metrics shows besides HTTP and the Go runtime.
 func (s *Service) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		boardCollector{s.board}, sipCollector{s.sip}, trunkCollector{s.sip, s.carrier}, dialCollector{s.toll},
+		boardCollector{s.board}, sipCollector{s.sip}, trunkCollector{s.sip, s.carrier}, dialCollector{s.toll}, recordingCollector{s.recordings},
 	}
 }
 

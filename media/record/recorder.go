@@ -58,6 +58,7 @@ type Recorder struct {
 	mu      sync.Mutex
 	live    map[*Recording]struct{}
 	running bool
+	ended   bool // nothing begins any more
 	problem string
 
 	written atomic.Uint64
@@ -129,7 +130,7 @@ func ValidID(id string) bool {
 
 // Start begins a recording. Format and Rate are the recorder's, Started is now. done, which may
 // be nil, is called once the file is complete, on a writer. The error is for an id that cannot
-// name a file, and for a recorder that does not run; that of the disk comes later.
+// name a file, and for a recorder that has ended; that of the disk comes later.
 func (r *Recorder) Start(info Info, done func(Result)) (*Recording, error) {
 	if !ValidID(info.ID) {
 		return nil, fmt.Errorf("record: %q cannot be the name of a recording", info.ID)
@@ -147,8 +148,8 @@ func (r *Recorder) Start(info Info, done func(Result)) (*Recording, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case !r.running:
-		return nil, errors.New("record: the recorder does not run")
+	case r.ended:
+		return nil, errors.New("record: the recorder has ended")
 	case len(r.live) >= maxLive:
 		return nil, fmt.Errorf("record: %d calls are recorded already", maxLive)
 	}
@@ -176,7 +177,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	crew.Go(func() { r.watchRoom(quit) })
 	r.keepTime(ctx)
 	r.mu.Lock()
-	r.running = false
+	r.ended = true
 	for one := range r.live {
 		one.Stop()
 	}
@@ -344,8 +345,8 @@ func (r *Recorder) wrote(one *Recording, err error) {
 	}
 }
 
-// ended takes a recording out.
-func (r *Recorder) ended(one *Recording, res Result) {
+// settle takes a recording out.
+func (r *Recorder) settle(one *Recording, res Result) {
 	r.mu.Lock()
 	delete(r.live, one)
 	r.mu.Unlock()

@@ -22,6 +22,8 @@ type Info struct {
 	Started time.Time `json:"started_at"`
 	Format  Format    `json:"format"`
 	Rate    int       `json:"rate"` // Hz
+
+	Keep time.Duration `json:"keep,omitempty"` // for how long, after its end; 0 is for ever
 }
 
 // Result is what came of a recording. Where nothing could be written there is no Hash.
@@ -290,5 +292,5 @@ func (c closing) finish() {
 		c.res.Err = errors.Join(c.res.Err, f.Close())
 		c.res.Size, c.res.Hash = f.Size(), f.Hash()
 	}
-	c.r.rec.ended(c.r, c.res)
+	c.r.rec.settle(c.r, c.res)
 }

@@ -177,7 +177,8 @@ func (j *JitterBuffer) Push(p *media.Packet, arrival time.Time) {
 		j.highest, j.endTS = seq, ts+uint64(ticks)
 	}
 	if j.primed {
-		waits := seconds(int64(ts+uint64(ticks)-j.nextTS)) + float64(len(j.out)-j.at)/float64(j.rate) + excess
+		due := j.nextTS + uint64(j.guessed) // what was made up has been heard
+		waits := seconds(int64(ts+uint64(ticks)-due)) + float64(len(j.out)-j.at)/float64(j.rate) + excess
 		j.delay += (waits - j.delay) / 8
 	}
 }
@@ -188,14 +189,19 @@ func (j *JitterBuffer) keep(payload []byte) []byte {
 	if n := len(j.spare); n > 0 {
 		buf, j.spare = j.spare[n-1], j.spare[:n-1]
 	}
-	if cap(buf) < len(payload) {
-		size := minBuffer
-		if len(payload) > size {
-			size = maxPayload
-		}
-		buf = make([]byte, 0, size)
+	return append(grown(buf, len(payload))[:0], payload...)
+}
+
+// grown gives buf, or memory that has room for n bytes, up to maxPayload.
+func grown(buf []byte, n int) []byte {
+	switch {
+	case cap(buf) >= n:
+		return buf
+	case n <= minBuffer:
+		return make([]byte, 0, minBuffer)
+	default:
+		return make([]byte, 0, maxPayload)
 	}
-	return append(buf[:0], payload...)
 }
 
 // empty gives a slot and its memory back. Until the next Push the memory stays as it is.
@@ -285,7 +291,7 @@ func (j *JitterBuffer) produce() {
 	switch {
 	case slot.used:
 		if gap := int64(slot.ts - j.nextTS); gap > 0 {
-			if gap -= int64(j.forgive(gap)); gap > 0 {
+			if gap = j.skip(gap - int64(j.forgive(gap))); gap > 0 {
 				j.pause(int(min(gap, int64(j.ticks))))
 				return
 			}
@@ -311,6 +317,13 @@ func (j *JitterBuffer) gathered() bool {
 	}
 	first := j.following()
 	span := seconds(int64(j.endTS - first.ts))
+	for span > j.max && j.held > 1 { // what a stall kept back: nobody waits to hear it all
+		j.next = first.seq + 1
+		j.empty(first)
+		j.late++
+		first = j.following()
+		span = seconds(int64(j.endTS - first.ts))
+	}
 	if span < j.wanted() && j.waited < j.wanted() {
 		j.waited += 0.005
 		j.silence(0.005)
@@ -339,11 +352,22 @@ func (j *JitterBuffer) forgive(gap int64) int {
 	return n
 }
 
+// skip leaves out what would keep the newest packet waiting longer than the buffer may: of a
+// gap, for in that there is nothing to hear. It returns what is left of the gap.
+func (j *JitterBuffer) skip(gap int64) int64 {
+	n := min(max(int64(j.endTS-j.nextTS)-int64(j.max*fineClock), 0), max(gap, 0))
+	if n > 0 {
+		j.nextTS += uint64(n)
+		j.delay = min(j.delay, j.max)
+	}
+	return gap - n
+}
+
 // conceal fills what is missing before slot, one packet at a time.
 func (j *JitterBuffer) conceal(slot *jitterSlot) {
 	gap := int64(slot.ts - j.nextTS)
 	if gap > 0 {
-		gap -= int64(j.forgive(gap))
+		gap = j.skip(gap - int64(j.forgive(gap)))
 	}
 	if gap <= 0 {
 		j.next, j.nextTS = slot.seq, slot.ts

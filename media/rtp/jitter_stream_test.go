@@ -275,3 +275,54 @@ func TestTwoSecondsWithoutAPacketAreOverWithinOne(t *testing.T) {
 		}
 	}
 }
+
+// A stall of two seconds whose packets then come all at once: the voice is back at once, and
+// not two seconds late.
+func TestAStallIsNotPlayedOutInFull(t *testing.T) {
+	h := line{codec: media.PCMU, rate: 8000, packets: 1500, network: func(i int) (time.Duration, bool) {
+		if i >= 200 && i < 300 {
+			return time.Duration(300-i) * 20 * ms, false
+		}
+		return 0, false
+	}}.run(t)
+	if got := h.level(6, 8000); math.Abs(got+20) > 1 {
+		t.Errorf("as the packets come the tone is at %.1f dBov", got)
+	}
+	most := time.Duration(0)
+	for _, d := range h.delays[610:] {
+		most = max(most, d)
+	}
+	if most > 600*ms {
+		t.Errorf("the delay grew to %v", most)
+	}
+	if d := h.delays[len(h.delays)-1]; d > 60*ms {
+		t.Errorf("24 s later it is still %v", d)
+	}
+}
+
+// A source whose timestamps leap does not keep the next one waiting.
+func TestALeapOfTheTimestampIsNotWaitedOut(t *testing.T) {
+	j, err := rtp.NewJitterBuffer(rtp.JitterConfig{Rate: 8000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := spoken(t, media.PCMU, 20*ms, 200)
+	frame := make([]float32, 160)
+	for i := range said {
+		p := &said[i]
+		if i >= 50 { // one is lost, and the clock leaps by a minute
+			p.Seq++
+			p.Timestamp += 60 * 8000
+		}
+		if i >= 100 {
+			p.Source = 2
+		}
+		j.Push(p, start.Add(time.Duration(i)*20*ms))
+		if m := j.Pull(frame); i > 150 && m&(dsp.Lost|dsp.ComfortNoise) != 0 {
+			t.Errorf("frame %d is marked %b", i, m)
+		}
+	}
+	if d := j.Delay(); d > 100*ms {
+		t.Errorf("the delay is %v", d)
+	}
+}

@@ -227,7 +227,7 @@ func TestSocketOfBothFamiliesNamesIPv4ByItsOwnForm(t *testing.T) {
 			if err != nil {
 				t.Skip("no such network here: ", err)
 			}
-			defer peer.Close()
+			defer func() { _ = peer.Close() }()
 			want := peer.LocalAddr().(*net.UDPAddr).AddrPort()
 			if err := c.WriteTo([]byte{7}, want); err != nil {
 				t.Fatal(err)

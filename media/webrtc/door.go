@@ -99,7 +99,7 @@ func (d *door) media(from source, data []byte, now time.Time) (done bool) {
 		return false
 	}
 	if l := d.table.Load().links[from]; l != nil {
-		l.receive(data, now)
+		l.receive(from, data, now)
 	}
 	return true
 }
@@ -120,8 +120,12 @@ func (d *door) checked(l *link, from source) {
 		was.sources = slices.DeleteFunc(was.sources, func(s source) bool { return s == from })
 	}
 	if len(l.sources) == maxSources {
-		delete(t.links, l.sources[0])
-		l.sources = slices.Delete(l.sources, 0, 1)
+		i := 0
+		if way := l.way.Load(); way != nil && way.from == l.sources[0] {
+			i = 1 // whoever repeats checks from many addresses does not push out the one in use
+		}
+		delete(t.links, l.sources[i])
+		l.sources = slices.Delete(l.sources, i, i+1)
 	}
 	l.sources = append(l.sources, from)
 	t.links[from] = l
@@ -163,14 +167,14 @@ func (d *door) change() *table {
 // way finds how to send to an address.
 func (d *door) way(to source) *way {
 	if to.stream {
-		return &way{frames: d.table.Load().streams[to.addr]}
+		return &way{from: to, frames: d.table.Load().streams[to.addr]}
 	}
-	return &way{to: to.addr, conn: d.conns[int(to.addr.Port())%len(d.conns)]}
+	return &way{from: to, conn: d.conns[int(to.addr.Port())%len(d.conns)]}
 }
 
 // way is how packets get to a peer.
 type way struct {
-	to     netip.AddrPort
+	from   source // its far end, where packets come from, too
 	conn   *socket.Conn
 	frames frames // in place of conn
 }
@@ -181,7 +185,7 @@ func (w *way) send(packet []byte) {
 	case w.frames != nil:
 		w.frames(packet)
 	case w.conn != nil:
-		_ = w.conn.WriteTo(packet, w.to)
+		_ = w.conn.WriteTo(packet, w.from.addr)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	pion "github.com/pion/webrtc/v4"
 
 	"github.com/headroom-voice/headroom/media"
@@ -40,9 +43,13 @@ var (
 // certificateRest is how long a certificate must still last for a connection made with it.
 const certificateRest = 7 * 24 * time.Hour
 
+// networkAge is how old the list of the machine's interfaces may be.
+const networkAge = 10 * time.Second
+
 // Config of a Gateway. Only Listen must be given.
 type Config struct {
 	Listen         string        // UDP address and port that all peers share, e.g. "0.0.0.0:8189"
+	ListenTCP      string        // TCP address and port for those whom no UDP reaches; "" is off
 	Advertise      []netip.Addr  // addresses to name to peers in place of the local ones, e.g. behind NAT
 	MaxPeers       int           // default 4096
 	ConnectTimeout time.Duration // from answer to ICE and DTLS done, default 15 s
@@ -73,10 +80,15 @@ type Gateway struct {
 	log    *slog.Logger
 	door   *door
 	mux    ice.UDPMux
+	tcp    *tcpPort // nil is off
 	engine pion.SettingEngine
+
+	follower *follower
 
 	mu     sync.Mutex
 	cert   *pion.Certificate // of all peers; made anew before it expires
+	net    transport.Net     // the machine's interfaces, as they were at netAt
+	netAt  time.Time
 	closed bool
 	peers  map[*Peer]struct{}
 }
@@ -97,13 +109,24 @@ func New(cfg Config, log *slog.Logger) (*Gateway, error) {
 	if err := engine.SetAnsweringDTLSRole(pion.DTLSRoleServer); err != nil {
 		return nil, errors.Join(err, mux.Close(), d.Close())
 	}
-	return &Gateway{cfg: cfg, log: log, door: d, mux: mux, engine: engine, peers: make(map[*Peer]struct{})}, nil
+	tcp, err := listenTCP(cfg, &engine, d)
+	if err != nil {
+		return nil, errors.Join(err, mux.Close(), d.Close())
+	}
+	follower := useFollower(&engine)
+	return &Gateway{cfg: cfg, log: log, door: d, mux: mux, tcp: tcp, engine: engine, follower: follower, peers: make(map[*Peer]struct{})}, nil
 }
 
 // Addr is the UDP address in use, with the port the system chose if Listen named none.
 func (g *Gateway) Addr() netip.AddrPort {
 	return g.door.conns[0].LocalAddr()
 }
+
+// Poller reads the port, and may read the sockets of others.
+func (g *Gateway) Poller() *socket.Poller { return g.cfg.Poller }
+
+// AddrTCP is the TCP address in use; not valid when there is none.
+func (g *Gateway) AddrTCP() netip.AddrPort { return g.tcp.addr() }
 
 // Peers counts the connections that stand or are being set up.
 func (g *Gateway) Peers() int {
@@ -129,8 +152,9 @@ func (g *Gateway) Accept(ctx context.Context, offerSDP string) (*Peer, string, e
 		_ = peer.Close()
 		return nil, "", err
 	}
+	g.follower.add(peer, answer)
 	if len(g.cfg.Advertise) > 0 {
-		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port()); err != nil {
+		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port(), g.AddrTCP().Port()); err != nil {
 			_ = peer.Close()
 			return nil, "", err
 		}
@@ -151,8 +175,14 @@ func (g *Gateway) newPeer(packetTime time.Duration) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{door: g.door}
-	api, err := newAPI(l.settings(g.engine))
+	network, err := g.network()
+	if err != nil {
+		return nil, err
+	}
+	l := &link{door: g.door, onCheck: g.follower.follow}
+	engine := l.settings(g.engine)
+	engine.SetNet(network)
+	api, err := newAPI(engine)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +218,22 @@ func (g *Gateway) certificate() (*pion.Certificate, error) {
 	return g.cert, nil
 }
 
+// network is what Pion knows of the machine's interfaces; without it every connection asks
+// the system and keeps the answer. Needs g.mu.
+func (g *Gateway) network() (transport.Net, error) {
+	if g.net != nil && time.Since(g.netAt) < networkAge {
+		return g.net, nil
+	}
+	network, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("network interfaces: %w", err)
+	}
+	g.net, g.netAt = network, time.Now()
+	return network, nil
+}
+
 func (g *Gateway) forget(p *Peer) {
+	g.follower.remove(p)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.peers, p)
@@ -214,7 +259,7 @@ func (g *Gateway) Close() error {
 		wg.Go(func() { errs[i] = p.Close() })
 	}
 	wg.Wait()
-	return errors.Join(append(errs, g.mux.Close(), g.door.Close())...)
+	return errors.Join(append(errs, g.mux.Close(), g.tcp.close(), g.door.Close())...)
 }
 
 // commonSettings are what both sides need of Pion.
@@ -256,6 +301,14 @@ func offeredCodecs() []pion.RTPCodecParameters {
 		{PayloadType: 110, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 48000}},
 		{PayloadType: 126, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 8000}},
 	}
+}
+
+// preferred is offeredCodecs without those that the other side did not offer: Pion refuses
+// to prefer what is not there.
+func preferred(agreed []pion.RTPCodecParameters) []pion.RTPCodecParameters {
+	return slices.DeleteFunc(offeredCodecs(), func(c pion.RTPCodecParameters) bool {
+		return !slices.ContainsFunc(agreed, func(a pion.RTPCodecParameters) bool { return codecOf(a) == codecOf(c) })
+	})
 }
 
 // codecOf names the codec of a MIME type, case-insensitively as RFC 8866 has it.

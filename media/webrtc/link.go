@@ -26,6 +26,7 @@ type link struct {
 
 	crypt atomic.Pointer[rtp.Crypt] // nil until DTLS is done: nothing is heard or sent
 	way   atomic.Pointer[way]       // nil until ICE has selected a pair
+	heard atomic.Int64              // when an authentic packet last came over way, Unix nanoseconds
 
 	onCheck func(*stun.Message, ice.Candidate, ice.Candidate, *ice.CandidatePair) bool // says that a pair is to be selected; nil: Pion does
 
@@ -100,7 +101,7 @@ func (l *link) keyed() {
 }
 
 // receive takes a packet of the peer's. Payloads are heard only if they are authentic.
-func (l *link) receive(data []byte, now time.Time) {
+func (l *link) receive(from source, data []byte, now time.Time) {
 	crypt := l.crypt.Load()
 	if crypt == nil {
 		return
@@ -112,14 +113,27 @@ func (l *link) receive(data []byte, now time.Time) {
 	}
 	if rtp.IsReport(data) {
 		if plain, ok := crypt.OpenReport(data, now); ok {
+			l.note(from, now)
 			l.peer.tookReport(plain, now)
 		}
 		return
 	}
 	var ok bool
 	if l.wire.Payload, ok = crypt.Open(data, &l.wire.Header, now); ok {
+		l.note(from, now)
 		l.peer.in.packet(&l.wire, &l.packet, now)
 	}
+}
+
+func (l *link) note(from source, now time.Time) {
+	if way := l.way.Load(); way != nil && way.from == from {
+		l.heard.Store(now.UnixNano())
+	}
+}
+
+// quietFor says that nothing authentic has come over the path in use for so long.
+func (l *link) quietFor(d time.Duration) bool {
+	return time.Now().UnixNano()-l.heard.Load() >= int64(d)
 }
 
 // WriteRTP sends a packet; it is the stream of the peer's voice.

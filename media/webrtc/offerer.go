@@ -17,8 +17,8 @@ type OfferConfig struct {
 	LostAfter      time.Duration // without a sign of life, default 15 s
 }
 
-// Offer makes the client's side of a connection: full ICE with host candidates on all
-// interfaces, loopback included, and one audio section. Give the SDP to the service
+// Offer makes the client's side of a connection: full ICE from one UDP socket that stays when
+// the machine changes networks, and one audio section. Give the SDP to the service
 // and its answer to Answered. The SDP names no candidates: an ICE-lite service learns
 // them from the checks.
 func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
@@ -30,9 +30,18 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 	}
 	engine := commonSettings(cfg.LostAfter)
 	engine.SetIncludeLoopbackCandidate(true)
+	engine.DisableActiveTCP(false) // for a service whose UDP port does not answer
+	engine.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6})
 	engine.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	// A change of the client's address is noticed by the service at its next check.
+	engine.SetICETimeouts(cfg.LostAfter/3, cfg.LostAfter-cfg.LostAfter/3, min(time.Second, cfg.LostAfter/4))
+	freeSockets, err := roam(&engine)
+	if err != nil {
+		return nil, "", fmt.Errorf("offer: %w", err)
+	}
 	api, err := newAPI(engine)
 	if err != nil {
+		freeSockets()
 		return nil, "", err
 	}
 	// What a person says goes up wide-band, for the meters.
@@ -41,8 +50,10 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 		packetTime:     20 * time.Millisecond,
 		connectTimeout: cfg.ConnectTimeout,
 		log:            log,
+		onFreed:        func(*Peer) { freeSockets() },
 	})
 	if err != nil {
+		freeSockets()
 		return nil, "", err
 	}
 	sdp, err := p.offer()

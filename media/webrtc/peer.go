@@ -114,7 +114,7 @@ func (p *Peer) attach() error {
 		return err
 	}
 	for _, t := range p.pc.GetTransceivers() {
-		if err := t.SetCodecPreferences(offeredCodecs()); err != nil {
+		if err := t.SetCodecPreferences(preferred(t.Receiver().GetParameters().Codecs)); err != nil {
 			return err
 		}
 	}

@@ -180,3 +180,30 @@ func TestAnAgentWhomNothingButTLSReachesTalksOverTheRelay(t *testing.T) {
 	testenv.Hears(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
 	testenv.Hears(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
 }
+
+func TestSpeechGetsThroughALineOf24Kilobits(t *testing.T) {
+	env, line := behindALine(t, testenv.Options{})
+	agent := env.Agent("agent", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate)})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	testenv.Await[agentclient.CallStarted](agent, 1)
+	testenv.Hears(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
+
+	line.Narrow(24000)
+	began := time.Now()
+	var up, down float64
+	good, next := 0, time.Now().Add(time.Second)
+	testenv.Eventually(t, "less than 5 % is lost, for five seconds in a row", func() bool {
+		if time.Now().Before(next) {
+			return false
+		}
+		next = next.Add(time.Second)
+		up, down, _ = line.Lost()
+		if good++; up >= 0.05 || down >= 0.05 {
+			good = 0
+		}
+		return good >= 5
+	})
+	t.Logf("%v after the line became narrow: %.1f %% lost up, %.1f %% down", time.Since(began).Round(time.Second), 100*up, 100*down)
+	hearsTone(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	hearsTone(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
+}

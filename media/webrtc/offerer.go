@@ -69,6 +69,7 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 		freeSockets()
 		return nil, "", err
 	}
+	p.strain.trips = true
 	sdp, err := p.offer()
 	if err != nil {
 		_ = p.Close()

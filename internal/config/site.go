@@ -23,6 +23,9 @@ func DefaultSite() model.Site {
 
 		Dialling: defaultDialling(),
 		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
+
+		Supervision: model.SupervisionRules{Announce: model.AnnounceShown},
+		Ears:        model.EarRules{Shocks: model.EarsLimit, Levels: model.EarsLevel},
 	}
 }
 
@@ -136,6 +139,8 @@ func Marshal(site model.Site) []byte {
 		if q.CallerID != (model.CallerID{}) {
 			fmt.Fprintf(&b, "    caller_id:\n      number: %s\n      name: %s\n", quote(q.CallerID.Number), quote(q.CallerID.Name))
 		}
+		yamlWriter{&b}.block("    ", reflect.ValueOf(q), "recording")
+		yamlWriter{&b}.block("    ", reflect.ValueOf(q), "announcements")
 	}
 	section("users", len(site.Users))
 	for _, u := range site.Users {
@@ -144,6 +149,12 @@ func Marshal(site model.Site) []byte {
 	}
 	if site.Phones != (model.PhoneRules{}) {
 		yamlWriter{&b}.block("", reflect.ValueOf(site), "phones")
+	}
+	if site.Supervision != (model.SupervisionRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "supervision")
+	}
+	if site.Ears != (model.EarRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "ears")
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)

@@ -125,14 +125,15 @@ func TestTheOtherSideHangsUp(t *testing.T) {
 }
 
 func TestACallToWhereNobodyListensEndsAtOnce(t *testing.T) {
-	_, c, end := stand(t, "100")
+	_, _, end := stand(t, "100")
 	closed, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // opened to know a port that is closed a line later
 	if err != nil {
 		t.Fatal(err)
 	}
 	target := "sip:100@" + closed.LocalAddr().String()
 	_ = closed.Close()
-	if c, err = caller.Open(t.Context(), target); err != nil {
+	c, err := caller.Open(t.Context(), target)
+	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, c.Run)

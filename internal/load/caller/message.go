@@ -35,7 +35,7 @@ func parse(text string) (m message, ok bool) {
 	}
 	method, _, found := strings.Cut(first, " ")
 	m.method = method
-	return m, found && strings.HasSuffix(first, " SIP/2.0")
+	return m, found && method != "" && strings.HasSuffix(first, " SIP/2.0")
 }
 
 // header is the first value of a header; "" if there is none.
@@ -50,7 +50,7 @@ func (m message) header(name string) string {
 
 func value(line, name string) (string, bool) {
 	key, v, ok := strings.Cut(line, ":")
-	if key = strings.TrimSpace(key); !ok || !strings.EqualFold(key, name) && !strings.EqualFold(key, short[name]) {
+	if key = strings.TrimSpace(key); !ok || key == "" || !strings.EqualFold(key, name) && !strings.EqualFold(key, short[name]) {
 		return "", false
 	}
 	return strings.TrimSpace(v), true

@@ -69,6 +69,7 @@ type Trunk struct {
 	DistrustIdentity bool          `yaml:"distrust_identity" json:"distrust_identity,omitempty"` // only From says who calls
 	Outbound         TrunkOutbound `yaml:"outbound" json:"outbound,omitzero"`
 	MediaKeys        MediaKeys     `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
+	DTMF             string        `yaml:"dtmf" json:"dtmf,omitempty"`             // auto (also when empty), rfc4733, info, inband
 }
 
 // MediaKeys is whether a trunk's audio is encrypted (SRTP).
@@ -111,7 +112,8 @@ type Queue struct {
 
 	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
 
-	Recording QueueRecording `yaml:"recording" json:"recording,omitzero"`
+	Recording     QueueRecording     `yaml:"recording" json:"recording,omitzero"`
+	Announcements QueueAnnouncements `yaml:"announcements" json:"announcements,omitzero"`
 }
 
 // Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"

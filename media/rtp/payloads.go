@@ -34,12 +34,14 @@ func (a *agreed) inherit(was *agreed) {
 			a.aliases[pt] = uint8(a.types[c])
 		}
 	}
-	if was.dtmf >= 0 && a.dtmf >= 0 && a.vacant(was.dtmf) {
-		a.aliases[was.dtmf] = uint8(a.dtmf)
+	for _, event := range [][2]int{{was.dtmf, a.dtmf}, {was.dtmf48, a.dtmf48}} {
+		if from, to := event[0], event[1]; from >= 0 && to >= 0 && a.vacant(from) {
+			a.aliases[from] = uint8(to)
+		}
 	}
 }
 
 // vacant says that a payload type means nothing of itself.
 func (a *agreed) vacant(pt int) bool {
-	return a.codecs[pt] == media.NoCodec && pt != a.dtmf && a.aliases[pt] == uint8(pt)
+	return a.codecs[pt] == media.NoCodec && pt != a.dtmf && pt != a.dtmf48 && a.aliases[pt] == uint8(pt)
 }

@@ -31,7 +31,7 @@ func (s *stream) payloads(isAnswer bool, p *rtp.Params) {
 	for _, f := range s.formats {
 		p.Aliases[staticPayloadType(f.codec)] = f.payloadType
 	}
-	if s.event {
+	if s.event && s.eventClock == 8000 { // as ours is
 		p.Aliases[eventPayloadType] = s.eventType
 	}
 }

@@ -59,7 +59,7 @@ func TestAMutedCallerWhoReportsIsNotLetGo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			p.rtpPort = conn.LocalAddr().(*net.UDPAddr).Port
 			call, _, ok := answered(t, p, d, p.offer("0 13"))
 			to := &net.UDPAddr{IP: loopback.AsSlice(), Port: portOf(t, ok) + sign.next}

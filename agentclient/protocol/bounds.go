@@ -19,6 +19,8 @@ const (
 	MaxText     = 512      // anything a person reads
 	MaxSDP      = 16 << 10 // an offer or answer
 	MaxFindings = 32       // of a report
+	MaxKeys     = 64       // of a DTMF
+	MaxSecret   = 300      // seconds
 )
 
 // checkID takes letters, digits and . _ : - only, so that an id can stand in a log as it is.
@@ -68,6 +70,10 @@ func check(m Message) error {
 		return ident("call_id", m.CallID, true)
 	case Record:
 		return first(ident("call_id", m.CallID, true), ident("action", m.Action, true))
+	case DTMF:
+		return first(ident("call_id", m.CallID, true), keys(m.Digits))
+	case Secret:
+		return first(ident("call_id", m.CallID, true), upTo("seconds", float64(m.Seconds), MaxSecret))
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:
@@ -221,6 +227,14 @@ func address(name, s string) error {
 	}
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		return fmt.Errorf("%s holds a control character: %w", name, ErrBounds)
+	}
+	return nil
+}
+
+// keys takes what can be pressed on a telephone. The error never says what was.
+func keys(s string) error {
+	if s == "" || len(s) > MaxKeys || strings.Trim(s, "0123456789*#ABCDabcd") != "" {
+		return fmt.Errorf("digits are not up to %d of 0 to 9, *, #, A to D: %w", MaxKeys, ErrBounds)
 	}
 	return nil
 }

@@ -79,6 +79,18 @@ type (
 		CallID string `json:"call_id"`
 		Action string `json:"action"`
 	}
+	// DTMF presses keys of a telephone towards the other side of the call, one after the other.
+	DTMF struct {
+		CallID string `json:"call_id"`
+		Digits string `json:"digits"` // 0 to 9, *, #, A to D
+	}
+	// Secret says that the caller is about to key in what nobody may know, a card's number say, or
+	// that this is over. Meanwhile the keys are written nowhere, and not heard by the agent.
+	Secret struct {
+		CallID  string `json:"call_id"`
+		On      bool   `json:"on"`
+		Seconds int    `json:"seconds,omitempty"` // after which it ends by itself; 0 = 60, at most 300
+	}
 	// EndWrapUp cuts the wrap-up short.
 	EndWrapUp struct{}
 	// Mute says the person muted or unmuted the microphone, so that no meter counts the silence.
@@ -246,6 +258,8 @@ func (Transfer) kind() string       { return "transfer" }
 func (CancelTransfer) kind() string { return "cancel_transfer" }
 func (Hold) kind() string           { return "hold" }
 func (Record) kind() string         { return "record" }
+func (DTMF) kind() string           { return "dtmf" }
+func (Secret) kind() string         { return "secret" }
 func (EndWrapUp) kind() string      { return "end_wrap_up" }
 func (Mute) kind() string           { return "mute" }
 func (MicReading) kind() string     { return "mic_reading" }

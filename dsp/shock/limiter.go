@@ -198,7 +198,7 @@ func (l *Limiter) tones(block []float32, r *Result) {
 			r.Began, r.Shock = kind, kind
 		}
 		l.toneOn, l.toneHold = kind, toneHold
-		l.toneGain = max(l.toneGain*toneFall, min(l.toneGain, root(1/over)))
+		l.toneGain = max(l.toneGain*toneFall, min(l.toneGain*slowRise, root(1/over)))
 		return
 	}
 	if l.toneHold > 0 {

@@ -163,6 +163,17 @@ func TestTonesThatDoNotStopAreTurnedDown(t *testing.T) {
 	}
 }
 
+func TestAToneThatBecomesSofterIsNotTurnedDownTwice(t *testing.T) {
+	x := dsptest.Tone(4*rate, rate, 2100, -13)
+	for i := rate; i < len(x); i++ {
+		x[i] *= 0.5
+	}
+	y, began := hear(t, x, rate, -22)
+	if got := rms(y[3*rate:]); math.Abs(got-shock.ToneDBov) > 0.5 || began[shock.FaxAnswer] != 1 {
+		t.Errorf("%.1f dBov is left, the limit is %.0f; %v began", got, shock.ToneDBov, began)
+	}
+}
+
 // TestAModemIsTurnedDown has the answering side of V.21: 300 bit/s between 1650 and 1850 Hz.
 func TestAModemIsTurnedDown(t *testing.T) {
 	x, phase, bits := make([]float32, 4*rate), 0.0, uint32(0xace1)

@@ -111,6 +111,8 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"PUT /api/v1/recordings/call-9.r1/hold", 403, 400, 403, 400, 403},
 		{"DELETE /api/v1/recordings/call-9.r1/hold", 403, 403, 403, 404, 403},
 		{"DELETE /api/v1/recordings/call-9.r1", 403, 403, 403, 404, 403},
+		{"POST /api/v1/calls/call-9/dtmf", 400, 400, 403, 400, 403},
+		{"POST /api/v1/calls/call-9/secret", 400, 400, 403, 400, 403},
 		{"GET /api/v1/headsets", 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + key, 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + foreign, 404, 200, 200, 200, 403},
@@ -164,7 +166,7 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
 		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial, "`POST`, `DELETE /calls/{id}/supervise`": maySupervise,
 		"`GET /trunks/{id}/refused`": maySeeSIP, "`GET`, `DELETE /sip/bans`": maySeeBans,
-		"`PUT /agents/{id}/state`": mayGiveState,
+		"`PUT /agents/{id}/state`": mayGiveState, "`POST /calls/{id}/dtmf`, `/calls/{id}/secret`": mayPressKeys,
 		"`GET /calls/{id}/recordings`, `/recordings/{id}/audio`, `PUT /recordings/{id}/hold`": mayHear,
 		"`POST /calls/{id}/recording`": mayRecord, "`DELETE /recordings/{id}`, `/recordings/{id}/hold`": mayDelete,
 	} {

@@ -156,7 +156,7 @@ type Registry interface {
 }
 
 // Deps are what the API works with; all are needed but Trunks, Bans, Refusals, Desks,
-// Recordings and Pages.
+// Keypad, Recordings and Pages.
 type Deps struct {
 	People      People
 	Calls       CallRecord
@@ -173,6 +173,7 @@ type Deps struct {
 	Bans     Bans     // nil for none
 	Refusals Refusals // nil for none
 	Desks    Desks    // nil: nobody can be given a state
+	Keypad   Keypad   // nil: nobody can press keys
 
 	Recordings Recordings // nil: nothing is recorded
 

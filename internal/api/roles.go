@@ -27,6 +27,7 @@ const (
 	mayBeAgent      permission = "agent"      // the agent's client, and the supervisor's
 	mayDial         permission = "dial"       // calls out, with one's own client
 	maySupervise    permission = "supervise"  // join agents' calls, with one's own client
+	mayPressKeys    permission = "keys"       // in calls, and to say that secrets are keyed in
 	maySeeTrunks    permission = "trunks"     // whether carriers can be reached
 	maySeeMachinery permission = "metrics"    // the service's own counters
 	mayHear         permission = "recordings" // what was said in calls, and keeping it beyond its time
@@ -53,7 +54,7 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
-	case mayGiveState:
+	case mayGiveState, mayPressKeys:
 		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
 	case maySupervise:
 		return grant{full: []model.Role{supervisor, admin}}

@@ -202,6 +202,7 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerDial()
 	s.registerSupervise()
 	s.registerRecordings()
+	s.registerKeypad()
 	s.registerHeadsets()
 	s.registerTrunks()
 	s.registerBans()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/headroom-voice/headroom/internal/load/stream"
 	"github.com/headroom-voice/headroom/internal/load/talk"
 	"github.com/headroom-voice/headroom/media"
 )
@@ -18,15 +19,13 @@ type bench struct {
 	program string // headroom
 	dir     string
 	during  time.Duration // of a measurement
-	agents  int           // the most that any case needs
 	service *service
-	verbose func(format string, args ...any)
 }
 
 // test is a row before it is measured.
 type test struct {
 	name  string
-	calls []int // tried in this order; where the load cannot keep up, fewer
+	calls int // wanted
 	try   func(ctx context.Context, b *bench, calls int) (*measured, error)
 }
 
@@ -47,13 +46,13 @@ func ours(queue string, codecs talk.Codecs, offered ...media.Codec) func(context
 		}
 		defer func() { err = errors.Join(err, b.service.stop()) }()
 		pids := func() []int { return family(b.service.cmd.Process.Pid) }
-		plan := talk.Config{URL: b.service.url(), Target: b.service.target(queue), Password: secret, Codecs: offered, Readings: queue == meteredQueue}
+		plan := talk.Config{URL: b.service.url(), Target: b.service.target(queue), Password: secret, Codecs: offered, Readings: queue == meteredQueue, AtOnce: 1}
 		warm, full := plan, plan
-		warm.Users, full.Users = b.service.users[queue][:1], b.service.users[queue][:calls]
+		warm.Users, full.Users = b.service.users[queue][:min(5, calls)], b.service.users[queue][:calls]
 		if err := on(ctx, warm, 1, func(ctx context.Context, _ *talk.Floor) error { return sleep(ctx, 3*time.Second) }); err != nil {
 			return nil, fmt.Errorf("the first call: %w", err)
 		}
-		if err := sleep(ctx, 2*time.Second); err != nil {
+		if err := errors.Join(b.service.collect(ctx), sleep(ctx, 5*time.Second)); err != nil {
 			return nil, err
 		}
 		before, err := resident(pids())
@@ -61,7 +60,10 @@ func ours(queue string, codecs talk.Codecs, offered ...media.Codec) func(context
 			return nil, err
 		}
 		err = on(ctx, full, calls, func(ctx context.Context, f *talk.Floor) error {
-			m, err = watch(ctx, f.Pairs(), f, codecs, b.during, pids())
+			if err := errors.Join(b.service.collect(ctx), sleep(ctx, 2*time.Second)); err != nil {
+				return err
+			}
+			m, err = watch(ctx, f.Pairs(), f.Loop(), codecs, b.during, pids())
 			if err != nil {
 				return err
 			}
@@ -142,7 +144,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 const quietShare = 0.10
 
 // watch measures calls, and second by second what the processes use.
-func watch(ctx context.Context, pairs []*talk.Pair, f *talk.Floor, codecs talk.Codecs, during time.Duration, pids []int) (*measured, error) {
+func watch(ctx context.Context, pairs []*talk.Pair, loop *stream.Loop, codecs talk.Codecs, during time.Duration, pids []int) (*measured, error) {
 	m := &measured{}
 	own := []int{selfPID}
 	s, err := newSampler(pids, own)
@@ -150,7 +152,7 @@ func watch(ctx context.Context, pairs []*talk.Pair, f *talk.Floor, codecs talk.C
 		return nil, err
 	}
 	var ownUse, whole time.Duration
-	m.Result, err = talk.Measure(ctx, f.Loop(), pairs, codecs, during, func(int) {
+	m.Result, err = talk.Measure(ctx, loop, pairs, codecs, during, func(int) {
 		used, mine, others, took, e := s.sample()
 		err = errors.Join(err, e)
 		m.cpu = append(m.cpu, used.Seconds()*1000/took.Seconds()/float64(len(pairs)))

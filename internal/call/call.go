@@ -66,6 +66,7 @@ type call struct {
 	digits    int // of the run that goes on
 	runs      int
 	digitEnd  alarm
+	keypad    keypad
 
 	out       *dialled // under way: the call's own, or a transfer's
 	tried     []tried  // whom it has called and who may be part of it
@@ -122,8 +123,11 @@ func (c *call) run() {
 			c.end(model.CauseTimeLimit)
 		case key := <-digits(c.party):
 			c.consentByKey(key)
-			c.digits++
-			c.digitEnd.set(digitGap)
+			c.pressed(key)
+		case key := <-c.agentDigits():
+			c.agentPressed(key)
+		case <-c.keypad.secret.C:
+			c.endSecret("", "time")
 		case <-c.digitEnd.C:
 			c.writeDigits()
 		case <-c.tape.beep.C:
@@ -306,6 +310,7 @@ func (c *call) close(cause model.Cause, detail map[string]string) {
 	c.deadline.clear()
 	c.limit.clear()
 	c.writeDigits()
+	c.endSecret("", "call_over")
 	now := time.Now()
 	c.info.EndedAt, c.info.Cause = &now, cause
 	c.show()
@@ -342,11 +347,25 @@ func (c *call) story(kind string, agent model.AgentID, detail map[string]string)
 // writeDigits tells that keys were pressed and how many, never which: they may be a card's.
 func (c *call) writeDigits() {
 	c.digitEnd.clear()
-	if c.digits > 0 && c.runs < digitRuns {
-		c.runs++
-		c.story("dtmf", "", map[string]string{"count": strconv.Itoa(c.digits)})
+	for _, run := range []struct {
+		kind   string
+		agent  model.AgentID
+		keys   int
+		detail map[string]string
+	}{
+		{"dtmf", "", c.digits, map[string]string{"count": strconv.Itoa(c.digits)}},
+		{"dtmf_sent", c.keypad.by, c.keypad.sent, map[string]string{"count": strconv.Itoa(c.keypad.sent)}},
+	} {
+		if run.keys > 0 && c.runs < digitRuns {
+			c.runs++
+			c.story(run.kind, run.agent, run.detail)
+		}
 	}
-	c.digits = 0
+	if c.keypad.hidden && c.runs < digitRuns { // not even how many: that may be the length of a password
+		c.runs++
+		c.story("dtmf", "", map[string]string{"secret": "true"})
+	}
+	c.digits, c.keypad.sent, c.keypad.hidden = 0, 0, false
 }
 
 // What the floor says.

@@ -99,8 +99,9 @@ type Deps struct {
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence
 
-	Recorder Recorder // nil: nothing is recorded
-	Beep     Music    // to both sides of a recorded call, where the queue wants it; nil for none
+	Recorder   Recorder   // nil: nothing is recorded
+	Beep       Music      // to both sides of a recorded call, where the queue wants it; nil for none
+	Discretion Discretion // is told while a secret is keyed in; nil: nobody records
 }
 
 func (d Deps) validate() error {

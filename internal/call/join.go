@@ -77,6 +77,8 @@ func (c *call) joinLegs(l *agentLeg) error {
 		return err
 	}
 	c.bridge, c.talk = b, l
+	forgetKeys(l.peer)
+	c.hideTones(c.keypad.secret.isSet())
 	c.beginLeg(l)
 	c.readmit()
 	return nil

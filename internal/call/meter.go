@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -34,9 +33,8 @@ type agentLeg struct {
 	// The call's alone.
 	started time.Time
 	base    media.Stats // the peer's when the leg began
-	stop    context.CancelFunc
 
-	chunk []headset.Reading // the meter goroutine's alone
+	chunk []headset.Reading // of whoever drains the meter, one at a time
 }
 
 // newAgentLeg prepares a leg; nothing runs before listen.
@@ -60,20 +58,22 @@ func (l *agentLeg) record() model.Leg {
 	return model.Leg{ID: l.id, Call: l.call, Kind: model.AgentLeg, Agent: l.agent.id, Headset: l.headset.ID(), StartedAt: l.started}
 }
 
-// listen starts the meter beside the call.
+// listen has the meter drained beside the call.
 func (l *agentLeg) listen() {
+	if l.meter != nil {
+		l.agent.sb.meters.Join(l.meter)
+	}
+}
+
+// finish hands over the meter's report, beside the call. Nothing is offered to it any more.
+func (l *agentLeg) finish() {
 	if l.meter == nil {
 		return
 	}
 	sb := l.agent.sb
-	ctx, stop := context.WithCancel(context.WithoutCancel(sb.work)) // ends with the leg, not before
-	l.stop = stop
+	sb.meters.Leave(l.meter)
 	sb.owners.Go(func() {
-		if err := l.meter.Run(ctx); err != nil && ctx.Err() == nil {
-			l.journal.log.Error("wire meter stopped", "leg", l.id, "err", err)
-		}
 		rep := l.meter.Finish()
-		sb.count.shedFrames.Add(l.meter.Shed())
 		l.flush()
 		l.journal.addReport(model.ReportRecord{
 			Call: l.call, Leg: l.id, Headset: l.headset.ID(), Agent: l.agent.id, At: time.Now(), Report: rep,
@@ -81,14 +81,7 @@ func (l *agentLeg) listen() {
 	})
 }
 
-// finish lets the meter drain and hand over its report.
-func (l *agentLeg) finish() {
-	if l.stop != nil {
-		l.stop()
-	}
-}
-
-// reading takes one second from the meter, on its goroutine.
+// reading takes one second from the meter, on the goroutine that drains it.
 func (l *agentLeg) reading(r headset.Reading) {
 	sb := l.agent.sb
 	sb.count.readingsWire.Add(1)

@@ -63,8 +63,11 @@ type world struct {
 	beeps *music
 	bus   *events.Bus
 	desks map[string]*desk
-	stop  func() error
-	runs  bool
+
+	secrets secrets
+
+	stop func() error
+	runs bool
 }
 
 const (
@@ -118,7 +121,7 @@ func newWorld(t *testing.T, cfg call.Config) *world {
 	}
 	sb, err := call.New(cfg, call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps, Discretion: &w.secrets,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/bridge"
+	"github.com/headroom-voice/headroom/media/guard"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/tap"
 	"github.com/headroom-voice/headroom/media/webrtc"
@@ -29,8 +30,9 @@ type house struct {
 	end    context.CancelFunc
 	closed sync.Once
 	peers  []*webrtc.Peer
-	meters []*tap.Meter
+	pool   *tap.Pool
 	joins  []*bridge.Bridge
+	guard  *guard.Guard
 }
 
 func newHouse(ctx context.Context, mode string) (*house, error) {
@@ -43,8 +45,9 @@ func newHouse(ctx context.Context, mode string) (*house, error) {
 		return nil, err
 	}
 	ports.ReadBy(g.Poller())
-	h := &house{mode: mode, gateway: g, ports: ports}
+	h := &house{mode: mode, gateway: g, ports: ports, pool: tap.NewPool(0), guard: guard.New(guard.Rules{Limit: true, Level: true})}
 	h.ctx, h.end = context.WithCancel(ctx)
+	h.wg.Go(func() { _ = h.pool.Run(h.ctx) })
 	return h, nil
 }
 
@@ -73,11 +76,10 @@ func (h *house) take(p placed) (taken, error) {
 		if err != nil {
 			return taken{}, err
 		}
-		h.wg.Go(func() { _ = m.Run(h.ctx) })
-		h.meters = append(h.meters, m)
+		h.pool.Join(m)
 		opt = bridge.Options{FromA: []media.Tap{m.Far()}, FromB: []media.Tap{m.Near()}}
 	}
-	b, err := bridge.Join(trunk, peer, opt)
+	b, err := bridge.Join(trunk, h.guard.Wrap(peer), opt)
 	if err != nil {
 		return taken{}, err
 	}
@@ -100,11 +102,9 @@ func (h *house) connected() error {
 }
 
 // shed counts what the meters were too slow for.
-func (h *house) shed() (n uint64) {
-	for _, m := range h.meters {
-		n += m.Shed()
-	}
-	return n
+func (h *house) shed() uint64 {
+	s := h.pool.Stats()
+	return s.ShedNear + s.ShedFar
 }
 
 func (h *house) close() {

@@ -69,6 +69,7 @@ type Trunk struct {
 	DistrustIdentity bool          `yaml:"distrust_identity" json:"distrust_identity,omitempty"` // only From says who calls
 	Outbound         TrunkOutbound `yaml:"outbound" json:"outbound,omitzero"`
 	MediaKeys        MediaKeys     `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
+	DTMF             string        `yaml:"dtmf" json:"dtmf,omitempty"`             // auto (also when empty), rfc4733, info, inband
 }
 
 // MediaKeys is whether a trunk's audio is encrypted (SRTP).

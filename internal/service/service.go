@@ -265,6 +265,7 @@ func (s *Service) newAPI() error {
 		Refusals:    sipBans{s.sip},
 		Desks:       desks{s},
 		Recordings:  recorded{s},
+		Keypad:      s.board,
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),

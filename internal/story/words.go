@@ -115,12 +115,21 @@ func happening(e model.CallEvent) string {
 	case "dialled", "progress", "answered", "failed", "held", "resumed", "transfer", "transferred", "transfer_failed", "parted":
 		return dialling(e, agent, detail)
 	case "dtmf":
+		if detail("secret") != "" {
+			return "secret keys pressed"
+		}
 		if n := detail("count"); n != "1" { // which they were is never kept
 			return n + " keys pressed"
 		}
 		return "a key pressed"
 	case "shock":
 		return "the ears of " + agent + " were protected from " + word(shocks, e.Detail["kind"])
+	case "dtmf_sent":
+		return agent + " pressed keys: " + detail("count")
+	case "secret_began":
+		return "a secret is to be keyed in, within " + detail("seconds") + " s"
+	case "secret_ended":
+		return "no secret is keyed in any more"
 	case "ended":
 		s := "over: " + word(causes, model.Cause(e.Detail["cause"]))
 		if status := detail("sip_status"); status == "404" {

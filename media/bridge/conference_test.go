@@ -128,9 +128,9 @@ func heard(t testing.TB, p *person, from int) []float32 {
 func splatter(pcm []float32, tones ...float64) float64 {
 	const width = 256
 	worst := dsp.SilenceDBov
-	for at := 0; at+width <= len(pcm); at += width / 4 {
+	for at := 0; at+width <= len(pcm); at += width / 2 {
 		var sum float64
-		for hz := 150.0; hz < 3800; hz += 50 {
+		for hz := 150.0; hz < 3800; hz += 100 {
 			near := false
 			for _, tone := range tones {
 				near = near || math.Abs(hz-tone) < 200

@@ -289,6 +289,20 @@ func TestManyShocksAreBounded(t *testing.T) {
 	}
 }
 
+func TestComfortNoiseIsNoRoar(t *testing.T) {
+	party := mediatest.NewLeg(ptime, media.PCMU, media.CN)
+	leg := guard.New(all).Wrap(party)
+	for _, payload := range [][]byte{{0, 7}, {29}, {30, 1}, {127}, {}} {
+		leg.Send(&media.Packet{Codec: media.CN, Payload: payload})
+	}
+	want := [][]byte{{30, 7}, {30}, {30, 1}, {127}, {}}
+	for i, p := range party.Heard() {
+		if !bytes.Equal(p.Payload, want[i]) {
+			t.Errorf("comfort noise %d arrived as %v, want %v", i, p.Payload, want[i])
+		}
+	}
+}
+
 func TestTheLegItselfIsThereToo(t *testing.T) {
 	party := mediatest.NewLeg(ptime, media.PCMA)
 	leg := guard.New(all).Wrap(party)

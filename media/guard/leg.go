@@ -72,7 +72,7 @@ func (l *Leg) Shocks() (shocks []Shock, missed int) {
 // Send is part of media.Leg.
 func (l *Leg) Send(p *media.Packet) {
 	limit, level := l.guard.limit.Load(), l.guard.level.Load()
-	if !limit && !level || !l.Accepts(p.Codec) || codec.Silent(p.Codec, p.Payload) {
+	if !limit && !level || !l.Accepts(p.Codec) || p.Codec != media.CN && codec.Silent(p.Codec, p.Payload) {
 		l.Leg.Send(p)
 		return
 	}
@@ -85,6 +85,12 @@ func (l *Leg) Send(p *media.Packet) {
 
 // hear gives what to send in place of p: p itself, unless something had to be done.
 func (l *Leg) hear(p *media.Packet, limit, level bool) *media.Packet {
+	if p.Codec == media.CN {
+		if limit {
+			return l.hush(p)
+		}
+		return p
+	}
 	line := l.line(p.Codec)
 	if line == nil {
 		return p
@@ -172,9 +178,10 @@ func (l *Leg) encode(line *line, p *media.Packet, pcm []float32, levelled, limit
 	if p.Codec == media.Opus {
 		size = maxOpus
 	}
-	if size > len(l.out) {
+	if size > cap(l.out) {
 		l.out = make([]byte, size)
 	}
+	l.out = l.out[:cap(l.out)]
 	switch {
 	case p.Codec == media.PCMU || p.Codec == media.PCMA: // each sample for itself
 	case levelled || limited:
@@ -196,9 +203,24 @@ func (l *Leg) encode(line *line, p *media.Packet, pcm []float32, levelled, limit
 	return &l.packet
 }
 
-// line gives the codec's, made when it is first sent.
+// hush limits the level that a party is to make comfort noise at (RFC 3389 section 3.1: the
+// first byte, in -dBov), since it is as steady as a tone.
+func (l *Leg) hush(p *media.Packet) *media.Packet {
+	const softest = byte(-shock.ToneDBov)
+	if len(p.Payload) == 0 || p.Payload[0]&0x7f >= softest {
+		return p
+	}
+	l.out = append(l.out[:0], p.Payload...)
+	l.out[0] = softest
+	l.guard.repacked.Add(1)
+	l.packet = *p
+	l.packet.Payload = l.out
+	return &l.packet
+}
+
+// line gives the codec's, made when it is first sent; nil for what is no voice.
 func (l *Leg) line(c media.Codec) *line {
-	if int(c) >= len(l.lines) {
+	if codec.EncodeRate(c) == 0 {
 		return nil
 	}
 	if l.lines[c] == nil {

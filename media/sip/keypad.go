@@ -33,11 +33,8 @@ func (k KeysBy) valid() bool {
 // listens says that keys are listened for in the voice of a party without telephone-events.
 func (k KeysBy) listens() bool { return k == KeysAuto || k == KeysInBand }
 
-// ErrKeysFull is returned when too many keys wait to be sent.
-var ErrKeysFull = errors.New("sip: too many keys wait to be sent")
-
 // SendDigits presses keys towards the other side: 0 to 9, *, #, A to D, one after the other, at
-// most dtmf.MaxKeys at a time. It returns at once. None is sent if it fails: with ErrKeysFull,
+// most dtmf.MaxKeys at a time. It returns at once. None is sent if it fails: with dtmf.ErrFull,
 // dtmf.ErrNoKey, ErrEnded, or because the call is not answered.
 func (c *Call) SendDigits(digits string) error {
 	select {
@@ -53,11 +50,7 @@ func (c *Call) SendDigits(digits string) error {
 	if c.informed(l) {
 		pad = c.informs.pad(l)
 	}
-	err := c.ep.keys.Press(pad, digits, c.keysBy == KeysInBand)
-	if errors.Is(err, dtmf.ErrFull) {
-		return ErrKeysFull
-	}
-	if err != nil {
+	if err := c.ep.keys.Press(pad, digits, c.keysBy == KeysInBand); err != nil {
 		return fmt.Errorf("sip: send digits: %w", err)
 	}
 	return nil
@@ -69,6 +62,12 @@ func (c *Call) informed(l *rtp.Session) bool {
 		return false
 	}
 	return c.keysBy == KeysInfo || c.keysBy == KeysAuto && !l.TakesEvents() && c.informs.hinted.Load()
+}
+
+// TonesOnly reports whether the keys of the other side are tones in its voice, both ways.
+func (c *Call) TonesOnly() bool {
+	l := c.leg.Load()
+	return l != nil && (c.keysBy == KeysInBand || !l.TakesEvents() && !c.informed(l))
 }
 
 // forgetKeys drops what waits to be sent.

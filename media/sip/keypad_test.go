@@ -18,6 +18,7 @@ import (
 	heard "github.com/headroom-voice/headroom/dsp/dtmf"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/codec"
+	"github.com/headroom-voice/headroom/media/dtmf"
 	"github.com/headroom-voice/headroom/media/prompt"
 	"github.com/headroom-voice/headroom/media/rtp"
 	"github.com/headroom-voice/headroom/media/sip"
@@ -230,7 +231,7 @@ func TestWhatCannotBeSentSaysSo(t *testing.T) {
 	if err := call.SendDigits("12 3"); err == nil || strings.Contains(err.Error(), "12") {
 		t.Errorf("a blank: %v", err)
 	}
-	if err := call.SendDigits(strings.Repeat("1", 65)); !errors.Is(err, sip.ErrKeysFull) {
+	if err := call.SendDigits(strings.Repeat("1", 65)); !errors.Is(err, dtmf.ErrFull) {
 		t.Errorf("65 keys: %v", err)
 	}
 	p.hangup(call)

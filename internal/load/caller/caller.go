@@ -83,12 +83,23 @@ func (c *Client) Run(ctx context.Context) error {
 		call := c.calls[m.header("Call-ID")]
 		c.mu.Unlock()
 		if call == nil {
-			if m.status == 0 && m.method != "ACK" {
-				c.write(m.answer("481 Call/Transaction Does Not Exist", "", ""))
-			}
+			c.unknown(m)
 			continue
 		}
 		call.take(m)
+	}
+}
+
+// unknown is a message of no call, or of one that was given up: the refusal of a cancelled INVITE
+// gets its ACK (RFC 3261 section 17.1.1.3).
+func (c *Client) unknown(m message) {
+	number, method, _ := strings.Cut(m.cseq(), " ")
+	switch {
+	case m.status == 0 && m.method != "ACK":
+		c.write(m.answer("481 Call/Transaction Does Not Exist", "", ""))
+	case m.status >= 300 && method == "INVITE":
+		c.write(fmt.Sprintf("ACK %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s ACK\r\nContent-Length: 0\r\n\r\n",
+			c.target, m.header("Via"), m.header("From"), m.header("To"), m.header("Call-ID"), number))
 	}
 }
 

@@ -194,10 +194,13 @@ type heard struct {
 	err error
 }
 
+// mediaState says that the media connection is up, or what became of it.
+type mediaState struct{ err error }
+
 // work hears messages until the link or ctx ends.
 func (d *Desk) work(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	messages, media := make(chan heard), make(chan error)
+	messages, media := make(chan heard), make(chan mediaState)
 	var helpers helpers
 	defer func() {
 		end()
@@ -224,8 +227,8 @@ func (d *Desk) work(ctx context.Context) error {
 				return h.err
 			}
 			err = d.take(life, h, &helpers, media)
-		case err = <-media:
-			if err == nil {
+		case m := <-media:
+			if err = m.err; err == nil {
 				err = d.say(life, d.id(), protocol.SetState{State: "ready"})
 				if d.cfg.OnReady != nil {
 					d.cfg.OnReady(d)
@@ -272,7 +275,7 @@ func (d *Desk) listen(ctx context.Context, to chan<- heard) {
 }
 
 // take does what a message asks for.
-func (d *Desk) take(ctx context.Context, h heard, helpers *helpers, done chan<- error) error {
+func (d *Desk) take(ctx context.Context, h heard, helpers *helpers, done chan<- mediaState) error {
 	switch m := h.m.(type) {
 	case protocol.Welcome:
 		return d.offerMedia(ctx)
@@ -284,14 +287,14 @@ func (d *Desk) take(ctx context.Context, h heard, helpers *helpers, done chan<- 
 		helpers.Go(func() {
 			err := line.connect(ctx, m.SDP)
 			select {
-			case done <- err:
+			case done <- mediaState{err}:
 			case <-ctx.Done():
 				return
 			}
 			if err == nil {
 				err = line.keep(ctx)
 				select {
-				case done <- err:
+				case done <- mediaState{err}:
 				case <-ctx.Done():
 				}
 			}

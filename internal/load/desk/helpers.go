@@ -8,7 +8,7 @@ import "sync"
 type helpers struct{ sync.WaitGroup }
 
 // wait waits for all of them, whatever they still want to say.
-func (h *helpers) wait(messages <-chan heard, media <-chan error) {
+func (h *helpers) wait(messages <-chan heard, media <-chan mediaState) {
 	done := make(chan struct{})
 	go func() {
 		h.Wait()

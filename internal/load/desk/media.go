@@ -255,14 +255,13 @@ func (l *line) secure(ctx context.Context) error {
 
 // keep repeats consent until ctx ends, or the service closes the connection.
 func (l *line) keep(ctx context.Context) error {
-	gone := make(chan error, 1)
+	gone := make(chan struct{})
+	var cause error // once gone is closed
 	go func() {
+		defer close(gone)
 		var buf [2048]byte
-		for {
-			if _, err := l.conn.Read(buf[:]); err != nil {
-				gone <- err
-				return
-			}
+		for cause == nil {
+			_, cause = l.conn.Read(buf[:])
 		}
 	}()
 	defer func() {
@@ -275,9 +274,8 @@ func (l *line) keep(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-gone:
-			gone <- err
-			return fmt.Errorf("desk: the service closed the media connection: %w", err)
+		case <-gone:
+			return fmt.Errorf("desk: the service closed the media connection: %w", cause)
 		case <-l.checks: // an answer, which says that it is still there
 		case <-again.C:
 			if err := l.check(); err != nil {

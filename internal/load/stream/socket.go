@@ -78,7 +78,7 @@ func (l *letter) receive(fd int) (data []byte, at time.Time, ok bool) {
 // arrival reads the kernel's time; the present where there is none.
 func (l *letter) arrival() time.Time {
 	head := (*unix.Cmsghdr)(unsafe.Pointer(&l.control[0]))
-	if uint64(l.header.Controllen) >= uint64(unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{})))) &&
+	if l.header.Controllen >= uint64(unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{})))) &&
 		head.Level == unix.SOL_SOCKET && head.Type == unix.SCM_TIMESTAMPNS {
 		ts := (*unix.Timespec)(unsafe.Pointer(&l.control[unix.CmsgLen(0)]))
 		return time.Unix(ts.Sec, ts.Nsec)

@@ -26,7 +26,6 @@ const (
 	callerVoice = "caller-1"
 	agentVoice  = "agent-1"
 	firstAgent  = 10000 // number of the first agent's stream; the callers' begin at 0
-	atOnce      = 4     // sign-ins at the same time: each costs the service a password's hash
 )
 
 // Config is a load.
@@ -38,6 +37,7 @@ type Config struct {
 	Local    netip.Addr    // of the agents' media; default 127.0.0.1
 	Codecs   []media.Codec // that agents offer, and say the first of: PCMU and Opus
 	Readings bool          // agents send their microphones' readings
+	AtOnce   int           // sign-ins at the same time, each of which costs the service a password's hash; default 4
 	OnEvent  func(Event)   // on the goroutine of whom it is about; may be nil
 }
 
@@ -84,6 +84,9 @@ func New(ctx context.Context, cfg Config) (*Floor, error) {
 	if !cfg.Local.IsValid() {
 		cfg.Local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
+	if cfg.AtOnce <= 0 {
+		cfg.AtOnce = 4
+	}
 	if len(cfg.Codecs) == 0 {
 		return nil, errors.New("talk: no codec for the agents")
 	}
@@ -122,7 +125,7 @@ func (f *Floor) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, d := range f.desks {
 		group.Go(func() error {
-			if i >= atOnce && !f.until(ctx, func() bool { return f.ready > i-atOnce }) {
+			if !f.until(ctx, func() bool { return f.ready > i-f.cfg.AtOnce }) {
 				return nil
 			}
 			return d.Run(ctx)
@@ -264,6 +267,22 @@ type Talk struct {
 	line  *line
 }
 
+// Connected waits until an agent has the call.
+func (t *Talk) Connected(ctx context.Context) (*Pair, error) {
+	var pair *Pair
+	if t.floor.until(ctx, func() bool {
+		for _, p := range t.floor.pairs {
+			if p.Caller == t.line.end {
+				pair = p
+			}
+		}
+		return pair != nil
+	}) {
+		return pair, nil
+	}
+	return nil, fmt.Errorf("talk: %s has no agent: %w", t.line.number, context.Cause(ctx))
+}
+
 // Done is closed when the service hung up.
 func (t *Talk) Done() <-chan struct{} { return t.line.call.Done() }
 
@@ -278,5 +297,10 @@ func (t *Talk) Hangup(ctx context.Context) error {
 	t.line.end.Hush()
 	err := t.line.call.Hangup(ctx)
 	t.line.end.Close()
+	t.floor.mu.Lock()
+	defer t.floor.mu.Unlock()
+	if t.floor.lines[t.line.number] == t.line {
+		delete(t.floor.lines, t.line.number)
+	}
 	return err
 }

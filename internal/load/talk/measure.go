@@ -4,6 +4,7 @@ package talk
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 // Way is one direction of all calls.
 type Way struct {
 	Sent, Heard uint64
+	Lost        uint64 // of those sent
 	Marked      uint64 // heard to the bit as they were sent; none where a codec is in between
 	Chirps      int    // sent where a codec is in between
 	Found       int    // of these, at the far end
@@ -28,19 +30,37 @@ type Way struct {
 
 // Loss is the share of packets that were sent and not heard.
 func (w *Way) Loss() float64 {
-	if w.Sent == 0 || w.Heard >= w.Sent {
+	if w.Sent == 0 {
 		return 0
 	}
-	return float64(w.Sent-w.Heard) / float64(w.Sent)
+	return float64(w.Lost) / float64(w.Sent)
 }
 
 // Whole says that all that arrived is what was said: marked packets of the right call, in order
-// and once; chirps all but one in a hundred.
+// and once; chirps all but one in a hundred, or one.
 func (w *Way) Whole() bool {
 	if w.Chirps > 0 {
-		return float64(w.Found) >= 0.99*float64(w.Chirps) && w.Broken == 0
+		return w.Found > 0 && w.Chirps-w.Found <= max(1, w.Chirps/100) && w.Broken == 0
 	}
 	return w.Marked > 0 && w.Marked >= w.Heard && w.Strange+w.Disorder+w.Again+w.Broken == 0
+}
+
+// Describe says in words what arrived otherwise than it was said; "" when all is whole.
+func (r *Result) Describe() string {
+	for _, w := range []struct {
+		name string
+		*Way
+	}{{"up", &r.Up}, {"down", &r.Down}} {
+		switch {
+		case w.Whole():
+		case w.Chirps > 0:
+			return fmt.Sprintf("%s: %d of %d chirps arrived, %d packets broken", w.name, w.Found, w.Chirps, w.Broken)
+		default:
+			return fmt.Sprintf("%s: %d of %d packets as they were sent, %d of other calls, %d out of order, %d twice, %d broken",
+				w.name, w.Marked, w.Heard, w.Strange, w.Disorder, w.Again, w.Broken)
+		}
+	}
+	return ""
 }
 
 // Result is what a while of many calls was like.
@@ -57,11 +77,14 @@ type Codecs struct {
 	Up, Down      bool        // a codec is in between
 }
 
+// drain is how long packets are waited for that may still be on their way.
+const drain = 800 * time.Millisecond
+
 // Measure watches calls for a while. each is called every second, and may be nil.
 func Measure(ctx context.Context, loop *stream.Loop, pairs []*Pair, codecs Codecs, during time.Duration, each func(second int)) (*Result, error) {
 	r := &Result{Calls: len(pairs)}
 	begin := make([][2]stream.Count, len(pairs))
-	packets := int(during/(20*time.Millisecond)) + 100
+	packets := int((during+drain)/(20*time.Millisecond)) + 200
 	for i, p := range pairs {
 		if codecs.Up {
 			p.Caller.Listen(packets)
@@ -91,6 +114,11 @@ func Measure(ctx context.Context, loop *stream.Loop, pairs []*Pair, codecs Codec
 	}
 	to := time.Now()
 	r.LateP99, r.Missed = loop.Late(0.99)
+	select {
+	case <-time.After(drain): // for what is still on its way
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	for i, p := range pairs {
 		p.Caller.Measure(nil)
 		p.Agent.Measure(nil)
@@ -98,13 +126,11 @@ func Measure(ctx context.Context, loop *stream.Loop, pairs []*Pair, codecs Codec
 		r.Up.add(begin[i][1], agent, begin[i][0], caller)
 		r.Down.add(begin[i][0], caller, begin[i][1], agent)
 	}
-	for _, p := range pairs {
-		if codecs.Up {
-			r.Up.listen(p.Agent.Said(), p.Caller.Captured(), codecs.Agent, from, to)
-		}
-		if codecs.Down {
-			r.Down.listen(p.Caller.Said(), p.Agent.Captured(), codecs.Caller, from, to)
-		}
+	if codecs.Up {
+		r.Up.captured(pairs, codecs.Agent, from, to, func(p *Pair) (said, heard *stream.End) { return p.Agent, p.Caller })
+	}
+	if codecs.Down {
+		r.Down.captured(pairs, codecs.Caller, from, to, func(p *Pair) (said, heard *stream.End) { return p.Caller, p.Agent })
 	}
 	return r, nil
 }
@@ -118,12 +144,52 @@ func (w *Way) add(saidBefore, said, heardBefore, heard stream.Count) {
 	w.Disorder += heard.Disorder - heardBefore.Disorder
 	w.Again += heard.Again - heardBefore.Again
 	w.Broken += heard.Broken - heardBefore.Broken
+	switch said, got := said.Sent-saidBefore.Sent, heard.Heard-heardBefore.Heard; {
+	case heard.Marked > heardBefore.Marked: // their numbers tell to the packet
+		if heard.Missing > heardBefore.Missing {
+			w.Lost += heard.Missing - heardBefore.Missing
+		}
+	case said > got:
+		w.Lost += said - got
+	}
+}
+
+// captured looks at a direction with a codec in between: for the chirps, and for how many packets
+// left between from and to and how many came in as long a time, later by what the chirps were.
+func (w *Way) captured(pairs []*Pair, codecSaid media.Codec, from, to time.Time, ends func(*Pair) (said, heard *stream.End)) {
+	type side struct {
+		said  []stream.Said
+		heard *stream.Capture
+	}
+	sides := make([]side, len(pairs))
+	for i, p := range pairs {
+		said, heard := ends(p)
+		sides[i] = side{said.Said(), heard.Captured()}
+		w.listen(sides[i].said, sides[i].heard, codecSaid, from, to)
+	}
+	shift := w.Delays.Quantile(0.5)
+	w.Sent, w.Heard, w.Lost = 0, 0, 0
+	for _, s := range sides {
+		for _, p := range s.said {
+			if p.AtNS >= from.UnixNano() && p.AtNS < to.UnixNano() {
+				w.Sent++
+			}
+		}
+		for _, p := range s.heard.Packets {
+			if p.AtNS >= from.Add(shift).UnixNano() && p.AtNS < to.Add(shift).UnixNano() {
+				w.Heard++
+			}
+		}
+	}
+	if w.Sent > w.Heard {
+		w.Lost = w.Sent - w.Heard
+	}
 }
 
 // What is looked through for a chirp.
 const (
 	lookBefore = 40 * time.Millisecond
-	lookAfter  = 400 * time.Millisecond
+	lookAfter  = 700 * time.Millisecond
 )
 
 // listen finds the chirps of what was said in what was heard.

@@ -21,6 +21,7 @@ const (
 	MaxFindings = 32       // of a report
 	MaxKeys     = 64       // of a DTMF
 	MaxSecret   = 300      // seconds
+	MaxServers  = 8        // relays, and addresses of each
 )
 
 // checkID takes letters, digits and . _ : - only, so that an id can stand in a log as it is.
@@ -82,6 +83,8 @@ func check(m Message) error {
 		return checkHeadset(m.Headset)
 	case Welcome:
 		return checkWelcome(m)
+	case ICEServers:
+		return checkServers(m.ICEServers)
 	case State:
 		return checkState(m)
 	case Offer:
@@ -120,11 +123,41 @@ func checkWelcome(m Welcome) error {
 	if m.Version < 1 {
 		return fmt.Errorf("version %d: %w", m.Version, ErrBounds)
 	}
-	err := first(ident("resume", m.Resume, true), ident("agent", m.Agent, true), text("name", m.Name), checkState(m.State))
+	err := first(ident("resume", m.Resume, true), ident("agent", m.Agent, true), text("name", m.Name), checkState(m.State), checkServers(m.ICEServers))
 	if err == nil && m.Call != nil {
 		err = checkCall(*m.Call)
 	}
 	return err
+}
+
+func checkServers(servers []ICEServer) error {
+	if len(servers) > MaxServers {
+		return fmt.Errorf("%d ice_servers: %w", len(servers), ErrBounds)
+	}
+	for _, s := range servers {
+		if len(s.URLs) == 0 || len(s.URLs) > MaxServers {
+			return fmt.Errorf("%d urls of an ice server: %w", len(s.URLs), ErrBounds)
+		}
+		for _, u := range s.URLs {
+			if err := first(text("url", u), relayURL(u)); err != nil {
+				return err
+			}
+		}
+		if err := first(text("username", s.Username), text("credential", s.Credential)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relayURL holds an address to the schemes of RFC 7064 and RFC 7065.
+func relayURL(u string) error {
+	for _, scheme := range []string{"stun:", "stuns:", "turn:", "turns:"} {
+		if strings.HasPrefix(u, scheme) {
+			return nil
+		}
+	}
+	return fmt.Errorf("url %.32q of an ice server is neither stun nor turn: %w", u, ErrBounds)
 }
 
 func checkState(s State) error {

@@ -154,6 +154,8 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[SignOut](body)
 	case Welcome{}.kind():
 		return as[Welcome](body)
+	case ICEServers{}.kind():
+		return as[ICEServers](body)
 	case SDPAnswer{}.kind():
 		return as[SDPAnswer](body)
 	case State{}.kind():
@@ -198,7 +200,7 @@ func Messages() []Message {
 	return []Message{
 		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, Dial{}, Transfer{}, CancelTransfer{}, Hold{}, Record{}, DTMF{}, Secret{}, EndWrapUp{}, Mute{},
 		MicReading{}, MicReport{}, HeadsetChanged{}, SignOut{},
-		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Supervised{}, Supervising{}, Verdict{}, Limits{}, Ack{}, Error{},
+		Welcome{}, ICEServers{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Supervised{}, Supervising{}, Verdict{}, Limits{}, Ack{}, Error{},
 	}
 }
 

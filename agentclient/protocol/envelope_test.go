@@ -35,6 +35,7 @@ func filled() []Message {
 		}},
 		HeadsetChanged{Headset: Headset{Model: "Evolve 20", Serial: "E-78"}}, SignOut{},
 		Welcome{Version: 1, Resume: "token", Resumed: true, Agent: "ada", Name: "Ada", State: State{State: "on-call", Reason: "x", Since: moment, Until: &until}, Call: &call},
+		ICEServers{ICEServers: []ICEServer{{URLs: []string{"turns:media.example:443?transport=tcp"}, Username: "1:ada", Credential: "c"}}},
 		SDPAnswer{SDP: "v=0\r\n"}, State{State: "wrap-up", Reason: "y", Since: moment, Until: &until}, Offer{Call: call, Expires: until},
 		OfferWithdrawn{CallID: "c-1", Why: "caller_gone"}, Connected{Call: call}, Ended{CallID: "c-1", Cause: "caller_hung_up"},
 		Progress{CallID: "c-1", Transfer: true, To: "+4930123456", State: Failed, Status: 486, Text: "The number is busy."},

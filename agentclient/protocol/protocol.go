@@ -134,6 +134,13 @@ type (
 		Name    string `json:"name"`
 		State   State  `json:"state"`
 		Call    *Call  `json:"call,omitempty"` // the call in progress
+
+		ICEServers []ICEServer `json:"ice_servers,omitempty"` // as in ICEServers
+	}
+	// ICEServers are the relays to offer media with, where a network lets nothing else through.
+	// What came before is not to be used for a new offer; a connection that stands goes on.
+	ICEServers struct {
+		ICEServers []ICEServer `json:"ice_servers"`
 	}
 	// SDPAnswer answers SDPOffer.
 	SDPAnswer struct {
@@ -213,6 +220,13 @@ type (
 	}
 )
 
+// ICEServer is a relay and what it takes to use it, as browsers know it (RTCIceServer).
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username"`
+	Credential string   `json:"credential"`
+}
+
 // Call is what an agent is told of a call.
 type Call struct {
 	ID        string    `json:"id"`
@@ -267,6 +281,7 @@ func (MicReport) kind() string      { return "mic_report" }
 func (HeadsetChanged) kind() string { return "headset_changed" }
 func (SignOut) kind() string        { return "sign_out" }
 func (Welcome) kind() string        { return "welcome" }
+func (ICEServers) kind() string     { return "ice_servers" }
 func (SDPAnswer) kind() string      { return "sdp_answer" }
 func (State) kind() string          { return "state" }
 func (Offer) kind() string          { return "offer" }

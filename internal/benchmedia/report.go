@@ -33,14 +33,15 @@ type result struct {
 
 // What makes a measurement worthless: then it is tried with fewer calls.
 const (
-	tooLate = 10 * time.Millisecond // of the load's own packets, one in a hundred
-	tooLost = 0.01                  // of the packets
+	tooLate  = 10 * time.Millisecond // of the load's own packets, one in a hundred
+	tooStill = 0.01                  // of the time
+	tooLost  = 0.01                  // of the packets
 )
 
 // failed says why a measurement does not count; "" when it does.
 func (r result) failed() string {
 	switch {
-	case r.Missed > 0:
+	case float64(r.Missed) > tooStill*float64(len(r.cpu))*1000:
 		return fmt.Sprintf("the load itself stood still for %d ms", r.Missed)
 	case r.LateP99 > tooLate:
 		return fmt.Sprintf("the load itself was late: one packet in a hundred by %.0f ms", ms(r.LateP99))

@@ -76,8 +76,8 @@ func TestFewerCallsWhereTheMachineHoldsNoMore(t *testing.T) {
 	if why := r.failed(); why != "" {
 		t.Errorf("a good measurement does not count: %s", why)
 	}
-	r.Missed = 3
-	if why := r.failed(); !strings.Contains(why, "stood still for 3 ms") {
+	r.Missed = 300
+	if why := r.failed(); !strings.Contains(why, "stood still for 300 ms") {
 		t.Errorf("a load that stood still: %q", why)
 	}
 	if _, err := chosen("no such case", ""); err == nil {

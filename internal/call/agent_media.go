@@ -88,6 +88,16 @@ func (a *Agent) mediaUp() {
 	a.closePeer(old)
 }
 
+// failureOf says why a peer ended, if it knows.
+func failureOf(p Peer) string {
+	if p, ok := p.(interface{ Err() error }); ok {
+		if err := p.Err(); err != nil {
+			return err.Error()
+		}
+	}
+	return "connection failed"
+}
+
 // mediaFailed gives up on a connection that never came to stand.
 func (a *Agent) mediaFailed(why string) {
 	a.log.Warn("media not connected", "why", why)

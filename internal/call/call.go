@@ -59,6 +59,10 @@ type call struct {
 	closed    bool // the site no longer has the queue
 	deadline  alarm
 	stopMusic func() // nil while there is none
+	welcomed  model.QueueID
+	tellPlace func(n int) // tells a caller who waits their place; nil where that is not done
+	tellEvery time.Duration
+	tellDue   alarm
 	expect    model.AgentID
 	attempt   uint64    // of the Connect that is expected
 	talk      *agentLeg // the agent's leg while talking
@@ -132,6 +136,8 @@ func (c *call) run() {
 			c.writeDigits()
 		case <-c.tape.beep.C:
 			c.beepDue()
+		case <-c.tellDue.C:
+			c.sayPlace()
 		case <-c.deadline.C:
 			c.expired()
 		}
@@ -233,7 +239,7 @@ func (c *call) wait() {
 	}
 	c.waitUntil = time.Now().Add(longest)
 	c.resumeWait()
-	c.play()
+	c.entertain()
 }
 
 func (c *call) resumeWait() {
@@ -251,7 +257,8 @@ func (c *call) play() {
 func (c *call) hush() {
 	if c.stopMusic != nil {
 		c.stopMusic()
-		c.stopMusic = nil
+		c.stopMusic, c.tellPlace = nil, nil
+		c.tellDue.clear()
 	}
 }
 

@@ -92,8 +92,11 @@ type Deps struct {
 	Gateway  Gateway
 	Bus      Bus
 	Music    Music
+	Lobby    Lobby        // what callers hear while they wait; nil: Music
 	Clock    bridge.Clock // of conferences (media/prompt.Pacer); nil: nobody can supervise
 	Log      *slog.Logger
+
+	Relays Relays // nil: none
 
 	Dialling Dialling // nil: nobody may call anywhere
 	Dialer   Dialer   // needed with Dialling

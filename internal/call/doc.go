@@ -89,6 +89,11 @@
 // is let go then. Once the two are joined nobody at a desk is part of the call, which ends as
 // either of them hangs up.
 //
+// # Waiting
+//
+// Callers who wait hear music and, where their queue has announcements, a welcome and every so often
+// their place, from the floor's published picture (lobby.go).
+//
 // # Supervisors
 //
 // A supervisor who is signed in with a client can listen to a call, whisper to its agent, be heard

@@ -104,26 +104,30 @@ func (w *world) Accept(_ context.Context, sdp string) (call.Peer, string, error)
 
 // inWorld runs a test in a bubble with fake time. When it returns every goroutine must
 // have ended, or synctest fails the test.
-func inWorld(t *testing.T, cfg call.Config, test func(w *world)) {
+func inWorld(t *testing.T, cfg call.Config, test func(w *world), other ...func(w *world, d *call.Deps)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, cfg)
+		w := newWorld(t, cfg, other...)
 		test(w)
 		w.close()
 	})
 }
 
-func newWorld(t *testing.T, cfg call.Config) *world {
+func newWorld(t *testing.T, cfg call.Config, other ...func(w *world, d *call.Deps)) *world {
 	t.Helper()
 	w := &world{
 		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, beeps: &music{playing: map[media.Leg]bool{}},
 		out: &exchange{}, tapes: &tapes{}, bus: events.NewBus(), desks: map[string]*desk{}, clock: prompt.NewPacer(),
 	}
-	sb, err := call.New(cfg, call.Deps{
+	deps := call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
 		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps, Discretion: &w.secrets,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, change := range other {
+		change(w, &deps)
+	}
+	sb, err := call.New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,6 +140,7 @@ func Marshal(site model.Site) []byte {
 			fmt.Fprintf(&b, "    caller_id:\n      number: %s\n      name: %s\n", quote(q.CallerID.Number), quote(q.CallerID.Name))
 		}
 		yamlWriter{&b}.block("    ", reflect.ValueOf(q), "recording")
+		yamlWriter{&b}.block("    ", reflect.ValueOf(q), "announcements")
 	}
 	section("users", len(site.Users))
 	for _, u := range site.Users {

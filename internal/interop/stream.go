@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -215,13 +214,4 @@ func mediaAddress(answer string) (*net.UDPAddr, error) {
 	}
 	port, err := strconv.Atoi(m[1])
 	return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}, err
-}
-
-// telephoneEvent is a payload of RFC 4733 section 2.3; duration in ticks of the clock.
-func telephoneEvent(event byte, end bool, duration uint16) []byte {
-	flags := byte(10) // dBm0 below 0
-	if end {
-		flags |= 0x80
-	}
-	return binary.BigEndian.AppendUint16([]byte{event, flags}, duration)
 }

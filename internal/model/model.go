@@ -112,7 +112,8 @@ type Queue struct {
 
 	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
 
-	Recording QueueRecording `yaml:"recording" json:"recording,omitzero"`
+	Recording     QueueRecording     `yaml:"recording" json:"recording,omitzero"`
+	Announcements QueueAnnouncements `yaml:"announcements" json:"announcements,omitzero"`
 }
 
 // Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"

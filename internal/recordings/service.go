@@ -46,12 +46,10 @@ type Keeping interface {
 type Config struct {
 	Folder  string
 	KeyFile string
+	Keys    *seal.Keyring // nil: those of KeyFile, which is made where there is none
 	Format  record.Format
 	Rate    int    // Hz
 	MinFree uint64 // bytes
-	// Changed is told when recording begins to suffer, with why, and with "" when it does no more.
-	// It must not wait.
-	Changed func(problem string)
 }
 
 // Service keeps recordings. New makes one, Run does its work.
@@ -71,16 +69,20 @@ type Service struct {
 
 // New reads the key, or makes one where there is none, and the folder.
 func New(cfg Config, store Record, log *slog.Logger) (*Service, error) {
-	keys, err := seal.LoadOrMakeKeys(cfg.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("recordings: %w", err)
+	keys := cfg.Keys
+	if keys == nil {
+		var err error
+		if keys, err = seal.LoadOrMakeKeys(cfg.KeyFile); err != nil {
+			return nil, fmt.Errorf("recordings: %w", err)
+		}
 	}
 	if err := os.MkdirAll(cfg.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
 	s := &Service{cfg: cfg, store: store, keys: keys, log: log, now: time.Now, live: map[model.RecordingID]*recording{}, secret: map[model.CallID]bool{}, heard: map[hearing]time.Time{}}
+	var err error
 	s.recorder, err = record.New(record.Config{
-		Folder: cfg.Folder, Keys: keys, Format: cfg.Format, Rate: cfg.Rate, MinFree: cfg.MinFree, Alarm: cfg.Changed, Log: log,
+		Folder: cfg.Folder, Keys: keys, Format: cfg.Format, Rate: cfg.Rate, MinFree: cfg.MinFree, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)

@@ -7,11 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/headroom-voice/headroom/agentclient"
 	"github.com/headroom-voice/headroom/internal/config"
 	"github.com/headroom-voice/headroom/internal/load"
 	"github.com/headroom-voice/headroom/internal/testenv"
 	"github.com/headroom-voice/headroom/media/mediatest"
+	"github.com/headroom-voice/headroom/media/webrtc/relay/relaytest"
 )
 
 // browserTone is what a browser's agent says: a minute, for it clicks where it begins again.
@@ -139,4 +142,68 @@ func TestAnAgentWhomNoUDPReachesTalksOverTCP(t *testing.T) {
 	testenv.Await[agentclient.CallStarted](agent, 1)
 	testenv.Hears(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
 	testenv.Hears(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
+}
+
+// onlyHTTPS is a service whose agents' network lets out nothing but TLS.
+func onlyHTTPS(t *testing.T) (*testenv.Env, relaytest.Certificate) {
+	t.Helper()
+	cert := relaytest.NewCertificate(t)
+	return testenv.Start(t, testenv.Options{Process: func(p *config.Process) {
+		p.WebRTC.Advertise = []netip.Addr{netip.MustParseAddr("127.0.0.2")} // where there is nothing
+		p.WebRTC.Relay = config.Relay{Listen: "127.0.0.1:0", Address: "localhost", Certificate: cert.Cert, Key: cert.Key}
+	}}), cert
+}
+
+func TestAnAgentInChromiumWhomNothingButTLSReachesTalksOverTheRelay(t *testing.T) {
+	env, cert := onlyHTTPS(t)
+	agent := env.BrowserAgent("agent", testenv.BrowserAgentOptions{Mic: browserTone(), Flags: []chromedp.ExecAllocatorOption{
+		chromedp.Flag("ignore-certificate-errors-spki-list", cert.SPKI),
+	}})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	agent.Await("connected", 1)
+	hearsTone(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	hearsTone(t, "the agent", 440, -18, testenv.EarRate, agent.Last)
+	// Behind NAT the relay's address looks another from the service, so its kind may be prflx.
+	if path := agent.Path(); !strings.HasSuffix(path, " tls") {
+		t.Errorf("the audio runs over %q, wanted the relay", path)
+	}
+}
+
+func TestAnAgentWhomNothingButTLSReachesTalksOverTheRelay(t *testing.T) {
+	env, cert := onlyHTTPS(t)
+	agent := env.Agent("agent", testenv.AgentOptions{
+		Mic:    mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate),
+		Config: func(c *agentclient.Config) { c.Media.Roots = cert.Roots },
+	})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	testenv.Await[agentclient.CallStarted](agent, 1)
+	testenv.Hears(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	testenv.Hears(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
+}
+
+func TestSpeechGetsThroughALineOf24Kilobits(t *testing.T) {
+	env, line := behindALine(t, testenv.Options{})
+	agent := env.Agent("agent", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate)})
+	caller := env.Caller(load.Config{Source: testenv.Tone(440, -18)})
+	testenv.Await[agentclient.CallStarted](agent, 1)
+	testenv.Hears(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
+
+	line.Narrow(24000)
+	began := time.Now()
+	var up, down float64
+	good, next := 0, time.Now().Add(time.Second)
+	testenv.Eventually(t, "less than 5 % is lost, for five seconds in a row", func() bool {
+		if time.Now().Before(next) {
+			return false
+		}
+		next = next.Add(time.Second)
+		up, down, _ = line.Lost()
+		if good++; up >= 0.05 || down >= 0.05 {
+			good = 0
+		}
+		return good >= 5
+	})
+	t.Logf("%v after the line became narrow: %.1f %% lost up, %.1f %% down", time.Since(began).Round(time.Second), 100*up, 100*down)
+	hearsTone(t, "the caller", 1000, -20, testenv.CallerRate, testenv.LastHeard(caller))
+	hearsTone(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
 }

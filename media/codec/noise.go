@@ -44,7 +44,7 @@ func (d *noise) Decode(payload []byte, pcm []float32) (int, error) {
 func (d *noise) describe(payload []byte) {
 	const uniform = 1.7320508 // peak of a uniform distribution of mean square 1
 	power := math.Pow(10, -float64(payload[0]&0x7f)/10)
-	d.most = float32(4 * math.Sqrt(power))
+	d.most = float32(min(4*math.Sqrt(power), 1))
 	d.order = min(len(payload)-1, noiseOrder)
 	var a, b [noiseOrder]float64
 	for i := range d.order {

@@ -17,8 +17,8 @@ const (
 // period (after 20 ms the last two, after 30 ms the last three), fades it by a fifth
 // every 10 ms from the second on, and blends it into what arrives next. Unlike the Appendix
 // it adds no delay: the seam at the start of a loss is smoothed inside the repeated waveform.
-// And it counts from packets of 20 ms, where the Appendix has frames of 10: one of them lost
-// comes 1 to 2 dB nearer to the voice so (docs/media.md).
+// And it counts from packets of 20 ms, where the Appendix has frames of 10: what takes the
+// place of one of them comes nearer to the voice so (docs/media.md).
 type concealer struct {
 	k       int       // samples per sample at 8 kHz
 	history []float32 // the latest samples heard or made up, newest last

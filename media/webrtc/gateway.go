@@ -38,6 +38,7 @@ var (
 var (
 	ErrConnectTimeout = errors.New("media connection was not set up in time")
 	ErrLost           = errors.New("media connection lost")
+	ErrFingerprint    = errors.New("the certificate is not the one that the session description names")
 )
 
 // certificateRest is how long a certificate must still last for a connection made with it.

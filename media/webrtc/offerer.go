@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,8 +14,16 @@ import (
 
 // OfferConfig is the client's side. The zero value is complete.
 type OfferConfig struct {
-	ConnectTimeout time.Duration // from Offer to ICE and DTLS done, default 15 s
-	LostAfter      time.Duration // without a sign of life, default 15 s
+	Relays         []Relay        // for networks that let nothing else through
+	Roots          *x509.CertPool // whose certificates a relay may show; nil is the system's
+	ConnectTimeout time.Duration  // from Offer to ICE and DTLS done, default 15 s
+	LostAfter      time.Duration  // without a sign of life, default 15 s
+}
+
+// Relay is a TURN server (RFC 8656) and what it takes to use it.
+type Relay struct {
+	URLs                 []string // such as turns:media.example:443?transport=tcp
+	Username, Credential string
 }
 
 // Offer makes the client's side of a connection: full ICE from one UDP socket that stays when
@@ -39,6 +48,9 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("offer: %w", err)
 	}
+	if cfg.Relays = usable(cfg.Relays); len(cfg.Relays) > 0 {
+		engine.SetICEProxyDialer(relayDialer{cfg.Roots})
+	}
 	api, err := newAPI(engine)
 	if err != nil {
 		freeSockets()
@@ -50,12 +62,14 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 		packetTime:     20 * time.Millisecond,
 		connectTimeout: cfg.ConnectTimeout,
 		log:            log,
+		relays:         cfg.Relays,
 		onFreed:        func(*Peer) { freeSockets() },
 	})
 	if err != nil {
 		freeSockets()
 		return nil, "", err
 	}
+	p.strain.trips = true
 	sdp, err := p.offer()
 	if err != nil {
 		_ = p.Close()

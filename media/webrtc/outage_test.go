@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -23,6 +24,7 @@ type cable struct {
 	to       netip.AddrPort
 	tap      atomic.Pointer[func(fromClient []byte)] // before anything is carried
 	carriers sync.WaitGroup
+	sent     atomic.Int64 // packets of the service's, whether or not they were carried
 }
 
 func newCable(t *testing.T, to netip.AddrPort) *cable {
@@ -75,6 +77,9 @@ func (c *cable) carry(from *net.UDPConn, forward func([]byte, netip.AddrPort)) {
 		if err != nil {
 			return
 		}
+		if from != c.near {
+			c.sent.Add(1)
+		}
 		if !c.cut.Load() {
 			forward(buf[:n], addr)
 		}
@@ -117,6 +122,37 @@ func TestVoiceComesBackByItselfAfterANetworkOutage(t *testing.T) {
 	hear(t, "after the outage", down)
 	if took := time.Since(restored); took > time.Second {
 		t.Errorf("the voices took %v to come back", took)
+	}
+}
+
+// RFC 7675 section 5.1: without consent nothing is sent, after 30 s at most.
+func TestNothingIsSentAnyMoreToOneWhoVanished(t *testing.T) {
+	const lostAfter = time.Second // 15 s in the product
+	g := newGateway(t, Config{LostAfter: lostAfter})
+	wire := newCable(t, g.Addr())
+	client, service := connectThrough(t, g, OfferConfig{LostAfter: lostAfter}, wire.port())
+	defer speak(client, media.Opus)()
+	defer speak(service, media.PCMU)()
+	down := make(heard, 8)
+	client.SetSink(down)
+	hear(t, "before", down)
+
+	wire.cut.Store(true) // not a word more of the client's, and the service's go nowhere
+	await(t, "end", service.Done())
+	if err := service.Err(); !errors.Is(err, ErrLost) {
+		t.Errorf("the cause is %v, wanted ErrLost", err)
+	}
+	if err := service.Close(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "end of the client's side", client.Done())
+	before := wire.sent.Load()
+	for p := (media.Packet{Codec: media.PCMU, Payload: make([]byte, 160)}); p.Seq < 50; p.Seq++ {
+		service.Send(&p)
+	}
+	wire.rebind(t) // ends the reader of what came, once it has read all of it
+	if after := wire.sent.Load(); before == 0 || after != before {
+		t.Errorf("%d packets were sent after the end", after-before)
 	}
 }
 

@@ -22,6 +22,7 @@ type peerConfig struct {
 	packetTime     time.Duration
 	connectTimeout time.Duration
 	log            *slog.Logger
+	relays         []Relay // of the client
 	onFreed        func(*Peer)
 
 	// Of a Gateway's peers.
@@ -38,6 +39,7 @@ type Peer struct {
 	in  ears
 
 	keypad keypad
+	strain strain // of the network that we send into
 
 	connected chan struct{}
 	done      chan struct{} // no audio flows any more
@@ -58,7 +60,7 @@ var _ media.Leg = (*Peer)(nil)
 // newPeer makes a connection with one audio section that sends and receives. The
 // set-up clock starts now.
 func newPeer(api *pion.API, cfg peerConfig) (*Peer, error) {
-	config := pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle}
+	config := pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle, ICEServers: iceServers(cfg.relays)}
 	if cfg.certificate != nil {
 		config.Certificates = []pion.Certificate{*cfg.certificate}
 	}
@@ -171,9 +173,9 @@ func (p *Peer) connectionChanged(s pion.PeerConnectionState) {
 			p.comeUp()
 		}
 	case pion.PeerConnectionStateFailed:
-		p.end(ErrLost)
+		p.end(p.failure(ErrLost))
 	case pion.PeerConnectionStateClosed:
-		p.end(ErrClosed) // the far side closed DTLS; after our own end this changes nothing
+		p.end(p.failure(ErrClosed)) // the far side closed DTLS; after our own end this changes nothing
 	}
 }
 
@@ -184,7 +186,7 @@ func (p *Peer) Connected() <-chan struct{} { return p.connected }
 func (p *Peer) Done() <-chan struct{} { return p.done }
 
 // Err is nil while the connection stands or is being set up, then ErrConnectTimeout,
-// ErrLost or ErrClosed.
+// ErrFingerprint, ErrLost or ErrClosed.
 func (p *Peer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -251,12 +253,17 @@ func (p *Peer) read(loop func()) {
 	p.readers.Go(loop)
 }
 
-// Accepts reports whether the far side takes this codec.
-func (p *Peer) Accepts(c media.Codec) bool { return p.out.accepts(c) }
+// Accepts reports whether the far side takes this codec, and the network has room for it.
+func (p *Peer) Accepts(c media.Codec) bool {
+	return p.out.accepts(c) && (c == media.Opus || !p.squeezed())
+}
 
 // Preferred is the codec to encode for the far side: the service's choice is G.711,
-// the client's Opus. NoCodec before the negotiation is done.
+// the client's Opus, and so is everybody's where the network has room for little. NoCodec before the negotiation is done.
 func (p *Peer) Preferred() media.Codec {
+	if p.squeezed() {
+		return media.Opus
+	}
 	for _, c := range p.cfg.preferred {
 		if p.out.accepts(c) {
 			return c
@@ -265,8 +272,14 @@ func (p *Peer) Preferred() media.Codec {
 	return media.NoCodec
 }
 
-// PacketTime is what the offer asked for, 20 ms if nothing.
-func (p *Peer) PacketTime() time.Duration { return p.cfg.packetTime }
+// PacketTime is what the offer asked for, 20 ms if nothing; 60 ms where the network has room
+// for little.
+func (p *Peer) PacketTime() time.Duration {
+	if p.strain.narrow.Load() {
+		return max(p.cfg.packetTime, narrowPacketTime)
+	}
+	return p.cfg.packetTime
+}
 
 // Send writes one packet with the payload type of its codec. Before the connection
 // stands, packets are dropped.

@@ -30,7 +30,11 @@ func (p *Peer) report() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cause == nil {
-		p.nextReport.Reset(reportInterval/2 + rand.N(reportInterval))
+		wait := reportInterval/2 + rand.N(reportInterval)
+		if lossy(packets) {
+			wait = hasty
+		}
+		p.nextReport.Reset(wait)
 	}
 }
 
@@ -90,5 +94,8 @@ func (p *Peer) sawReceptions(reports []rtcp.ReceptionReport, now time.Time) {
 	}
 	for i := range reports {
 		sender.SawReceptionReport(&reports[i], now)
+		if reports[i].SSRC == sender.SSRC() {
+			p.strain.saw(&reports[i], sender.RoundTrip(), now)
+		}
 	}
 }

@@ -42,7 +42,7 @@ func listenTCP(cfg Config, engine *pion.SettingEngine, d *door) (*tcpPort, error
 	if err != nil {
 		return nil, fmt.Errorf("media port: %w", err)
 	}
-	p := &tcpPort{listener: guard.New(l, guard.Limits{Total: 2 * cfg.MaxPeers, PerSource: tcpPerSource})}
+	p := &tcpPort{listener: guard.New(l, guard.Limits{Total: 2 * cfg.MaxPeers, PerSource: tcpPerSource, Backlog: tcpWriteBehind})}
 	p.mux = ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: p.listener, Logger: silence,
 		ReadBufferSize: tcpReadAhead, WriteBufferSize: tcpWriteBehind,

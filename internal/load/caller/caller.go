@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/load/stream"
@@ -24,6 +25,9 @@ const (
 	byeTime    = 8 * time.Second
 	maxMessage = 64 << 10
 )
+
+// ErrNobody means that nothing listens at the target.
+var ErrNobody = errors.New("nobody listens there")
 
 // ErrRefused is a call that was answered with a status of 300 or more.
 var ErrRefused = errors.New("refused")
@@ -72,7 +76,10 @@ func (c *Client) Run(ctx context.Context) error {
 			return nil
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("calls: %w", err)
-		case err != nil: // the target's port is closed just now: the calls' deadlines tell
+		case errors.Is(err, syscall.ECONNREFUSED):
+			c.nobody()
+			continue
+		case err != nil: // the calls' deadlines tell
 			continue
 		}
 		m, ok := parse(string(buf[:n]))
@@ -87,6 +94,18 @@ func (c *Client) Run(ctx context.Context) error {
 			continue
 		}
 		call.take(m)
+	}
+}
+
+// nobody tells every call that waits for an answer that nobody is there to give it.
+func (c *Client) nobody() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, call := range c.calls {
+		select {
+		case call.alone <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -112,6 +131,7 @@ type Call struct {
 	from    string // the caller's number
 	end     *stream.End
 	replies chan message
+	alone   chan struct{} // what was sent met a closed port
 	done    chan struct{} // the other side hung up
 	once    sync.Once
 	local   string // our description
@@ -129,7 +149,7 @@ type Call struct {
 // the answer the call is given up.
 func (c *Client) Dial(ctx context.Context, from string, end *stream.End) (*Call, error) {
 	call := &Call{client: c, id: rand.Text(), tag: rand.Text()[:8], from: from, end: end,
-		replies: make(chan message, 32), done: make(chan struct{}), to: "<" + c.target + ">", remote: c.target, local: describe(end.Local())}
+		replies: make(chan message, 32), alone: make(chan struct{}, 1), done: make(chan struct{}), to: "<" + c.target + ">", remote: c.target, local: describe(end.Local())}
 	c.mu.Lock()
 	c.calls[call.id] = call
 	c.mu.Unlock()
@@ -204,6 +224,8 @@ func (c *Call) invite(ctx context.Context) (message, error) {
 			}
 			again *= 2
 			c.client.write(text)
+		case <-c.alone:
+			return message{}, fmt.Errorf("call to %s: %w", c.client.target, ErrNobody)
 		case <-ctx.Done():
 			c.client.write(c.request("CANCEL", name, c.seq, ""))
 			return message{}, context.Cause(ctx)
@@ -290,6 +312,10 @@ func (c *Call) Hangup(ctx context.Context) error {
 	defer cancel()
 	c.cseq++
 	cseq := c.cseq
+	select {
+	case <-c.alone: // of before
+	default:
+	}
 	text := c.request("BYE", branch(), cseq, "")
 	for again := t1; ; again = min(2*again, t2) {
 		c.client.write(text)
@@ -302,6 +328,8 @@ func (c *Call) Hangup(ctx context.Context) error {
 				}
 			case <-c.done: // both at once
 				return nil
+			case <-c.alone:
+				return ErrNobody
 			case <-time.After(again):
 				break wait
 			case <-ctx.Done():

@@ -5,6 +5,7 @@ package caller_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -120,6 +121,24 @@ func TestTheOtherSideHangsUp(t *testing.T) {
 	soon(t, "the BYE has come", call.Done())
 	if err := call.Hangup(t.Context()); err != nil {
 		t.Errorf("hanging up what is over: %v", err)
+	}
+}
+
+func TestACallToWhereNobodyListensEndsAtOnce(t *testing.T) {
+	_, c, end := stand(t, "100")
+	closed, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // opened to know a port that is closed a line later
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := "sip:100@" + closed.LocalAddr().String()
+	_ = closed.Close()
+	if c, err = caller.Open(t.Context(), target); err != nil {
+		t.Fatal(err)
+	}
+	run(t, c.Run)
+	began := time.Now()
+	if _, err := c.Dial(t.Context(), "+4930555004", end); !errors.Is(err, caller.ErrNobody) || time.Since(began) > patience {
+		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 }
 

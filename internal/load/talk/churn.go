@@ -42,6 +42,9 @@ const (
 	settleIn = 500 * time.Millisecond
 )
 
+// errGone is a call that ended while its caller still talked.
+var errGone = errors.New("the agent is gone: the service ended the call, or has ended itself")
+
 // Codecs says what the two sides of this floor's calls say, and where a codec is in between.
 func (f *Floor) Codecs() Codecs {
 	return Codecs{Caller: media.PCMU, Agent: f.cfg.Codecs[0], Up: f.cfg.Codecs[0] != media.PCMU, Down: !slices.Contains(f.cfg.Codecs, media.PCMU)}
@@ -102,7 +105,14 @@ func (f *Floor) once(ctx context.Context, line int, during time.Duration) (o Out
 	if o.Err = pause(ctx, settleIn); o.Err != nil {
 		return o
 	}
-	if o.Result, o.Err = Measure(ctx, f.loop, []*Pair{pair}, f.Codecs(), during, nil); o.Err != nil {
+	talking, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		if f.until(talking, func() bool { return f.pairOf(pair.Caller) != pair }) {
+			end(errGone)
+		}
+	}()
+	if o.Result, o.Err = Measure(talking, f.loop, []*Pair{pair}, f.Codecs(), during, nil); o.Err != nil {
 		return o
 	}
 	select {

@@ -261,6 +261,16 @@ func (f *Floor) Call(ctx context.Context, i int) (*Talk, error) {
 	return &Talk{f, l}, nil
 }
 
+// pairOf is a caller's and who talks with them; nil if nobody does. It needs f.mu.
+func (f *Floor) pairOf(caller *stream.End) *Pair {
+	for _, p := range f.pairs {
+		if p.Caller == caller {
+			return p
+		}
+	}
+	return nil
+}
+
 // Talk is one caller's call.
 type Talk struct {
 	floor *Floor
@@ -271,11 +281,7 @@ type Talk struct {
 func (t *Talk) Connected(ctx context.Context) (*Pair, error) {
 	var pair *Pair
 	if t.floor.until(ctx, func() bool {
-		for _, p := range t.floor.pairs {
-			if p.Caller == t.line.end {
-				pair = p
-			}
-		}
+		pair = t.floor.pairOf(t.line.end)
 		return pair != nil
 	}) {
 		return pair, nil

@@ -35,7 +35,7 @@ func (p *party) Packet(packet *media.Packet) { p.jitter.Push(packet, time.Now())
 
 // step says and plays what is due after a time.
 func (p *party) step(since time.Duration) {
-	for ; time.Duration(p.n)*20*ms <= since; p.n++ {
+	for ; len(p.said) > 0 && time.Duration(p.n)*20*ms <= since; p.n++ {
 		packet := p.said[p.n%len(p.said)]
 		packet.Seq, packet.Timestamp = uint64(p.n), uint64(p.n*packet.Codec.ClockRate()/50)
 		p.Send(&packet)

@@ -6,7 +6,7 @@ say() { # FILE WORDS
 	espeak-ng -v en-gb-x-rp -s 150 -p 45 --stdout "$2" |
 		sox -t wav - -r 16000 -c 1 -b 8 -e mu-law -t wav -D "$1.wav" \
 			silence 1 0.005 0.3% reverse silence 1 0.005 0.3% reverse \
-			gain -6 highpass 120 lowpass 7000 norm -11 pad 0.02 0.06
+			gain -6 highpass 120 lowpass 7000 norm -6 pad 0.02 0.06
 }
 n=0
 for w in zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen \

@@ -15,6 +15,7 @@ import (
 type Limits struct {
 	Total     int // connections at once
 	PerSource int // of them, from one source; many agents may share one behind NAT
+	Backlog   int // bytes that the system keeps for a connection whose network is slow; 0 is its own choice
 }
 
 // Listener accepts within Limits and closes at once what is beyond. It is a net.Listener.
@@ -71,6 +72,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 		pause = shortPause
 		source := sourceOf(c.RemoteAddr())
 		if l.take(source) {
+			if t, ok := c.(*net.TCPConn); ok && l.limits.Backlog > 0 {
+				_ = t.SetWriteBuffer(l.limits.Backlog) // best effort
+			}
 			return &conn{Conn: c, free: func() { l.free(source) }}, nil
 		}
 		l.refused.Add(1)

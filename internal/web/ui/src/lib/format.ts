@@ -219,6 +219,19 @@ export function cause(c: string | undefined): string {
   return c ? (causes[c] ?? c.replaceAll('_', ' ')) : nothing
 }
 
+const recordingStates: Record<string, string> = {
+  recording: 'Is being recorded',
+  complete: 'Recorded',
+  recovered: 'Recorded until the service stopped unexpectedly',
+  failed: 'Could not be recorded in full',
+  deleting: 'Is being deleted',
+  deleted: 'Deleted',
+}
+
+export function recordingState(s: string): string {
+  return recordingStates[s] ?? s
+}
+
 const happenings: Record<string, string> = {
   arrived: 'Arrived',
   queued: 'Waits in the queue',
@@ -246,6 +259,16 @@ const happenings: Record<string, string> = {
   dtmf_sent: 'Keys sent',
   secret_began: 'A secret is keyed in',
   secret_ended: 'The secret is over',
+  recording_started: 'Recording began',
+  recording_stopped: 'Recording ended',
+  recording_paused: 'Recording paused',
+  recording_resumed: 'Recording goes on',
+  recording_failed: 'Could not be recorded',
+  recording_consented: 'The caller consented to a recording',
+  recording_heard: 'Recording listened to',
+  recording_held: 'Recording kept by a legal hold',
+  recording_released: 'Legal hold lifted',
+  recording_deleted: 'Recording deleted',
   ended: 'Ended',
 }
 
@@ -269,6 +292,10 @@ export function details(detail: Record<string, string> | undefined): string {
       case 'to':
       case 'trunk':
       case 'queue':
+      case 'recording':
+        break
+      case 'how':
+        said.push(value === 'key' ? 'with a key' : 'as the agent says')
         break
       case 'last_resort':
         if (value === 'true') said.push('as a last resort: nobody with a sound headset was free')
@@ -288,9 +315,14 @@ export function details(detail: Record<string, string> | undefined): string {
       case 'transfer':
         said.push('of the transfer')
         break
+      case 'mode':
+        said.push(({ listen: 'listens', whisper: 'whispers', barge: 'heard by all' } as Record<string, string>)[value] ?? value)
+        break
       case 'cause':
-      case 'why':
         said.push(cause(value).toLowerCase())
+        break
+      case 'why':
+        said.push(causes[value] ? cause(value).toLowerCase() : value.replaceAll('_', ' '))
         break
       default:
         said.push(`${key.replaceAll('_', ' ')} ${value}`)

@@ -138,6 +138,11 @@ func (c *Client) hear(id string, m protocol.Message) {
 		}
 	case protocol.Progress:
 		c.progressed(m)
+	case protocol.Supervised:
+		c.log.Info("supervised", "call_id", m.CallID, "supervisor", m.Supervisor, "mode", m.Mode)
+		c.cfg.OnEvent(Supervised{m})
+	case protocol.Supervising:
+		c.supervising(m)
 	case protocol.Ended:
 		if c.call == m.CallID {
 			c.endCall(m.CallID, m.Cause)

@@ -19,6 +19,8 @@ const (
 	MaxText     = 512      // anything a person reads
 	MaxSDP      = 16 << 10 // an offer or answer
 	MaxFindings = 32       // of a report
+	MaxKeys     = 64       // of a DTMF
+	MaxSecret   = 300      // seconds
 	MaxServers  = 8        // relays, and addresses of each
 )
 
@@ -67,6 +69,12 @@ func check(m Message) error {
 		return ident("call_id", m.CallID, true)
 	case Hold:
 		return ident("call_id", m.CallID, true)
+	case Record:
+		return first(ident("call_id", m.CallID, true), ident("action", m.Action, true))
+	case DTMF:
+		return first(ident("call_id", m.CallID, true), keys(m.Digits))
+	case Secret:
+		return first(ident("call_id", m.CallID, true), upTo("seconds", float64(m.Seconds), MaxSecret))
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:
@@ -89,6 +97,14 @@ func check(m Message) error {
 		return first(ident("call_id", m.CallID, true), ident("cause", m.Cause, false))
 	case Progress:
 		return checkProgress(m)
+	case Supervised:
+		return first(ident("call_id", m.CallID, true), ident("supervisor", m.Supervisor, true), text("name", m.Name), ident("mode", m.Mode, false))
+	case Supervising:
+		err := first(ident("call_id", m.CallID, true), ident("mode", m.Mode, false), text("agent", m.Agent))
+		if err == nil && m.Call != nil {
+			err = checkCall(*m.Call)
+		}
+		return err
 	case Ack:
 		return ident("call_id", m.CallID, false)
 	case Verdict:
@@ -248,6 +264,14 @@ func address(name, s string) error {
 	return nil
 }
 
+// keys takes what can be pressed on a telephone. The error never says what was.
+func keys(s string) error {
+	if s == "" || len(s) > MaxKeys || strings.Trim(s, "0123456789*#ABCDabcd") != "" {
+		return fmt.Errorf("digits are not up to %d of 0 to 9, *, #, A to D: %w", MaxKeys, ErrBounds)
+	}
+	return nil
+}
+
 func text(name, s string) error {
 	if len(s) > MaxText {
 		return fmt.Errorf("%s of %d bytes: %w", name, len(s), ErrBounds)
@@ -308,6 +332,16 @@ func clip(m Message) Message {
 		return m
 	case Connected:
 		m.Call = clipCall(m.Call)
+		return m
+	case Supervised:
+		m.Name = cut(m.Name, MaxText)
+		return m
+	case Supervising:
+		m.Agent = cut(m.Agent, MaxText)
+		if m.Call != nil {
+			c := clipCall(*m.Call)
+			m.Call = &c
+		}
 		return m
 	case Progress:
 		m.To, m.Text = cut(m.To, MaxText), cut(m.Text, MaxText)

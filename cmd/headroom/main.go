@@ -27,6 +27,14 @@ type cli struct {
 	Call    struct {
 		Show callShowCmd `cmd:"" help:"Tell what the record holds of one call; the service need not run."`
 	} `cmd:"" help:"The record of calls."`
+	Recordings struct {
+		List   recordingsListCmd   `cmd:"" help:"List recordings, deleted ones too."`
+		Export recordingsExportCmd `cmd:"" help:"Write a recording in the clear, as WAV or Opus in Ogg."`
+		Verify recordingsVerifyCmd `cmd:"" help:"Compare every recording with what was written down of it."`
+		Repair recordingsRepairCmd `cmd:"" help:"Finish recordings of a service that died, without starting it."`
+		NewKey recordingsNewKeyCmd `cmd:"" help:"Print a new key, for the top of the key file."`
+		Rekey  recordingsRekeyCmd  `cmd:"" help:"Seal every recording for the first key of the key file."`
+	} `cmd:"" help:"Recordings of calls."`
 	User struct {
 		Passwd passwdCmd `cmd:"" help:"Set a user's password, read from standard input."`
 	} `cmd:"" help:"People who sign in."`

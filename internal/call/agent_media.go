@@ -58,7 +58,7 @@ func (a *Agent) answered(n int, id string, p Peer, answer string, err error) {
 		a.reply(id, protocol.Error{Code: protocol.CodeStale, Message: "A newer offer has taken the place of this one."})
 	default:
 		a.closePeer(a.next)
-		a.next = p
+		a.next = a.sb.guarded(p)
 		a.nextBy.set(a.sb.cfg.MediaSetup)
 		a.reply(id, protocol.SDPAnswer{SDP: answer})
 	}
@@ -79,8 +79,11 @@ func (a *Agent) mediaUp() {
 	a.wired.Store(true)
 	a.sb.floor.touch(a.id)
 	a.log.Info("media connected", "replaced", old != nil)
-	if a.leg != nil {
+	switch {
+	case a.leg != nil:
 		a.continueOn(model.CauseMediaReplaced)
+	case a.watch != nil:
+		a.watch.watchOn(a, a.peer)
 	}
 	a.closePeer(old)
 }
@@ -117,6 +120,7 @@ func (a *Agent) mediaDown() {
 	a.peer = nil
 	a.wired.Store(false)
 	a.sb.floor.touch(a.id)
+	a.leaveWatch(whyNoMedia, nil)
 	if a.leg != nil {
 		a.mediaLost.set(a.sb.cfg.MediaGrace)
 	}

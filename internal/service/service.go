@@ -25,6 +25,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/password"
 	"github.com/headroom-voice/headroom/internal/phone"
+	"github.com/headroom-voice/headroom/internal/recordings"
 	"github.com/headroom-voice/headroom/internal/store"
 	"github.com/headroom-voice/headroom/internal/toll"
 	"github.com/headroom-voice/headroom/internal/web"
@@ -71,6 +72,8 @@ type Service struct {
 	api      *api.Server
 	debug    net.Listener // nil = off
 
+	recordings *recordings.Service
+
 	registrar *registrar.Registrar
 	phones    *phone.Lines
 
@@ -96,6 +99,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 		}
 	}()
 	if err := s.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.newRecordings(ctx); err != nil {
 		return nil, err
 	}
 	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
@@ -186,14 +192,14 @@ func (s *Service) newBoard() (err error) {
 			}
 			return peer, answer, nil
 		}),
-		Bus:   s.bus,
-		Music: call.HoldMusic(s.pacer),
-
+		Bus:    s.bus,
+		Music:  call.HoldMusic(s.pacer),
+		Clock:  s.pacer,
 		Relays: s.relays(),
-
-		Log: s.log.With("component", "call"),
+		Log:    s.log.With("component", "call"),
 
 		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),
+		Recorder: s.recordings, Beep: call.Beep(s.pacer),
 	})
 	if err != nil {
 		return err
@@ -208,6 +214,7 @@ func (s *Service) newSIP() error {
 	if err != nil {
 		return fmt.Errorf("rtp: %w", err)
 	}
+	ports.ReadBy(s.gateway.Poller())
 	cfg := sipConfig(p, ports, s.cfg.Version)
 	cfg.Trunks, cfg.Phones, cfg.Registrar = trunks(s.site), sipPhones(s.site), s.registrar
 	cfg.PhonesSHA256 = s.site.Phones.Digest == model.PhoneSHA256
@@ -263,6 +270,8 @@ func (s *Service) newAPI() error {
 		Bans:        sipBans{s.sip},
 		Refusals:    sipBans{s.sip},
 		Desks:       desks{s},
+		Recordings:  recorded{s},
+		Keypad:      s.board,
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),
@@ -305,6 +314,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.board.Run(core)
 	})
 	g.Go(func() error { return s.pacer.Run(edge) })
+	g.Go(func() error { return s.recordings.Run(edge) })
 	g.Go(func() error { return s.runEdge(edge) })
 	g.Go(func() error { return s.api.Run(edge) })
 	g.Go(func() error { return s.runDebug(edge) })

@@ -17,7 +17,7 @@ var dist embed.FS
 // policy lets the pages load nothing but what is embedded here and talk to nobody but this
 // service: no inline script or style, no frame, no other host.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-	"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	"connect-src 'self'; media-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // notBuilt is what people see who built the service without its pages.
 const notBuilt = `<!doctype html>

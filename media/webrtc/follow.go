@@ -30,6 +30,7 @@ type follower struct {
 
 // route is what is known of one connection. Only its ICE agent's goroutine comes here.
 type route struct {
+	peer     *Peer
 	far      ice.Candidate // the far side of the path in use; nil before there is one
 	priority uint64        // of the path
 }
@@ -39,7 +40,6 @@ type route struct {
 func useFollower(engine *pion.SettingEngine) *follower {
 	f := &follower{ufrags: make(map[*Peer]string)}
 	engine.SetICEUseCandidateCheckPriority(true)
-	engine.SetICEBindingRequestHandler(f.follow)
 	return f
 }
 
@@ -50,7 +50,7 @@ func (f *follower) add(p *Peer, answer string) {
 	f.mu.Lock()
 	f.ufrags[p] = ufrag
 	f.mu.Unlock()
-	f.routes.Store(ufrag, &route{})
+	f.routes.Store(ufrag, &route{peer: p})
 	select {
 	case <-p.done:
 		f.remove(p) // it may have been called already
@@ -80,7 +80,8 @@ func (f *follower) follow(m *stun.Message, local, far ice.Candidate, _ *ice.Cand
 	r := known.(*route)
 	priority := pairPriority(far.Priority(), local.Priority())
 	nominated := m.Contains(stun.AttrUseCandidate) && (r.far == nil || priority > r.priority)
-	moved := !nominated && r.far != nil && !r.far.Equal(far) && time.Since(r.far.LastReceived()) >= followAfter
+	moved := !nominated && r.far != nil && !r.far.Equal(far) && time.Since(r.far.LastReceived()) >= followAfter &&
+		r.peer.cfg.link.quietFor(followAfter)
 	if nominated || moved {
 		r.far, r.priority = far, priority
 	}

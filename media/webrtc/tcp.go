@@ -30,7 +30,7 @@ type tcpPort struct {
 }
 
 // listenTCP opens the port and makes it known to engine.
-func listenTCP(cfg Config, engine *pion.SettingEngine) (*tcpPort, error) {
+func listenTCP(cfg Config, engine *pion.SettingEngine, d *door) (*tcpPort, error) {
 	if cfg.ListenTCP == "" {
 		return nil, nil //nolint:nilnil // nil is off
 	}
@@ -48,7 +48,7 @@ func listenTCP(cfg Config, engine *pion.SettingEngine) (*tcpPort, error) {
 		ReadBufferSize: tcpReadAhead, WriteBufferSize: tcpWriteBehind,
 		FirstStunBindTimeout: firstCheck, AliveDurationForConnFromStun: unclaimed,
 	})
-	engine.SetICETCPMux(p.mux)
+	engine.SetICETCPMux(d.overTCP(p.mux))
 	engine.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6})
 	return p, nil
 }

@@ -231,6 +231,7 @@ function answer(req: IncomingMessage, res: ServerResponse, next: () => void) {
       return json(res, { trunks: empty ? [] : trunks })
     case 'calls':
       if (path.endsWith('/sip')) return json(res, { call_id: id, ladders: [ladder] })
+      if (path.endsWith('/recordings')) return json(res, { call_id: id, recordings: [] })
       if (path.endsWith('/readings')) return json(res, { call_id: id, runs })
       if (id) return json(res, story(id))
       return json(res, { calls: empty ? [] : calls.slice(0, 50), next: empty ? undefined : 'x' })

@@ -1,6 +1,6 @@
 // Requests to the service. Every failure is an ApiError whose message a person can read.
 
-import type { Call, CallStory, Headset, HeadsetDetail, Queue, Agent, ReadingRun, Session, SIPLadder, Trunk } from './shapes'
+import type { Call, CallStory, Headset, HeadsetDetail, Queue, Agent, ReadingRun, Recordings, Session, SIPLadder, Trunk } from './shapes'
 
 export class ApiError extends Error {
   constructor(
@@ -88,5 +88,20 @@ export const call = (id: string) => ask<CallStory>(`/calls/${each(id)}`)
 export const readings = (id: string) => ask<{ runs: ReadingRun[] }>(`/calls/${each(id)}/readings`).then((b) => b.runs)
 
 export const sip = (id: string) => ask<{ ladders: SIPLadder[] }>(`/calls/${each(id)}/sip`).then((b) => b.ladders)
+
+export const recordings = (id: string) => ask<Recordings>(`/calls/${each(id)}/recordings`)
+
+export const record = (id: string, action: 'start' | 'stop' | 'pause' | 'resume') =>
+  ask<void>(`/calls/${each(id)}/recording`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ action }) })
+
+/** Where a recording can be heard. */
+export const audio = (recording: string) => `${root}/recordings/${each(recording)}/audio`
+
+export const hold = (recording: string, why: string) =>
+  ask<void>(`/recordings/${each(recording)}/hold`, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ why }) })
+
+export const release = (recording: string) => ask<void>(`/recordings/${each(recording)}/hold`, { method: 'DELETE' })
+
+export const erase = (recording: string) => ask<void>(`/recordings/${each(recording)}`, { method: 'DELETE' })
 
 export const trunks = () => ask<{ trunks: Trunk[] }>('/trunks').then((b) => b.trunks)

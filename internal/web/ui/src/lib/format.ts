@@ -210,12 +210,26 @@ const causes: Record<string, string> = {
   cancelled: 'The agent gave up before the answer',
   callee_hung_up: 'Callee hung up',
   transferred: 'Caller was passed on',
+  taken_over: 'A supervisor took the call over',
   transfer_failed: 'Could not be passed on',
   time_limit: 'It lasted as long as it was allowed to',
 }
 
 export function cause(c: string | undefined): string {
   return c ? (causes[c] ?? c.replaceAll('_', ' ')) : nothing
+}
+
+const recordingStates: Record<string, string> = {
+  recording: 'Is being recorded',
+  complete: 'Recorded',
+  recovered: 'Recorded until the service stopped unexpectedly',
+  failed: 'Could not be recorded in full',
+  deleting: 'Is being deleted',
+  deleted: 'Deleted',
+}
+
+export function recordingState(s: string): string {
+  return recordingStates[s] ?? s
 }
 
 const happenings: Record<string, string> = {
@@ -237,8 +251,24 @@ const happenings: Record<string, string> = {
   transfer: 'Is being passed on',
   transferred: 'Passed on',
   transfer_failed: 'Not passed on',
+  supervised: 'Supervised',
+  supervision_ended: 'Supervised no more',
+  taken_over: 'Taken over by a supervisor',
   parted: 'The agent left; the transfer goes on',
   dtmf: 'Key pressed',
+  dtmf_sent: 'Keys sent',
+  secret_began: 'A secret is keyed in',
+  secret_ended: 'The secret is over',
+  recording_started: 'Recording began',
+  recording_stopped: 'Recording ended',
+  recording_paused: 'Recording paused',
+  recording_resumed: 'Recording goes on',
+  recording_failed: 'Could not be recorded',
+  recording_consented: 'The caller consented to a recording',
+  recording_heard: 'Recording listened to',
+  recording_held: 'Recording kept by a legal hold',
+  recording_released: 'Legal hold lifted',
+  recording_deleted: 'Recording deleted',
   ended: 'Ended',
 }
 
@@ -262,6 +292,10 @@ export function details(detail: Record<string, string> | undefined): string {
       case 'to':
       case 'trunk':
       case 'queue':
+      case 'recording':
+        break
+      case 'how':
+        said.push(value === 'key' ? 'with a key' : 'as the agent says')
         break
       case 'last_resort':
         if (value === 'true') said.push('as a last resort: nobody with a sound headset was free')
@@ -282,8 +316,10 @@ export function details(detail: Record<string, string> | undefined): string {
         said.push('of the transfer')
         break
       case 'cause':
-      case 'why':
         said.push(cause(value).toLowerCase())
+        break
+      case 'why':
+        said.push(causes[value] ? cause(value).toLowerCase() : value.replaceAll('_', ' '))
         break
       default:
         said.push(`${key.replaceAll('_', ' ')} ${value}`)

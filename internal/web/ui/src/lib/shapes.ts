@@ -100,7 +100,7 @@ export interface Leg {
   started_at: string
   ended_at?: string
   cause?: string
-  stats: { codec?: string; packets_in: number; packets_out: number; lost: number; jitter_ms: number; round_trip_ms: number; forged?: number }
+  stats: { codec?: string; packets_in: number; packets_out: number; lost: number; jitter_ms: number; round_trip_ms: number; forged?: number; mos?: number }
 }
 
 export interface Finding {
@@ -210,6 +210,32 @@ export interface ReadingRun {
   leg_id: string
   tap: Tap
   readings: Reading[]
+}
+
+export interface Recording {
+  id: string
+  call_id: string
+  agent?: string
+  started_at: string
+  ended_at?: string
+  length_s: number
+  format: 'wav' | 'opus'
+  size: number
+  state: 'recording' | 'complete' | 'recovered' | 'failed' | 'deleting' | 'deleted'
+  playable: boolean
+  lost_s?: number
+  hash?: string
+  key_id?: string
+  expires_at?: string
+  hold?: { by: string; at: string; why: string }
+  deleted_at?: string
+  deleted_by?: string
+}
+
+export interface Recordings {
+  call_id: string
+  recordings: Recording[]
+  problem?: string
 }
 
 export interface SIPMessage {

@@ -7,10 +7,16 @@ type Narrow interface {
 	BitRate() int
 }
 
-// BitRateOf is that of a Leg, 0 for one that knows of none.
+// BitRateOf is that of a Leg, or of the one that it stands before; 0 for one that knows of none.
 func BitRateOf(l Leg) int {
-	if n, ok := l.(Narrow); ok {
-		return n.BitRate()
+	for {
+		if n, ok := l.(Narrow); ok {
+			return n.BitRate()
+		}
+		before, ok := l.(interface{ Unwrap() Leg })
+		if !ok {
+			return 0
+		}
+		l = before.Unwrap()
 	}
-	return 0
 }

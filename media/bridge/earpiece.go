@@ -61,6 +61,7 @@ func (e *earpiece) prepare(rate int) bool {
 	if err != nil {
 		return false
 	}
+	codec.SetBitRate(encoder, media.BitRateOf(e.leg))
 	resampler, err := resample.New(rate, out)
 	if err != nil {
 		return false
@@ -143,6 +144,7 @@ func (e *earpiece) renew() {
 		return
 	}
 	if encoder, err := codec.NewEncoder(e.codec, e.encoder.Rate()); err == nil {
+		codec.SetBitRate(encoder, media.BitRateOf(e.leg))
 		e.encoder = encoder
 	}
 }

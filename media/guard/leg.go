@@ -172,6 +172,7 @@ func (l *Leg) encode(line *line, p *media.Packet, pcm []float32, levelled, limit
 		if err != nil {
 			return p
 		}
+		codec.SetBitRate(encoder, media.BitRateOf(l.Leg))
 		line.encoder = encoder
 	}
 	size := len(p.Payload)

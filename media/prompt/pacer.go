@@ -170,6 +170,7 @@ func (y *play) prepare() bool {
 	if err != nil {
 		return false
 	}
+	codec.SetBitRate(encoder, media.BitRateOf(y.leg))
 	if y.encoder != nil {
 		y.at = y.at * int64(rate) / int64(y.encoder.Rate())
 	}

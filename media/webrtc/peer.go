@@ -38,8 +38,8 @@ type Peer struct {
 	out voice
 	in  ears
 
-	keypad keypad
 	strain strain // of the network that we send into
+	keypad keypad
 
 	connected chan struct{}
 	done      chan struct{} // no audio flows any more

@@ -102,9 +102,8 @@ type Deps struct {
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence
 
-	Recorder   Recorder   // nil: nothing is recorded
-	Beep       Music      // to both sides of a recorded call, where the queue wants it; nil for none
-	Discretion Discretion // is told while a secret is keyed in; nil: nobody records
+	Recorder Recorder // nil: nothing is recorded
+	Beep     Music    // to both sides of a recorded call, where the queue wants it; nil for none
 }
 
 func (d Deps) validate() error {

@@ -25,12 +25,6 @@ type Keyed interface {
 	Digits() <-chan rune
 }
 
-// Discretion is told when a secret is being keyed in and when no more, so that nothing of it is
-// recorded. It must not block.
-type Discretion interface {
-	Secret(call model.CallID, on bool)
-}
-
 // How long a secret may be keyed in before it ends by itself.
 const (
 	SecretTime    = time.Minute     // if nothing is said
@@ -212,26 +206,22 @@ func (c *call) endSecret(by model.AgentID, why string) {
 	c.story("secret_ended", by, map[string]string{"why": why})
 }
 
-// discreet keeps the party's voice from the agent while it may hold keys, and tells who records.
+// discreet has recordings be silent while a secret is keyed in, and keeps it from the agent.
 func (c *call) discreet(on bool) {
-	if c.sb.deps.Discretion != nil {
-		c.sb.deps.Discretion.Secret(c.id, on)
-	}
 	if c.tape.now != nil {
 		c.tape.now.Secret(on)
 	}
-	c.hideTones(on)
+	c.hideTones()
 }
 
-// hideTones keeps the party from the agent if its keys are sound. A tone is known as a key only
-// when a part of it has been heard, so it is all or nothing.
-func (c *call) hideTones(on bool) {
-	if c.bridge == nil || !on && (c.held || c.state == passing) {
+// hideTones keeps the party from the agent while a secret is keyed in, if its keys are sound. A
+// tone is known as a key only when a part of it has been heard, so it is all or nothing.
+func (c *call) hideTones() {
+	if c.bridge == nil {
 		return
 	}
-	if p, ok := c.party.(Dialpad); !on || ok && p.TonesOnly() {
-		c.bridge.Hush(on)
-	}
+	p, ok := c.party.(Dialpad)
+	c.bridge.Hush(c.keypad.secret.isSet() && ok && p.TonesOnly())
 }
 
 // find is the call as its owner, while it goes on.

@@ -3,7 +3,6 @@ package call_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,25 +45,12 @@ func (p *pad) got() string {
 	return p.sent
 }
 
-// secrets is a working call.Discretion: who records.
-type secrets struct {
-	mu   sync.Mutex
-	told []string
-}
-
-func (s *secrets) Secret(_ model.CallID, on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.told = append(s.told, fmt.Sprint(on))
-}
-
-func (s *secrets) want(t *testing.T, want ...string) {
-	t.Helper()
+// wantSecret wants the recording to be silent, or not.
+func (w *world) wantSecret(want bool) {
+	w.t.Helper()
 	synctest.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !slices.Equal(s.told, want) {
-		t.Errorf("told %v, want %v", s.told, want)
+	if got := w.tapes.only(w.t).secret.Load(); got != want {
+		w.t.Errorf("the recording is silent: %v, want %v", got, want)
 	}
 }
 
@@ -179,12 +165,13 @@ func TestACallersKeysGoToWhomTheyWerePassedOnTo(t *testing.T) {
 
 func TestOfASecretNothingIsKept(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
+		w.records(model.QueueRecording{Policy: model.RecordAlways})
 		c, kim := w.talking()
 		c.tones = true
 		id := kim.callID()
 		c.digits <- '1'
 		kim.say("s1", protocol.Secret{CallID: id, On: true})
-		w.secrets.want(t, "true")
+		w.wantSecret(true)
 		if got := w.rec.details("dtmf"); len(got) != 1 || got[0]["count"] != "1" {
 			t.Errorf("before the secret: %v", got)
 		}
@@ -202,7 +189,7 @@ func TestOfASecretNothingIsKept(t *testing.T) {
 			t.Error("the agent hears the tones after a hold")
 		}
 		kim.say("s2", protocol.Secret{CallID: id, On: false})
-		w.secrets.want(t, "true", "false")
+		w.wantSecret(false)
 		w.wantTalking(c, kim)
 		c.digits <- '2'
 		c.digits <- '3'
@@ -224,6 +211,7 @@ func TestOfASecretNothingIsKept(t *testing.T) {
 
 func TestASecretEndsByItself(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
+		w.records(model.QueueRecording{Policy: model.RecordAlways})
 		c, kim := w.talking()
 		id := kim.callID()
 		kim.say("s1", protocol.Secret{CallID: id, On: true, Seconds: 20})
@@ -231,9 +219,9 @@ func TestASecretEndsByItself(t *testing.T) {
 		w.passTalking(15*time.Second, kim)
 		kim.say("s2", protocol.Secret{CallID: id, On: true, Seconds: 20}) // goes on
 		w.passTalking(15*time.Second, kim)
-		w.secrets.want(t, "true")
+		w.wantSecret(true)
 		w.passTalking(6*time.Second, kim)
-		w.secrets.want(t, "true", "false")
+		w.wantSecret(false)
 		if got := w.rec.details("secret_ended"); len(got) != 1 || got[0]["why"] != "time" {
 			t.Errorf("story: %v", got)
 		}
@@ -243,19 +231,22 @@ func TestASecretEndsByItself(t *testing.T) {
 		c.digits <- '1'
 		synctest.Wait()
 		c.leaves()
-		w.secrets.want(t, "true", "false", "true", "false")
+		if got := w.rec.details("secret_ended"); len(got) != 2 || got[1]["why"] != "call_over" {
+			t.Errorf("story: %v", got)
+		}
 		w.wantCause(model.CauseCallerHungUp)
 	})
 }
 
 func TestASecretWhileTheCallerIsPassedOnDoesNotUndoTheHold(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
+		w.records(model.QueueRecording{Policy: model.RecordAlways})
 		c, kim := w.talking()
 		c.tones = true
 		kim.say("s1", protocol.Secret{CallID: kim.callID(), On: true, Seconds: 5})
 		to := kim.passesOn(friend)
 		w.pass(6 * time.Second)
-		w.secrets.want(t, "true", "false")
+		w.wantSecret(false)
 		w.wantApart(c, kim)
 		to.refuses(486, "Busy Here")
 		w.wantTalking(c, kim)

@@ -108,7 +108,7 @@
 // Party.Digits gives the caller's keys, however they came. Those of an agent, by message or on a
 // Peer that is [Keyed], go to the party ([Dialpad]), and a caller's to whom they were passed on
 // to. While a secret is keyed in ([Switchboard.KeepSecret], at most MaxSecretTime) they are
-// written nowhere and a caller whose keys are tones is not heard by the agent; [Discretion] is told.
+// written nowhere, recordings are silent, and a caller whose keys are tones is not heard by the agent.
 //
 // # Durability
 //

@@ -78,7 +78,7 @@ func (c *call) joinLegs(l *agentLeg) error {
 	}
 	c.bridge, c.talk = b, l
 	forgetKeys(l.peer)
-	c.hideTones(c.keypad.secret.isSet())
+	c.hideTones()
 	c.beginLeg(l)
 	c.readmit()
 	return nil

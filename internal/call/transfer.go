@@ -115,7 +115,6 @@ func (c *call) notPassedOn(d *dialled, o outcome, detail map[string]string) {
 		c.tellAgent(d, protocol.Failed, o.status, o.text)
 		c.hush()
 		c.bridge.Hold(false)
-		c.hideTones(c.keypad.secret.isSet())
 		c.state = talking
 		c.deadline.clear()
 	} else {
@@ -200,7 +199,6 @@ func (c *call) hold(a *Agent, on bool, answer func(error)) bool {
 			c.hush()
 		}
 		c.bridge.Hold(on)
-		c.hideTones(!on && c.keypad.secret.isSet())
 		if on {
 			c.play()
 		}

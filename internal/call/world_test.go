@@ -64,8 +64,6 @@ type world struct {
 	bus   *events.Bus
 	desks map[string]*desk
 
-	secrets secrets
-
 	stop func() error
 	runs bool
 }
@@ -121,7 +119,7 @@ func newWorld(t *testing.T, cfg call.Config, other ...func(w *world, d *call.Dep
 	}
 	deps := call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps, Discretion: &w.secrets,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	for _, change := range other {

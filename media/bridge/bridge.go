@@ -25,6 +25,9 @@ type Bridge struct {
 	mu   sync.Mutex
 	conf *conference // nil while the two have never had a guest
 	held bool
+
+	hushed bool // see Hush
+
 	done chan struct{} // closed with the bridge
 }
 

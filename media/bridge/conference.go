@@ -122,7 +122,7 @@ func (c *conference) sit(leg media.Leg, guest bool, role Role) (*seat, error) {
 // hears says whether listener is meant to hear speaker.
 func (c *conference) hears(listener, speaker *seat) bool {
 	switch {
-	case listener == speaker, speaker.gone, listener.away, speaker.away, speaker.role == RoleListen:
+	case listener == speaker, speaker.gone, speaker.hushed, listener.away, speaker.away, speaker.role == RoleListen:
 		return false
 	case speaker.role == RoleWhisper:
 		return listener == c.b

@@ -46,6 +46,7 @@ func (b *Bridge) Add(clock Clock, leg media.Leg, role Role) (*Guest, error) {
 		b.fromA.hold(true)
 		b.fromB.hold(true)
 	}
+	c.a.hushed = b.hushed
 	s, err := c.sit(leg, true, role)
 	if err != nil {
 		return nil, err
@@ -160,11 +161,9 @@ func (g *Guest) TakeOver(opt Options) (*Bridge, error) {
 	g.seat.role = RoleBarge
 	c.bridge, c.b = b, g.seat
 	b.conf, old.conf = c, nil
-	b.held = old.held
-	if b.held {
-		b.fromA.hold(true)
-		b.fromB.hold(true)
-	}
+	b.held, b.hushed = old.held, old.hushed
+	b.fromA.hold(b.held || b.hushed)
+	b.fromB.hold(b.held)
 	c.gates[1] = newGate(g.seat.leg, gateShut)
 	b.fromA.redirect(c.gates[1], false)
 	b.fromB.redirect(c.gates[0], false)
@@ -189,13 +188,13 @@ func (b *Bridge) Hold(on bool) {
 	}
 	b.held = on
 	if c := b.conf; c != nil && c.hold(on) {
-		b.fromA.hold(on)
+		b.fromA.hold(on || b.hushed)
 		b.fromB.hold(on)
 		return
 	}
 	if !on {
 		b.fadeIn()
-		b.fromA.hold(false)
+		b.fromA.hold(b.hushed)
 		b.fromB.hold(false)
 		return
 	}

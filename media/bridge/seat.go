@@ -41,6 +41,8 @@ type seat struct {
 	away bool // on hold: neither heard nor sent anything
 	gone bool // has left: fades out in the next tick
 
+	hushed bool // heard by nobody
+
 	jitter atomic.Pointer[rtp.JitterBuffer]
 	wider  atomic.Pointer[rtp.JitterBuffer] // that fills while the rate rises; else nil
 	pcm    [maxTick]float32                 // said in this tick

@@ -19,6 +19,9 @@ const (
 	MaxText     = 512      // anything a person reads
 	MaxSDP      = 16 << 10 // an offer or answer
 	MaxFindings = 32       // of a report
+	MaxKeys     = 64       // of a DTMF
+	MaxSecret   = 300      // seconds
+	MaxServers  = 8        // relays, and addresses of each
 )
 
 // checkID takes letters, digits and . _ : - only, so that an id can stand in a log as it is.
@@ -66,6 +69,12 @@ func check(m Message) error {
 		return ident("call_id", m.CallID, true)
 	case Hold:
 		return ident("call_id", m.CallID, true)
+	case Record:
+		return first(ident("call_id", m.CallID, true), ident("action", m.Action, true))
+	case DTMF:
+		return first(ident("call_id", m.CallID, true), keys(m.Digits))
+	case Secret:
+		return first(ident("call_id", m.CallID, true), upTo("seconds", float64(m.Seconds), MaxSecret))
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:
@@ -74,6 +83,8 @@ func check(m Message) error {
 		return checkHeadset(m.Headset)
 	case Welcome:
 		return checkWelcome(m)
+	case ICEServers:
+		return checkServers(m.ICEServers)
 	case State:
 		return checkState(m)
 	case Offer:
@@ -112,11 +123,41 @@ func checkWelcome(m Welcome) error {
 	if m.Version < 1 {
 		return fmt.Errorf("version %d: %w", m.Version, ErrBounds)
 	}
-	err := first(ident("resume", m.Resume, true), ident("agent", m.Agent, true), text("name", m.Name), checkState(m.State))
+	err := first(ident("resume", m.Resume, true), ident("agent", m.Agent, true), text("name", m.Name), checkState(m.State), checkServers(m.ICEServers))
 	if err == nil && m.Call != nil {
 		err = checkCall(*m.Call)
 	}
 	return err
+}
+
+func checkServers(servers []ICEServer) error {
+	if len(servers) > MaxServers {
+		return fmt.Errorf("%d ice_servers: %w", len(servers), ErrBounds)
+	}
+	for _, s := range servers {
+		if len(s.URLs) == 0 || len(s.URLs) > MaxServers {
+			return fmt.Errorf("%d urls of an ice server: %w", len(s.URLs), ErrBounds)
+		}
+		for _, u := range s.URLs {
+			if err := first(text("url", u), relayURL(u)); err != nil {
+				return err
+			}
+		}
+		if err := first(text("username", s.Username), text("credential", s.Credential)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relayURL holds an address to the schemes of RFC 7064 and RFC 7065.
+func relayURL(u string) error {
+	for _, scheme := range []string{"stun:", "stuns:", "turn:", "turns:"} {
+		if strings.HasPrefix(u, scheme) {
+			return nil
+		}
+	}
+	return fmt.Errorf("url %.32q of an ice server is neither stun nor turn: %w", u, ErrBounds)
 }
 
 func checkState(s State) error {
@@ -219,6 +260,14 @@ func address(name, s string) error {
 	}
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		return fmt.Errorf("%s holds a control character: %w", name, ErrBounds)
+	}
+	return nil
+}
+
+// keys takes what can be pressed on a telephone. The error never says what was.
+func keys(s string) error {
+	if s == "" || len(s) > MaxKeys || strings.Trim(s, "0123456789*#ABCDabcd") != "" {
+		return fmt.Errorf("digits are not up to %d of 0 to 9, *, #, A to D: %w", MaxKeys, ErrBounds)
 	}
 	return nil
 }

@@ -73,6 +73,24 @@ type (
 		CallID string `json:"call_id"`
 		On     bool   `json:"on"`
 	}
+	// Record starts, stops, pauses or resumes the recording of the call, or says that the caller
+	// has consented to one (Action: start, stop, pause, resume, consent).
+	Record struct {
+		CallID string `json:"call_id"`
+		Action string `json:"action"`
+	}
+	// DTMF presses keys of a telephone towards the other side of the call, one after the other.
+	DTMF struct {
+		CallID string `json:"call_id"`
+		Digits string `json:"digits"` // 0 to 9, *, #, A to D
+	}
+	// Secret says that the caller is about to key in what nobody may know, a card's number say, or
+	// that this is over. Meanwhile the keys are written nowhere, and not heard by the agent.
+	Secret struct {
+		CallID  string `json:"call_id"`
+		On      bool   `json:"on"`
+		Seconds int    `json:"seconds,omitempty"` // after which it ends by itself; 0 = 60, at most 300
+	}
 	// EndWrapUp cuts the wrap-up short.
 	EndWrapUp struct{}
 	// Mute says the person muted or unmuted the microphone, so that no meter counts the silence.
@@ -116,6 +134,13 @@ type (
 		Name    string `json:"name"`
 		State   State  `json:"state"`
 		Call    *Call  `json:"call,omitempty"` // the call in progress
+
+		ICEServers []ICEServer `json:"ice_servers,omitempty"` // as in ICEServers
+	}
+	// ICEServers are the relays to offer media with, where a network lets nothing else through.
+	// What came before is not to be used for a new offer; a connection that stands goes on.
+	ICEServers struct {
+		ICEServers []ICEServer `json:"ice_servers"`
 	}
 	// SDPAnswer answers SDPOffer.
 	SDPAnswer struct {
@@ -195,6 +220,13 @@ type (
 	}
 )
 
+// ICEServer is a relay and what it takes to use it, as browsers know it (RTCIceServer).
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username"`
+	Credential string   `json:"credential"`
+}
+
 // Call is what an agent is told of a call.
 type Call struct {
 	ID        string    `json:"id"`
@@ -239,6 +271,9 @@ func (Dial) kind() string           { return "dial" }
 func (Transfer) kind() string       { return "transfer" }
 func (CancelTransfer) kind() string { return "cancel_transfer" }
 func (Hold) kind() string           { return "hold" }
+func (Record) kind() string         { return "record" }
+func (DTMF) kind() string           { return "dtmf" }
+func (Secret) kind() string         { return "secret" }
 func (EndWrapUp) kind() string      { return "end_wrap_up" }
 func (Mute) kind() string           { return "mute" }
 func (MicReading) kind() string     { return "mic_reading" }
@@ -246,6 +281,7 @@ func (MicReport) kind() string      { return "mic_report" }
 func (HeadsetChanged) kind() string { return "headset_changed" }
 func (SignOut) kind() string        { return "sign_out" }
 func (Welcome) kind() string        { return "welcome" }
+func (ICEServers) kind() string     { return "ice_servers" }
 func (SDPAnswer) kind() string      { return "sdp_answer" }
 func (State) kind() string          { return "state" }
 func (Offer) kind() string          { return "offer" }

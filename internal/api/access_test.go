@@ -22,6 +22,8 @@ func concrete(route string) string {
 		return strings.Replace(route, "{id}", "agent", 1)
 	case strings.HasPrefix(route, "/api/v1/calls/"):
 		return strings.Replace(route, "{id}", "call-9", 1)
+	case strings.HasPrefix(route, "/api/v1/recordings/"):
+		return strings.Replace(route, "{id}", "call-9.r1", 1)
 	case strings.HasPrefix(route, "/api/v1/trunks/"):
 		return strings.Replace(route, "{id}", "carrier", 1)
 	default:
@@ -103,6 +105,14 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/calls/call-9", 403, 200, 403, 200, 403},
 		{"GET /api/v1/calls/call-9/readings", 403, 200, 200, 200, 403},
 		{"GET /api/v1/calls/call-9/sip", 403, 200, 200, 200, 403},
+		{"GET /api/v1/calls/call-9/recordings", 403, 200, 403, 200, 403},
+		{"POST /api/v1/calls/call-9/recording", 400, 400, 403, 400, 403},
+		{"GET /api/v1/recordings/call-9.r1/audio", 403, 404, 403, 404, 403}, // there is none in this house
+		{"PUT /api/v1/recordings/call-9.r1/hold", 403, 400, 403, 400, 403},
+		{"DELETE /api/v1/recordings/call-9.r1/hold", 403, 403, 403, 404, 403},
+		{"DELETE /api/v1/recordings/call-9.r1", 403, 403, 403, 404, 403},
+		{"POST /api/v1/calls/call-9/dtmf", 400, 400, 403, 400, 403},
+		{"POST /api/v1/calls/call-9/secret", 400, 400, 403, 400, 403},
 		{"GET /api/v1/headsets", 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + key, 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + foreign, 404, 200, 200, 200, 403},
@@ -156,7 +166,9 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
 		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial, "`POST`, `DELETE /calls/{id}/supervise`": maySupervise,
 		"`GET /trunks/{id}/refused`": maySeeSIP, "`GET`, `DELETE /sip/bans`": maySeeBans,
-		"`PUT /agents/{id}/state`": mayGiveState,
+		"`PUT /agents/{id}/state`": mayGiveState, "`POST /calls/{id}/dtmf`, `/calls/{id}/secret`": mayPressKeys,
+		"`GET /calls/{id}/recordings`, `/recordings/{id}/audio`, `PUT /recordings/{id}/hold`": mayHear,
+		"`POST /calls/{id}/recording`": mayRecord, "`DELETE /recordings/{id}`, `/recordings/{id}/hold`": mayDelete,
 	} {
 		line := "| " + name + " |"
 		for _, r := range []model.Role{model.RoleAgent, model.RoleSupervisor, model.RoleIT, model.RoleAdmin} {

@@ -155,7 +155,8 @@ type Registry interface {
 	prometheus.Gatherer
 }
 
-// Deps are what the API works with; all are needed but Trunks, Bans, Refusals, Desks and Pages.
+// Deps are what the API works with; all are needed but Trunks, Bans, Refusals, Desks,
+// Keypad, Recordings and Pages.
 type Deps struct {
 	People      People
 	Calls       CallRecord
@@ -168,12 +169,16 @@ type Deps struct {
 	// Ready says whether the service takes calls: store reachable, SIP listening, not
 	// draining. Its words go to the log, not to whoever asks.
 	Ready    func(ctx context.Context) error
-	Trunks   Trunks       // nil for none
-	Bans     Bans         // nil for none
-	Refusals Refusals     // nil for none
-	Desks    Desks        // nil: nobody can be given a state
-	Pages    http.Handler // answers every address that is not the API's; nil for none
-	Log      *slog.Logger
+	Trunks   Trunks   // nil for none
+	Bans     Bans     // nil for none
+	Refusals Refusals // nil for none
+	Desks    Desks    // nil: nobody can be given a state
+	Keypad   Keypad   // nil: nobody can press keys
+
+	Recordings Recordings // nil: nothing is recorded
+
+	Pages http.Handler // answers every address that is not the API's; nil for none
+	Log   *slog.Logger
 }
 
 func (d Deps) validate() error {

@@ -15,21 +15,25 @@ import (
 type permission string
 
 const (
-	mayKnowSelf     permission = "self"      // own session, the OpenAPI document
-	maySeeQueues    permission = "queues"    // queues and who waits in them
-	maySeeAgents    permission = "agents"    // states and live readings
-	mayGiveState    permission = "states"    // make agents ready, or give them a break
-	maySeeCalls     permission = "calls"     // callers' numbers and a call's story
-	maySeeReadings  permission = "readings"  // the numbers of a call's audio
-	maySeeSIP       permission = "sip"       // what was said in a call's signalling: numbers and addresses
-	maySeeHeadsets  permission = "headsets"  // verdicts and the reports behind them
-	mayWatch        permission = "events"    // the live stream, filtered by all of the above
-	mayBeAgent      permission = "agent"     // the agent's client, and the supervisor's
-	mayDial         permission = "dial"      // calls out, with one's own client
-	maySupervise    permission = "supervise" // join agents' calls, with one's own client
-	maySeeTrunks    permission = "trunks"    // whether carriers can be reached
-	maySeeMachinery permission = "metrics"   // the service's own counters
-	maySeeBans      permission = "bans"      // sources that are not listened to, and lifting that
+	mayKnowSelf     permission = "self"       // own session, the OpenAPI document
+	maySeeQueues    permission = "queues"     // queues and who waits in them
+	maySeeAgents    permission = "agents"     // states and live readings
+	mayGiveState    permission = "states"     // make agents ready, or give them a break
+	maySeeCalls     permission = "calls"      // callers' numbers and a call's story
+	maySeeReadings  permission = "readings"   // the numbers of a call's audio
+	maySeeSIP       permission = "sip"        // what was said in a call's signalling: numbers and addresses
+	maySeeHeadsets  permission = "headsets"   // verdicts and the reports behind them
+	mayWatch        permission = "events"     // the live stream, filtered by all of the above
+	mayBeAgent      permission = "agent"      // the agent's client, and the supervisor's
+	mayDial         permission = "dial"       // calls out, with one's own client
+	maySupervise    permission = "supervise"  // join agents' calls, with one's own client
+	mayPressKeys    permission = "keys"       // in calls, and to say that secrets are keyed in
+	maySeeTrunks    permission = "trunks"     // whether carriers can be reached
+	maySeeMachinery permission = "metrics"    // the service's own counters
+	mayHear         permission = "recordings" // what was said in calls, and keeping it beyond its time
+	mayRecord       permission = "record"     // starting and stopping that, in a call
+	mayDelete       permission = "delete"     // recordings, for good; and letting go of what is held
+	maySeeBans      permission = "bans"       // sources that are not listened to, and lifting that
 )
 
 // grant says which roles have a permission in full, and which only for what is their own.
@@ -44,13 +48,13 @@ func (p permission) grant() grant {
 	switch p {
 	case mayKnowSelf:
 		return grant{everybody: true}
-	case maySeeQueues, maySeeCalls:
+	case maySeeQueues, maySeeCalls, mayHear:
 		return grant{full: []model.Role{supervisor, admin}}
 	case maySeeReadings, maySeeSIP:
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
-	case mayGiveState:
+	case mayGiveState, mayPressKeys:
 		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
 	case maySupervise:
 		return grant{full: []model.Role{supervisor, admin}}
@@ -58,6 +62,10 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case mayWatch:
 		return grant{full: []model.Role{agent, supervisor, it, admin}}
+	case mayRecord:
+		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
+	case mayDelete:
+		return grant{full: []model.Role{admin}}
 	case mayDial:
 		return grant{own: []model.Role{agent}}
 	case mayBeAgent:

@@ -201,6 +201,8 @@ func (s *Server) routes() (http.Handler, error) {
 	s.registerCalls()
 	s.registerDial()
 	s.registerSupervise()
+	s.registerRecordings()
+	s.registerKeypad()
 	s.registerHeadsets()
 	s.registerTrunks()
 	s.registerBans()

@@ -56,7 +56,8 @@ type Agent struct {
 	rejoins    int
 	peer       Peer // connected; nil while there is none
 	mediaLost  alarm
-	next       Peer // answered, not yet connected
+	relays     alarm // those handed out end; see agent_relays.go
+	next       Peer  // answered, not yet connected
 	nextBy     alarm
 	dialling   bool                           // it is being asked whether a number may be called
 	watch      *call                          // that is supervised, or is about to be
@@ -237,12 +238,14 @@ func (a *Agent) run() {
 		case <-a.mediaLost.C:
 			a.log.Info("media did not come back", "grace", a.sb.cfg.MediaGrace)
 			a.finish(endMedia())
+		case <-a.relays.C:
+			a.renewRelays()
 		case <-a.nextBy.C:
 			a.mediaFailed("no connection in time")
 		case <-connected(a.next):
 			a.mediaUp()
 		case <-done(a.next):
-			a.mediaFailed("connection failed")
+			a.mediaFailed(failureOf(a.next))
 		case <-done(a.peer):
 			a.mediaDown()
 		}
@@ -271,7 +274,7 @@ func (a *Agent) goodbye() {
 		a.send("", protocol.Error{Code: a.ending.code, Message: a.ending.text})
 	}
 	a.log.Info("session over", "why", a.ending.why)
-	for _, al := range []*alarm{&a.outage, &a.silence, &a.mediaLost, &a.nextBy} {
+	for _, al := range []*alarm{&a.outage, &a.silence, &a.mediaLost, &a.nextBy, &a.relays} {
 		al.clear()
 	}
 	a.flushMic()
@@ -304,7 +307,7 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 		a.linked.Store(true)
 		a.outage.clear()
 		a.heard()
-		w := protocol.Welcome{Version: protocol.Version, Resume: a.token, Resumed: resumed, Agent: string(a.id), Name: a.name, State: a.state}
+		w := protocol.Welcome{Version: protocol.Version, Resume: a.token, Resumed: resumed, Agent: string(a.id), Name: a.name, State: a.state, ICEServers: a.handOutRelays()}
 		if a.talking != nil {
 			c := *a.talking
 			w.Call = &c

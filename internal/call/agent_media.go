@@ -58,7 +58,7 @@ func (a *Agent) answered(n int, id string, p Peer, answer string, err error) {
 		a.reply(id, protocol.Error{Code: protocol.CodeStale, Message: "A newer offer has taken the place of this one."})
 	default:
 		a.closePeer(a.next)
-		a.next = p
+		a.next = a.sb.guarded(p)
 		a.nextBy.set(a.sb.cfg.MediaSetup)
 		a.reply(id, protocol.SDPAnswer{SDP: answer})
 	}
@@ -86,6 +86,16 @@ func (a *Agent) mediaUp() {
 		a.watch.watchOn(a, a.peer)
 	}
 	a.closePeer(old)
+}
+
+// failureOf says why a peer ended, if it knows.
+func failureOf(p Peer) string {
+	if p, ok := p.(interface{ Err() error }); ok {
+		if err := p.Err(); err != nil {
+			return err.Error()
+		}
+	}
+	return "connection failed"
 }
 
 // mediaFailed gives up on a connection that never came to stand.

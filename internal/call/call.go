@@ -70,6 +70,7 @@ type call struct {
 	digits    int // of the run that goes on
 	runs      int
 	digitEnd  alarm
+	keypad    keypad
 
 	out       *dialled // under way: the call's own, or a transfer's
 	tried     []tried  // whom it has called and who may be part of it
@@ -83,6 +84,7 @@ type call struct {
 	watched   int               // lines of the story about them
 	third     *third            // whom the caller was passed on to
 	pair      *bridge.Bridge    // of the caller with them
+	tape      tape              // what is recorded
 	limit     alarm             // on how long the call may last
 	limitAt   time.Time
 }
@@ -123,13 +125,19 @@ func (c *call) run() {
 		case <-c.limit.C:
 			c.limit.clear()
 			c.end(model.CauseTimeLimit)
-		case <-digits(c.party):
-			c.digits++
-			c.digitEnd.set(digitGap)
+		case key := <-digits(c.party):
+			c.consentByKey(key)
+			c.pressed(key)
+		case key := <-c.agentDigits():
+			c.agentPressed(key)
+		case <-c.keypad.secret.C:
+			c.endSecret("", "time")
 		case <-c.digitEnd.C:
 			c.writeDigits()
 		case <-c.tellDue.C:
 			c.sayPlace()
+		case <-c.tape.beep.C:
+			c.beepDue()
 		case <-c.deadline.C:
 			c.expired()
 		}
@@ -293,6 +301,7 @@ func (c *call) end(cause model.Cause) {
 	if c.pair != nil {
 		c.pair.Close()
 	}
+	c.stopRecording("")
 	if cause == model.CauseAbandoned {
 		c.sb.count.abandoned.Add(1)
 	}
@@ -308,6 +317,7 @@ func (c *call) close(cause model.Cause, detail map[string]string) {
 	c.deadline.clear()
 	c.limit.clear()
 	c.writeDigits()
+	c.endSecret("", "call_over")
 	now := time.Now()
 	c.info.EndedAt, c.info.Cause = &now, cause
 	c.show()
@@ -344,11 +354,25 @@ func (c *call) story(kind string, agent model.AgentID, detail map[string]string)
 // writeDigits tells that keys were pressed and how many, never which: they may be a card's.
 func (c *call) writeDigits() {
 	c.digitEnd.clear()
-	if c.digits > 0 && c.runs < digitRuns {
-		c.runs++
-		c.story("dtmf", "", map[string]string{"count": strconv.Itoa(c.digits)})
+	for _, run := range []struct {
+		kind   string
+		agent  model.AgentID
+		keys   int
+		detail map[string]string
+	}{
+		{"dtmf", "", c.digits, map[string]string{"count": strconv.Itoa(c.digits)}},
+		{"dtmf_sent", c.keypad.by, c.keypad.sent, map[string]string{"count": strconv.Itoa(c.keypad.sent)}},
+	} {
+		if run.keys > 0 && c.runs < digitRuns {
+			c.runs++
+			c.story(run.kind, run.agent, run.detail)
+		}
 	}
-	c.digits = 0
+	if c.keypad.hidden && c.runs < digitRuns { // not even how many: that may be the length of a password
+		c.runs++
+		c.story("dtmf", "", map[string]string{"secret": "true"})
+	}
+	c.digits, c.keypad.sent, c.keypad.hidden = 0, 0, false
 }
 
 // What the floor says.

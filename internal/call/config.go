@@ -96,9 +96,15 @@ type Deps struct {
 	Clock    bridge.Clock // of conferences (media/prompt.Pacer); nil: nobody can supervise
 	Log      *slog.Logger
 
+	Relays Relays // nil: none
+
 	Dialling Dialling // nil: nobody may call anywhere
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence
+
+	Recorder   Recorder   // nil: nothing is recorded
+	Beep       Music      // to both sides of a recorded call, where the queue wants it; nil for none
+	Discretion Discretion // is told while a secret is keyed in; nil: nobody records
 }
 
 func (d Deps) validate() error {

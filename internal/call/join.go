@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -60,6 +61,7 @@ func (c *call) rejoin(l *agentLeg, cause model.Cause) bool {
 // bridgeWith stops the music and joins the legs in one step, so that audio flows at once.
 func (c *call) bridgeWith(l *agentLeg) error {
 	c.hush()
+	c.recordIfDue(l.agent.id)
 	if err := c.joinLegs(l); err != nil {
 		return err
 	}
@@ -75,6 +77,8 @@ func (c *call) joinLegs(l *agentLeg) error {
 		return err
 	}
 	c.bridge, c.talk = b, l
+	forgetKeys(l.peer)
+	c.hideTones(c.keypad.secret.isSet())
 	c.beginLeg(l)
 	c.readmit()
 	return nil
@@ -125,6 +129,7 @@ func (c *call) unbridge(cause model.Cause) {
 		return
 	}
 	l := c.talk
+	c.beepEnds()
 	if c.bridge != nil { // not before a callee's answer
 		c.bridge.Close()
 		c.endLeg(l, cause)
@@ -171,6 +176,9 @@ func legStats(s, base media.Stats) model.LegStats {
 	}
 	if s.Codec != media.NoCodec {
 		out.Codec = s.Codec.String()
+	}
+	if base.PacketsIn == 0 { // it is of everything the leg has heard
+		out.MOS = math.Round(100*s.MOS) / 100
 	}
 	return out
 }

@@ -327,7 +327,7 @@ func (p *player) look(when string) {
 		for _, o := range parties {
 			others -= len(o.leg.Heard())
 		}
-		c.leg.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
+		c.leg.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 		heard, perhaps := 0, false
 		for j, q := range peers {
 			if len(q.Heard()) > before[j] {

@@ -10,9 +10,6 @@ import (
 	"github.com/headroom-voice/headroom/media/bridge"
 )
 
-// ErrNoCall says that there is no such call in progress.
-var ErrNoCall = errors.New("call: no such call in progress")
-
 // ErrNotSupervisor says that somebody may not supervise calls.
 var ErrNotSupervisor = errors.New("call: user is not a supervisor")
 

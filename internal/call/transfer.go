@@ -58,6 +58,7 @@ func (c *call) toQueue(a *Agent, q model.Queue, answer func(error)) bool {
 		})
 		c.unbridge(model.CauseTransferred)
 		c.info.Queue, c.closed = q.ID, false
+		c.queueRecords()
 		c.update()
 		c.wait()
 		c.sb.floor.tell(acd.CallMoved{Agent: a.id, Call: c.id, Queue: q.ID})
@@ -114,6 +115,7 @@ func (c *call) notPassedOn(d *dialled, o outcome, detail map[string]string) {
 		c.tellAgent(d, protocol.Failed, o.status, o.text)
 		c.hush()
 		c.bridge.Hold(false)
+		c.hideTones(c.keypad.secret.isSet())
 		c.state = talking
 		c.deadline.clear()
 	} else {
@@ -143,8 +145,9 @@ func (c *call) passedOn(d *dialled, party Party, leg media.Leg) {
 	c.state = bridged
 	c.deadline.clear()
 	c.sb.floor.tell(acd.CallGone{Call: c.id}) // nobody at a desk is needed any more
+	c.recordIfDue("")
 	var err error
-	if c.pair, err = bridge.Join(c.leg, leg, bridge.Options{}); err != nil {
+	if c.pair, err = bridge.Join(c.leg, leg, c.heardBy(bridge.Options{})); err != nil {
 		c.log.Error("caller and callee could not be joined", "err", err)
 		c.end(model.CauseInternalError)
 	}
@@ -197,6 +200,7 @@ func (c *call) hold(a *Agent, on bool, answer func(error)) bool {
 			c.hush()
 		}
 		c.bridge.Hold(on)
+		c.hideTones(!on && c.keypad.secret.isSet())
 		if on {
 			c.play()
 		}

@@ -202,6 +202,8 @@ func (c *call) takeOver(l *agentLeg, answer func(error)) bool {
 		old.agent.supervised(protocol.Supervised{CallID: string(c.id), Supervisor: string(l.agent.id), Name: l.agent.name})
 		c.endLeg(old, model.CauseTakenOver)
 		c.bridge, c.talk = b, l
+		forgetKeys(l.peer)
+		c.hideTones(c.keypad.secret.isSet())
 		c.beginLeg(l)
 		if c.held {
 			c.held = false
@@ -227,6 +229,7 @@ func (c *call) takeOver(l *agentLeg, answer func(error)) bool {
 func (c *call) beginLeg(l *agentLeg) {
 	l.started = time.Now()
 	l.base = l.peer.Stats()
+	l.quietEars()
 	l.listen()
 	rec := l.record()
 	c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegStarted(ctx, rec) })
@@ -235,6 +238,7 @@ func (c *call) beginLeg(l *agentLeg) {
 // endLeg ends it; its meter finishes beside.
 func (c *call) endLeg(l *agentLeg, cause model.Cause) {
 	l.finish()
+	c.writeShocks(l)
 	ended := time.Now()
 	rec := l.record()
 	rec.EndedAt, rec.Cause, rec.Stats = &ended, cause, legStats(l.peer.Stats(), l.base)
@@ -243,7 +247,7 @@ func (c *call) endLeg(l *agentLeg, cause model.Cause) {
 
 // letGo tells an agent that their part of the call is over.
 func (c *call) letGo(l *agentLeg, cause model.Cause) {
-	if s, ok := l.peer.(Signalled); ok {
+	if s, ok := bare(l.peer).(Signalled); ok {
 		c.keepSignalling(tried{party: s.Dialog(), leg: l.id})
 	}
 	l.agent.released(c.id, cause)
@@ -255,5 +259,5 @@ func (c *call) taps(l *agentLeg) bridge.Options {
 	if l.meter != nil {
 		opt.FromA, opt.FromB = []media.Tap{l.meter.Far()}, []media.Tap{l.near}
 	}
-	return opt
+	return c.heardBy(opt)
 }

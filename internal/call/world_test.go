@@ -1,6 +1,7 @@
 package call_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ type music struct {
 }
 
 func (m *music) Play(leg media.Leg) func() {
+	if guarded, ok := leg.(interface{ Unwrap() media.Leg }); ok {
+		leg = guarded.Unwrap()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.playing[leg] = true
@@ -55,10 +59,15 @@ type world struct {
 	tones *music
 	clock *prompt.Pacer
 	out   *exchange
+	tapes *tapes
+	beeps *music
 	bus   *events.Bus
 	desks map[string]*desk
-	stop  func() error
-	runs  bool
+
+	secrets secrets
+
+	stop func() error
+	runs bool
 }
 
 const (
@@ -107,11 +116,12 @@ func inWorld(t *testing.T, cfg call.Config, test func(w *world), other ...func(w
 func newWorld(t *testing.T, cfg call.Config, other ...func(w *world, d *call.Deps)) *world {
 	t.Helper()
 	w := &world{
-		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, out: &exchange{}, bus: events.NewBus(), desks: map[string]*desk{}, clock: prompt.NewPacer(),
+		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, beeps: &music{playing: map[media.Leg]bool{}},
+		out: &exchange{}, tapes: &tapes{}, bus: events.NewBus(), desks: map[string]*desk{}, clock: prompt.NewPacer(),
 	}
 	deps := call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps, Discretion: &w.secrets,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	for _, change := range other {
@@ -181,7 +191,7 @@ func (w *world) pass(d time.Duration) {
 func (w *world) passTalking(d time.Duration, from *desk) {
 	for range d / (100 * time.Millisecond) {
 		w.pass(100 * time.Millisecond)
-		from.peers[len(from.peers)-1].Say(&media.Packet{Source: 9, Codec: media.PCMU, Payload: make([]byte, 160)})
+		from.peers[len(from.peers)-1].Say(&media.Packet{Source: 9, Codec: media.PCMU, Payload: quiet()})
 	}
 }
 
@@ -202,12 +212,15 @@ func (w *world) wantState(name string, want model.AgentState, reason string) {
 	}
 }
 
+// quiet is 20 ms of nothing in PCMU; zeros would be as loud as can be.
+func quiet() []byte { return bytes.Repeat([]byte{0xff}, 160) }
+
 // hears reports whether what is said on one leg comes out at the other. When two are parted, one
 // more packet passes in which the voice fades.
 func hears(from, to *mediatest.Leg) bool {
-	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
+	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	before := len(to.Heard())
-	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
+	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	return len(to.Heard()) > before
 }
 

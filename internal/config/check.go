@@ -42,6 +42,8 @@ func checkSite(site model.Site, f *findings) {
 	checkDialling(site, f)
 	checkPhones(site, f)
 	checkOptional(f, "supervision.announce", site.Supervision.Announce, model.AnnounceShown, model.AnnounceHidden)
+	checkOptional(f, "ears.shocks", site.Ears.Shocks, model.EarsLimit, model.EarsPass)
+	checkOptional(f, "ears.levels", site.Ears.Levels, model.EarsLevel, model.EarsPass)
 	h := site.Headset
 	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)
 	checkRange(f, "headset.window", h.Window, 1, 100)
@@ -165,6 +167,7 @@ func checkQueues(queues []model.Queue, f *findings) map[model.QueueID]bool {
 		checkDuration(f, key+".service_level", q.ServiceLevel, time.Second, time.Hour)
 		checkAnnouncements(f, key+".announcements", q.Announcements)
 		checkWord(f, key+".headset_policy", q.HeadsetPolicy, model.PolicyExclude, model.PolicyLastResort, model.PolicyIgnore)
+		checkRecording(f, key, q.Recording)
 	}
 	return ids
 }

@@ -13,11 +13,14 @@ import (
 
 // Process is headroom.yaml: how one process of the service runs.
 type Process struct {
-	HTTP     HTTP     `yaml:"http"`
-	SIP      SIP      `yaml:"sip"`
-	RTP      RTP      `yaml:"rtp"`
-	WebRTC   WebRTC   `yaml:"webrtc"`
-	Data     string   `yaml:"data"` // folder of everything the process keeps
+	HTTP   HTTP   `yaml:"http"`
+	SIP    SIP    `yaml:"sip"`
+	RTP    RTP    `yaml:"rtp"`
+	WebRTC WebRTC `yaml:"webrtc"`
+	Data   string `yaml:"data"` // folder of everything the process keeps
+
+	Recordings Recordings `yaml:"recordings"`
+
 	Database Database `yaml:"database"`
 	Log      Log      `yaml:"log"`
 	Shutdown Shutdown `yaml:"shutdown"`
@@ -80,7 +83,17 @@ type RTP struct {
 // WebRTC is where the agents' audio arrives.
 type WebRTC struct {
 	Listen    string       `yaml:"listen"`    // IP:port, one UDP port for all agents
+	TCP       string       `yaml:"tcp"`       // IP:port of a TCP port, for those whom no UDP reaches; empty is off
 	Advertise []netip.Addr `yaml:"advertise"` // addresses told to agents; empty is the listening one
+	Relay     Relay        `yaml:"relay"`
+}
+
+// Relay carries agents' audio over TLS, for networks that let out nothing but HTTPS.
+type Relay struct {
+	Listen      string `yaml:"listen"`      // IP:port; empty is off
+	Address     string `yaml:"address"`     // host, or host:port, that agents are told; the certificate is of that host
+	Certificate string `yaml:"certificate"` // PEM file
+	Key         string `yaml:"key"`         // PEM file
 }
 
 // Database says where the record is kept.
@@ -134,11 +147,14 @@ func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.Low, r.High) 
 // ./headroom-data.
 func Default() Process {
 	return Process{
-		HTTP:     HTTP{Listen: "127.0.0.1:8080", TrustedProxies: []netip.Prefix{}, TrustedOrigins: []string{}},
-		SIP:      SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060", DNS: []string{}, SessionTimer: SessionTimer{Expires: 30 * time.Minute, MinSE: 90 * time.Second}, Strangers: StrangersAnswer},
-		RTP:      RTP{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Ports: PortRange{20000, 29999}},
-		WebRTC:   WebRTC{Listen: "127.0.0.1:8190", Advertise: []netip.Addr{}},
-		Data:     "./headroom-data",
+		HTTP:   HTTP{Listen: "127.0.0.1:8080", TrustedProxies: []netip.Prefix{}, TrustedOrigins: []string{}},
+		SIP:    SIP{UDP: "127.0.0.1:5060", TCP: "127.0.0.1:5060", DNS: []string{}, SessionTimer: SessionTimer{Expires: 30 * time.Minute, MinSE: 90 * time.Second}, Strangers: StrangersAnswer},
+		RTP:    RTP{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Ports: PortRange{20000, 29999}},
+		WebRTC: WebRTC{Listen: "127.0.0.1:8190", Advertise: []netip.Addr{}},
+		Data:   "./headroom-data",
+
+		Recordings: Recordings{Format: RecordWAV, Rate: 16000, MinFree: 1024},
+
 		Log:      Log{Level: slog.LevelInfo, Format: LogText, Identities: IdentitiesMasked},
 		Shutdown: Shutdown{Drain: 30 * time.Second},
 	}
@@ -192,6 +208,8 @@ func (p Process) check(f *findings) {
 	everywhere = checkListen(f, "sip.tls.listen", p.SIP.TLS.Listen, true) || everywhere
 	p.SIP.check(f)
 	checkListen(f, "webrtc.listen", p.WebRTC.Listen, false)
+	checkListen(f, "webrtc.tcp", p.WebRTC.TCP, true)
+	p.WebRTC.Relay.check(f)
 	if !p.RTP.Address.IsValid() {
 		f.add("rtp.address", "an address is needed; write it like 192.0.2.10")
 	}
@@ -223,6 +241,7 @@ func (p Process) check(f *findings) {
 	checkWord(f, "log.format", p.Log.Format, LogText, LogJSON)
 	checkWord(f, "log.identities", p.Log.Identities, IdentitiesFull, IdentitiesMasked, IdentitiesNone)
 	p.Debug.check(f)
+	p.Recordings.check(f)
 	checkDuration(f, "shutdown.drain", p.Shutdown.Drain, 0, time.Hour)
 }
 

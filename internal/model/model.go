@@ -52,6 +52,7 @@ type Site struct {
 	Phones   PhoneRules `yaml:"phones" json:"phones,omitzero"`
 
 	Supervision SupervisionRules `yaml:"supervision" json:"supervision,omitzero"`
+	Ears        EarRules         `yaml:"ears" json:"ears,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
@@ -68,6 +69,7 @@ type Trunk struct {
 	DistrustIdentity bool          `yaml:"distrust_identity" json:"distrust_identity,omitempty"` // only From says who calls
 	Outbound         TrunkOutbound `yaml:"outbound" json:"outbound,omitzero"`
 	MediaKeys        MediaKeys     `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
+	DTMF             string        `yaml:"dtmf" json:"dtmf,omitempty"`             // auto (also when empty), rfc4733, info, inband
 }
 
 // MediaKeys is whether a trunk's audio is encrypted (SRTP).
@@ -105,11 +107,14 @@ type Queue struct {
 	OfferTimeout  time.Duration `yaml:"offer_timeout" json:"offer_timeout"`
 	WrapUp        time.Duration `yaml:"wrap_up" json:"wrap_up"`
 	HeadsetPolicy HeadsetPolicy `yaml:"headset_policy" json:"headset_policy"`
-	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"` // answer within; for the page's figure
+	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"`  // answer within; for the page's figure
+	Unmetered     bool          `yaml:"unmetered" json:"unmetered,omitzero"` // no wire meter listens to its calls
 
 	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
 
 	Announcements QueueAnnouncements `yaml:"announcements" json:"announcements,omitzero"`
+
+	Recording QueueRecording `yaml:"recording" json:"recording,omitzero"`
 }
 
 // Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"
@@ -268,6 +273,7 @@ type LegStats struct {
 	JitterMS   float64 `json:"jitter_ms"`
 	RoundTrip  float64 `json:"round_trip_ms"`
 	Forged     uint64  `json:"forged,omitempty"`
+	MOS        float64 `json:"mos,omitempty"`
 }
 
 // CallEvent is one line of a call's story.

@@ -25,6 +25,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/password"
 	"github.com/headroom-voice/headroom/internal/phone"
+	"github.com/headroom-voice/headroom/internal/recordings"
 	"github.com/headroom-voice/headroom/internal/store"
 	"github.com/headroom-voice/headroom/internal/toll"
 	"github.com/headroom-voice/headroom/internal/web"
@@ -34,6 +35,7 @@ import (
 	"github.com/headroom-voice/headroom/media/sip/carrier"
 	"github.com/headroom-voice/headroom/media/sip/registrar"
 	"github.com/headroom-voice/headroom/media/webrtc"
+	"github.com/headroom-voice/headroom/media/webrtc/relay"
 )
 
 // portRest is how long a pair of RTP ports lies fallow after a call, so that a late packet
@@ -63,12 +65,15 @@ type Service struct {
 	pacer    *prompt.Pacer
 	lobby    *call.Hall
 	gateway  *webrtc.Gateway
+	relay    *relay.Server // nil = off
 	sip      *sip.Server
 	carrier  *carrier.Carrier
 	board    *call.Switchboard
 	toll     *toll.Service
 	api      *api.Server
 	debug    net.Listener // nil = off
+
+	recordings *recordings.Service
 
 	registrar *registrar.Registrar
 	phones    *phone.Lines
@@ -97,10 +102,16 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.newRecordings(ctx); err != nil {
+		return nil, err
+	}
 	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
 	s.toll = toll.NewService(s.store, s.site, time.Now, log.With("component", "toll"))
-	if s.gateway, err = webrtc.New(webrtc.Config{Listen: cfg.Process.WebRTC.Listen, Advertise: cfg.Process.WebRTC.Advertise}, log.With("component", "webrtc")); err != nil {
+	if s.gateway, err = webrtc.New(webrtcConfig(cfg.Process.WebRTC), log.With("component", "webrtc")); err != nil {
 		return nil, fmt.Errorf("webrtc: %w", err)
+	}
+	if err := s.newRelay(); err != nil {
+		return nil, err
 	}
 	if err := s.newBoard(); err != nil {
 		return nil, err
@@ -184,12 +195,15 @@ func (s *Service) newBoard() (err error) {
 			}
 			return peer, answer, nil
 		}),
-		Bus:   s.bus,
-		Music: call.HoldMusic(s.pacer),
-		Clock: s.pacer, Lobby: s.lobby,
-		Log: s.log.With("component", "call"),
+		Bus:    s.bus,
+		Music:  call.HoldMusic(s.pacer),
+		Clock:  s.pacer,
+		Lobby:  s.lobby,
+		Relays: s.relays(),
+		Log:    s.log.With("component", "call"),
 
 		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),
+		Recorder: s.recordings, Beep: call.Beep(s.pacer),
 	})
 	if err != nil {
 		return err
@@ -204,6 +218,7 @@ func (s *Service) newSIP() error {
 	if err != nil {
 		return fmt.Errorf("rtp: %w", err)
 	}
+	ports.ReadBy(s.gateway.Poller())
 	cfg := sipConfig(p, ports, s.cfg.Version)
 	cfg.Trunks, cfg.Phones, cfg.Registrar = trunks(s.site), sipPhones(s.site), s.registrar
 	cfg.PhonesSHA256 = s.site.Phones.Digest == model.PhoneSHA256
@@ -259,6 +274,8 @@ func (s *Service) newAPI() error {
 		Bans:        sipBans{s.sip},
 		Refusals:    sipBans{s.sip},
 		Desks:       desks{s},
+		Recordings:  recorded{s},
+		Keypad:      s.board,
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),
@@ -301,6 +318,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.board.Run(core)
 	})
 	g.Go(func() error { return s.pacer.Run(edge) })
+	g.Go(func() error { return s.recordings.Run(edge) })
 	g.Go(func() error { return s.runEdge(edge) })
 	g.Go(func() error { return s.api.Run(edge) })
 	g.Go(func() error { return s.runDebug(edge) })
@@ -366,6 +384,11 @@ func (s *Service) Close() {
 	if s.debug != nil {
 		_ = s.debug.Close()
 	}
+	if s.relay != nil {
+		if err := s.relay.Close(); err != nil {
+			s.log.Warn("close the relay", "error", err)
+		}
+	}
 	if s.gateway != nil {
 		if err := s.gateway.Close(); err != nil {
 			s.log.Warn("close agents' gateway", "error", err)
@@ -385,13 +408,18 @@ type Addrs struct {
 	SIPUDP, SIPTCP netip.AddrPort
 	SIPTLS         netip.AddrPort
 	WebRTC         netip.AddrPort
+	WebRTCTCP      netip.AddrPort
+	Relay          netip.AddrPort
 }
 
 // Addrs gives the addresses bound by New, which matters when a port was left to the system.
 func (s *Service) Addrs() Addrs {
-	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr()}
+	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr(), WebRTCTCP: s.gateway.AddrTCP()}
 	a.SIPUDP, a.SIPTCP = s.sip.Addrs()
 	a.SIPTLS = s.sip.TLSAddr()
+	if s.relay != nil {
+		a.Relay = s.relay.Addr()
+	}
 	return a
 }
 

@@ -62,7 +62,7 @@ func upgraded(t *testing.T, b backend) {
 	call := model.Call{ID: "c1", Direction: model.Inbound, From: "+4930123", StartedAt: noon()}
 	must(t, s.CallStarted(ctx, call))
 	// As the program that knew no ladders, and none of what came after, left it.
-	for _, statement := range []string{"DROP TABLE phone_states", "DROP TABLE phone_bindings", "DROP TABLE sip_ladders", "DROP TABLE dials", "ALTER TABLE calls DROP COLUMN direction", "DELETE FROM goose_db_version WHERE version_id >= 2"} {
+	for _, statement := range []string{"DROP TABLE recordings", "DROP TABLE phone_states", "DROP TABLE phone_bindings", "DROP TABLE sip_ladders", "DROP TABLE dials", "ALTER TABLE calls DROP COLUMN direction", "DELETE FROM goose_db_version WHERE version_id >= 2"} {
 		_, err := s.write.ExecContext(ctx, statement)
 		must(t, err)
 	}

@@ -41,6 +41,8 @@ func TestContract(t *testing.T) {
 		"of many who ask at once one gets the last place":         lastDial,
 		"rules of dialling come back as they were applied":        diallingRules,
 		"phones are registered where they were, after a restart":  phones,
+		"recordings come back as they began and ended":            recordings,
+		"recordings go when they expire, and held ones do not":    recordingsGo,
 		"many dead calls are all closed":                          manyDeadCalls,
 		"headsets remember the newest sight":                      headsets,
 		"a report sent twice counts once":                         reportsOnce,

@@ -73,6 +73,12 @@ func word[K ~string](table map[K]string, key K) string {
 	return strings.ReplaceAll(clean(string(key)), "_", " ")
 }
 
+// shocks are what ears are protected from (docs/ears.md).
+var shocks = map[string]string{
+	"burst": "a sudden loud sound", "fax_calling": "the tone of a fax machine that calls", "fax_answer": "the tone of a fax machine or modem that answers",
+	"howl": "howling", "tone": "a loud tone", "modem": "the sound of a modem",
+}
+
 // happening is one line of a story in words.
 func happening(e model.CallEvent) string {
 	detail := func(key string) string { return clean(e.Detail[key]) }
@@ -109,10 +115,21 @@ func happening(e model.CallEvent) string {
 	case "dialled", "progress", "answered", "failed", "held", "resumed", "transfer", "transferred", "transfer_failed", "parted":
 		return dialling(e, agent, detail)
 	case "dtmf":
+		if detail("secret") != "" {
+			return "secret keys pressed"
+		}
 		if n := detail("count"); n != "1" { // which they were is never kept
 			return n + " keys pressed"
 		}
 		return "a key pressed"
+	case "shock":
+		return "the ears of " + agent + " were protected from " + word(shocks, e.Detail["kind"])
+	case "dtmf_sent":
+		return agent + " pressed keys: " + detail("count")
+	case "secret_began":
+		return "a secret is to be keyed in, within " + detail("seconds") + " s"
+	case "secret_ended":
+		return "no secret is keyed in any more"
 	case "ended":
 		s := "over: " + word(causes, model.Cause(e.Detail["cause"]))
 		if status := detail("sip_status"); status == "404" {

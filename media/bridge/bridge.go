@@ -22,10 +22,11 @@ type Bridge struct {
 	fromB    *flow
 	closeOne sync.Once
 
-	mu   sync.Mutex
-	conf *conference // nil while the two have never had a guest
-	held bool
-	done chan struct{} // closed with the bridge
+	mu     sync.Mutex
+	conf   *conference // nil while the two have never had a guest
+	held   bool
+	hushed bool
+	done   chan struct{} // closed with the bridge
 }
 
 // Join takes over both legs' sinks. The error is for a leg that is missing or joined to

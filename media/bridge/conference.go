@@ -54,14 +54,14 @@ type conference struct {
 	rise  int               // ticks until a higher rate is taken; 0 for none
 	seats [MaxParties]*seat // nil where free
 	a, b  *seat             // of the bridge's own legs
-	hum   comfort           // where nobody says anything
+	hum   roomNoise         // where nobody says anything
 	gates [2]*gate          // before a and b
 	order [MaxParties]*seat // scratch: who was given something to hear in this tick
 }
 
 // newConference seats a bridge's legs. It does not tick yet.
 func newConference(b *Bridge, clock Clock, rate int) (*conference, error) {
-	c := &conference{bridge: b, clock: clock, rate: rate, hum: newComfort()}
+	c := &conference{bridge: b, clock: clock, rate: rate, hum: newRoomNoise()}
 	var err error
 	if c.a, err = c.sit(b.a, false, RoleBarge); err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (c *conference) sit(leg media.Leg, guest bool, role Role) (*seat, error) {
 // hears says whether listener is meant to hear speaker.
 func (c *conference) hears(listener, speaker *seat) bool {
 	switch {
-	case listener == speaker, speaker.gone, listener.away, speaker.away, speaker.role == RoleListen:
+	case listener == speaker, speaker.gone, speaker.hushed, listener.away, speaker.away, speaker.role == RoleListen:
 		return false
 	case speaker.role == RoleWhisper:
 		return listener == c.b

@@ -42,6 +42,7 @@ func (b *Bridge) Add(clock Clock, leg media.Leg, role Role) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.a.hushed = b.hushed
 	if c.a.away = b.held; b.held { // also where the last word has not been said
 		b.fromA.hold(true)
 		b.fromB.hold(true)
@@ -160,7 +161,10 @@ func (g *Guest) TakeOver(opt Options) (*Bridge, error) {
 	g.seat.role = RoleBarge
 	c.bridge, c.b = b, g.seat
 	b.conf, old.conf = c, nil
-	b.held = old.held
+	b.held, b.hushed = old.held, old.hushed
+	if b.hushed {
+		b.fromA.hold(true)
+	}
 	if b.held {
 		b.fromA.hold(true)
 		b.fromB.hold(true)
@@ -189,11 +193,16 @@ func (b *Bridge) Hold(on bool) {
 	}
 	b.held = on
 	if c := b.conf; c != nil && c.hold(on) {
+		if !on {
+			b.hushed = false
+			c.hush(false)
+		}
 		b.fromA.hold(on)
 		b.fromB.hold(on)
 		return
 	}
 	if !on {
+		b.hushed = false // whoever ends a hold asks for it again
 		b.fadeIn()
 		b.fromA.hold(false)
 		b.fromB.hold(false)

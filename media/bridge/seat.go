@@ -36,10 +36,11 @@ func (r Role) String() string {
 
 // seat is one party of a conference: what it says, and what it hears.
 type seat struct {
-	leg  media.Leg
-	role Role
-	away bool // on hold: neither heard nor sent anything
-	gone bool // has left: fades out in the next tick
+	leg    media.Leg
+	role   Role
+	away   bool // on hold: neither heard nor sent anything
+	hushed bool // heard by nobody
+	gone   bool // has left: fades out in the next tick
 
 	jitter atomic.Pointer[rtp.JitterBuffer]
 	wider  atomic.Pointer[rtp.JitterBuffer] // that fills while the rate rises; else nil
@@ -141,16 +142,16 @@ func fadeOut(sum []float32, rate int) {
 	clear(sum[n:])
 }
 
-// comfort is a noise of -66 dBov, so that a line on which nobody speaks is not dead.
-type comfort struct {
+// roomNoise is a noise of -66 dBov, so that a line on which nobody speaks is not dead.
+type roomNoise struct {
 	random *rand.PCG
 	pcm    [maxTick]float32
 }
 
-func newComfort() comfort { return comfort{random: rand.NewPCG(rand.Uint64(), rand.Uint64())} }
+func newRoomNoise() roomNoise { return roomNoise{random: rand.NewPCG(rand.Uint64(), rand.Uint64())} }
 
 // render makes n samples of it, evenly distributed.
-func (h *comfort) render(n int) {
+func (h *roomNoise) render(n int) {
 	const peak = 0.00087 // of an even distribution: 10^(-66/20) times the root of three
 	for i := 0; i < n; i += 4 {
 		bits := h.random.Uint64()

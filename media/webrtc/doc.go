@@ -2,8 +2,9 @@
 // to sign-out and carries audio both ways. It is the only package that knows Pion.
 //
 // Gateway is the service's side. It answers offers from the desktop client or a
-// browser as an ICE-lite endpoint (RFC 8445) behind one UDP port for all peers. Offer
-// is the client's side of the same connection. Both give a Peer, which is a media.Leg.
+// browser as an ICE-lite endpoint (RFC 8445) behind one UDP port for all peers, and one
+// TCP port for those whom no UDP reaches. Offer is the client's side of the same connection.
+// Both give a Peer, which is a media.Leg.
 //
 // A Peer negotiates Opus, PCMU and PCMA on one audio section and may send any of them
 // at any moment: the payload type of the packet says which, and no renegotiation is

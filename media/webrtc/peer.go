@@ -22,7 +22,12 @@ type peerConfig struct {
 	packetTime     time.Duration
 	connectTimeout time.Duration
 	log            *slog.Logger
+	relays         []Relay // of the client
 	onFreed        func(*Peer)
+
+	// Of a Gateway's peers.
+	link        *link // the packets' own way; nil: they go through Pion
+	certificate *pion.Certificate
 }
 
 // Peer is one WebRTC connection, and a media.Leg. It is made by Gateway.Accept or
@@ -32,6 +37,8 @@ type Peer struct {
 	pc  *pion.PeerConnection
 	out voice
 	in  ears
+
+	keypad keypad
 
 	connected chan struct{}
 	done      chan struct{} // no audio flows any more
@@ -52,13 +59,22 @@ var _ media.Leg = (*Peer)(nil)
 // newPeer makes a connection with one audio section that sends and receives. The
 // set-up clock starts now.
 func newPeer(api *pion.API, cfg peerConfig) (*Peer, error) {
-	pc, err := api.NewPeerConnection(pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle})
+	config := pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle, ICEServers: iceServers(cfg.relays)}
+	if cfg.certificate != nil {
+		config.Certificates = []pion.Certificate{*cfg.certificate}
+	}
+	pc, err := api.NewPeerConnection(config)
 	if err != nil {
 		return nil, fmt.Errorf("peer connection: %w", err)
 	}
 	p := &Peer{cfg: cfg, pc: pc, connected: make(chan struct{}), done: make(chan struct{}), freed: make(chan struct{})}
-	pc.OnTrack(p.hear)
+	if l := cfg.link; l != nil {
+		l.peer, p.out.own = p, l
+	} else {
+		pc.OnTrack(p.hear)
+	}
 	pc.OnConnectionStateChange(p.connectionChanged)
+	p.keypad.keys, p.in.keys = make(chan rune, maxKeys), &p.keypad
 	p.mu.Lock()
 	p.patience = time.AfterFunc(cfg.connectTimeout, func() { p.end(ErrConnectTimeout) })
 	p.mu.Unlock()
@@ -99,11 +115,15 @@ func (p *Peer) attach() error {
 		return err
 	}
 	for _, t := range p.pc.GetTransceivers() {
-		if err := t.SetCodecPreferences(offeredCodecs()); err != nil {
+		if err := t.SetCodecPreferences(preferred(t.Receiver().GetParameters().Codecs)); err != nil {
 			return err
 		}
 	}
-	p.read(func() { p.readReports(sender.Read) })
+	if l := p.cfg.link; l != nil {
+		l.follow(sender.Transport())
+	} else {
+		p.read(func() { p.readReports(sender.Read) })
+	}
 	return nil
 }
 
@@ -112,6 +132,7 @@ func (p *Peer) negotiated() error {
 	var codecs [128]media.Codec
 	for _, t := range p.pc.GetTransceivers() {
 		for _, c := range t.Receiver().GetParameters().Codecs {
+			p.keypad.offer(c)
 			if codec := codecOf(c); codec != media.NoCodec && c.PayloadType < 128 {
 				codecs[c.PayloadType] = codec
 				p.out.offer(codec, uint8(c.PayloadType))
@@ -151,9 +172,9 @@ func (p *Peer) connectionChanged(s pion.PeerConnectionState) {
 			p.comeUp()
 		}
 	case pion.PeerConnectionStateFailed:
-		p.end(ErrLost)
+		p.end(p.failure(ErrLost))
 	case pion.PeerConnectionStateClosed:
-		p.end(ErrClosed) // the far side closed DTLS; after our own end this changes nothing
+		p.end(p.failure(ErrClosed)) // the far side closed DTLS; after our own end this changes nothing
 	}
 }
 
@@ -164,7 +185,7 @@ func (p *Peer) Connected() <-chan struct{} { return p.connected }
 func (p *Peer) Done() <-chan struct{} { return p.done }
 
 // Err is nil while the connection stands or is being set up, then ErrConnectTimeout,
-// ErrLost or ErrClosed.
+// ErrFingerprint, ErrLost or ErrClosed.
 func (p *Peer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -206,6 +227,9 @@ func (p *Peer) end(cause error) {
 func (p *Peer) free(cause error) {
 	err := p.pc.GracefulClose()
 	p.readers.Wait()
+	if l := p.cfg.link; l != nil {
+		l.close()
+	}
 	if !errors.Is(cause, ErrClosed) {
 		p.cfg.log.Info("media connection ended", "cause", cause)
 	}
@@ -256,6 +280,9 @@ func (p *Peer) SetSink(s media.Sink) { p.in.route(s) }
 func (p *Peer) Stats() media.Stats {
 	s := p.in.receiver.Stats()
 	p.out.count(&s)
+	if l := p.cfg.link; l != nil {
+		l.refused(&s)
+	}
 	return s
 }
 

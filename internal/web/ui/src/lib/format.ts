@@ -243,6 +243,9 @@ const happenings: Record<string, string> = {
   taken_over: 'Taken over by a supervisor',
   parted: 'The agent left; the transfer goes on',
   dtmf: 'Key pressed',
+  dtmf_sent: 'Keys sent',
+  secret_began: 'A secret is keyed in',
+  secret_ended: 'The secret is over',
   ended: 'Ended',
 }
 

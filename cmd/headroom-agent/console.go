@@ -86,6 +86,14 @@ func (c *console) take(e agentclient.Event) {
 			what = "transfer to "
 		}
 		c.say("%s%s: %s: %s", what, e.Progress.To, e.Progress.State, e.Progress.Text)
+	case agentclient.Supervised:
+		c.say("%s", supervised(e.Name, e.Mode))
+	case agentclient.Supervising:
+		if e.Mode == "" {
+			c.say("you supervise no more")
+			break
+		}
+		c.say("you supervise %s: %s", orUnknown(e.Agent), e.Mode)
 	case agentclient.CallStarted:
 		c.call, c.ringing = e.Call.ID, ""
 		who := "from " + orUnknown(e.Call.From)
@@ -204,5 +212,19 @@ func (c *console) obey(line string) {
 		}
 	default:
 		c.say("%q is no command; help lists them.", word)
+	}
+}
+
+// supervised is what a supervisor does in one's call, in words.
+func supervised(name, mode string) string {
+	switch mode {
+	case "":
+		return name + " has left your call"
+	case protocol.Listening:
+		return name + " listens to your call"
+	case protocol.Whispering:
+		return name + " speaks to you alone"
+	default:
+		return name + " has joined your call"
 	}
 }

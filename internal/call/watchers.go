@@ -202,6 +202,8 @@ func (c *call) takeOver(l *agentLeg, answer func(error)) bool {
 		old.agent.supervised(protocol.Supervised{CallID: string(c.id), Supervisor: string(l.agent.id), Name: l.agent.name})
 		c.endLeg(old, model.CauseTakenOver)
 		c.bridge, c.talk = b, l
+		forgetKeys(l.peer)
+		c.hideTones(c.keypad.secret.isSet())
 		c.beginLeg(l)
 		if c.held {
 			c.held = false

@@ -501,3 +501,27 @@ func TestAWidebandGuestRaisesTheRateWithoutAClick(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsHushedIsHeardByNoGuestEither(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caller := newPerson(t, sine(400, -20), media.PCMU, media.PCMU)
+		agent := newPerson(t, sine(900, -20), media.PCMU, media.PCMU)
+		boss := newPerson(t, nil, media.PCMU, media.PCMU)
+		var h hand
+		br := join(t, caller.Leg, agent.Leg, bridge.Options{})
+		br.Hush(true)
+		add(t, br, &h, boss, bridge.RoleListen)
+		for _, hushed := range []bool{true, false, true} {
+			br.Hush(hushed)
+			talk(t, &h, 500*ms, caller, agent, boss)
+			for name, p := range map[string]*person{"agent": agent, "supervisor": boss} {
+				if got := mediatest.ToneDBov(heard(t, p, max(len(p.Heard())-15, 0)), 8000, 400); got > -50 == hushed {
+					t.Errorf("hushed %v: the %s hears the caller at %.1f dBov", hushed, name, got)
+				}
+			}
+			if got := mediatest.ToneDBov(heard(t, caller, len(caller.Heard())-15), 8000, 900); got < -21 {
+				t.Errorf("hushed %v: the caller hears the agent at %.1f dBov", hushed, got)
+			}
+		}
+	})
+}

@@ -36,12 +36,11 @@ func (r Role) String() string {
 
 // seat is one party of a conference: what it says, and what it hears.
 type seat struct {
-	leg  media.Leg
-	role Role
-	away bool // on hold: neither heard nor sent anything
-	gone bool // has left: fades out in the next tick
-
+	leg    media.Leg
+	role   Role
+	away   bool // on hold: neither heard nor sent anything
 	hushed bool // heard by nobody
+	gone   bool // has left: fades out in the next tick
 
 	jitter atomic.Pointer[rtp.JitterBuffer]
 	wider  atomic.Pointer[rtp.JitterBuffer] // that fills while the rate rises; else nil

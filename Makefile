@@ -10,7 +10,7 @@ FUZZPKG       ?= ./...
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-interop deps-accuracy accuracy interop profile-signalling build web web-test test race lint fuzz bench bench-dsp vad-compare e2e demo pictures clean
+.PHONY: deps deps-test deps-interop deps-bench deps-accuracy accuracy interop profile-signalling profile-media build web web-test test race lint fuzz bench bench-dsp bench-media soak vad-compare e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
@@ -20,6 +20,9 @@ deps-test: ## and what the tests call: sipp, baresip, PulseAudio, PostgreSQL
 
 deps-interop: ## what make interop calls: those and linphone
 	@deploy/dev/deps.sh interop
+
+deps-bench: ## what make bench-media measures the service beside: rtpengine
+	@deploy/dev/deps.sh bench || echo "deps: without rtpengine its rows are left out"
 
 deps-accuracy: ## and what the fault bench uses: voices to install, ffmpeg to decode them
 	@deploy/dev/deps.sh accuracy
@@ -56,6 +59,7 @@ test: deps-test web-test ## everything, race detector included
 	$(GO) test -race -short ./dsp/...
 	$(GO) test ./dsp/... # and the long ones, which have no goroutines
 	$(GO) test -run 'Alloc' ./media/...
+	$(GO) test -run 'Speech' ./internal/testenv/impair # all of it, which takes long under the race detector
 
 race: deps-test web ## the Go tests under the race detector, twice, in random order
 	$(GO) test -race -count=2 -shuffle=on -timeout 18m ./...
@@ -84,16 +88,29 @@ bench-dsp: deps deps-accuracy web ## docs/bench-dsp.md anew: what the meter cost
 	$(GO) build -o $(BIN)/headroom ./cmd/headroom
 	$(GO) run ./internal/benchdsp -headroom $(BIN)/headroom -work build/bench-dsp -page docs/bench-dsp.md
 
+bench-media: build deps-bench ## docs/bench-media.md anew: what a call costs, beside rtpengine (12 minutes)
+	$(GO) run ./internal/benchmedia -headroom $(BIN)/headroom -json build/bench-media.json -page docs/bench-media.md
+
+SOAKTIME ?= 60m
+soak: build ## calls come and go for SOAKTIME: none lost, none stuck, memory and goroutines flat; the log goes to build/soak.log
+	$(GO) run ./internal/benchmedia -headroom $(BIN)/headroom -soak $(SOAKTIME) -log build/soak.log
+
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (45 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md
 
-interop: build deps-interop ## docs/interop.md anew: what other people's SIP makes of the service (10 minutes)
+interop: build deps-interop ## docs/interop.md anew: what other people's SIP makes of the service (16 minutes)
 	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load -doc docs/interop.md -json build/interop.json
 
 profile-signalling: build deps-test ## the CPU under 50 calls a second, as docs/performance.md has it (2 minutes)
 	$(GO) run ./internal/interop -headroom $(BIN)/headroom -agent $(BIN)/headroom-agent -load $(BIN)/headroom-load \
 	  -work build/profile -json build/profile.json -only load/ -profile build/signalling.pprof
 	$(GO) tool pprof -top -cum -nodecount=60 $(BIN)/headroom build/signalling.pprof
+
+profile-media: ## the CPU of 100 metered calls' audio, as docs/performance.md has it
+	@mkdir -p $(BIN)
+	$(GO) build -o $(BIN)/mediaprofile ./internal/mediaprofile
+	$(BIN)/mediaprofile -case metered -calls 100 -cpuprofile build/media.pprof
+	$(GO) tool pprof -top -cum -nodecount=60 $(BIN)/mediaprofile build/media.pprof
 
 vad-compare: deps deps-accuracy ## docs/vad.md anew: our speech detector beside others (10 minutes)
 	$(GO) run ./internal/vadcompare -o docs/vad.md

@@ -57,7 +57,28 @@ func (c *Client) Record(callID, action string) {
 	c.do(func() { c.request(protocol.Record{CallID: callID, Action: action}) })
 }
 
+// SendDigits presses keys of a telephone towards the other side of the call: 0 to 9, *, #, A to D.
+func (c *Client) SendDigits(callID, digits string) {
+	c.do(func() { c.request(protocol.DTMF{CallID: callID, Digits: digits}) })
+}
+
+// Secret says that the caller is about to key in what nobody may know, or that this is over.
+// Meanwhile the keys are written nowhere and not heard here. It ends by itself after a minute.
+func (c *Client) Secret(callID string, on bool) {
+	c.do(func() { c.request(protocol.Secret{CallID: callID, On: on}) })
+}
+
 // progressed takes in how a call that was dialled, or its transfer, gets on.
+// supervising takes in what call this side is part of as a supervisor. The microphone is open
+// for as long as somebody hears it.
+func (c *Client) supervising(m protocol.Supervising) {
+	c.log.Info("supervising", "call_id", m.CallID, "mode", m.Mode)
+	if c.call == "" {
+		c.voice.onAir.Store(m.Mode == protocol.Whispering || m.Mode == protocol.Barging || c.answer != "")
+	}
+	c.cfg.OnEvent(Supervising{m})
+}
+
 func (c *Client) progressed(p protocol.Progress) {
 	c.log.Info("call under way", "call_id", p.CallID, "transfer", p.Transfer, "state", p.State, "status", p.Status, "text", p.Text)
 	switch {

@@ -39,6 +39,10 @@ type (
 	// Progressed tells how a call that was dialled, or the transfer of one, gets on. A dialled
 	// call that is answered is CallStarted; one that comes to nothing is CallEnded without a report.
 	Progressed struct{ Progress protocol.Progress }
+	// Supervised tells of a supervisor in the call, and Supervising of the call that one is part
+	// of as a supervisor oneself.
+	Supervised  struct{ protocol.Supervised }
+	Supervising struct{ protocol.Supervising }
 	// Measured is the last second at the microphone.
 	Measured struct{ Reading headset.Reading }
 	// Judged tells what is known of the headset.
@@ -60,6 +64,8 @@ func (RingingStopped) event() {}
 func (CallStarted) event()    {}
 func (CallEnded) event()      {}
 func (Progressed) event()     {}
+func (Supervised) event()     {}
+func (Supervising) event()    {}
 func (Measured) event()       {}
 func (Judged) event()         {}
 func (Refused) event()        {}

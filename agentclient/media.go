@@ -17,6 +17,15 @@ type mediaState struct {
 	offerID string       // of the offer that waits for its answer
 	failed  int          // rounds in a row
 	timer   *time.Timer  // for the answer, or until the next round
+
+	relays []webrtc.Relay // for the next offer, as the service gave them
+}
+
+func (c *Client) relaysGiven(servers []protocol.ICEServer) {
+	c.media.relays = nil
+	for _, s := range servers {
+		c.media.relays = append(c.media.relays, webrtc.Relay{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+	}
 }
 
 var errNoAnswer = errors.New("the service did not answer the media offer")
@@ -27,9 +36,10 @@ func (c *Client) offerMedia() {
 	if c.leaving || c.link == nil {
 		return // welcomed begins the next round
 	}
-	round := c.media.round
+	round, media := c.media.round, c.cfg.Media
+	media.Relays = append(media.Relays, c.media.relays...)
 	c.run(func() {
-		peer, sdp, err := webrtc.Offer(c.cfg.Media, c.log)
+		peer, sdp, err := webrtc.Offer(media, c.log)
 		c.do(func() { c.mediaOffered(round, peer, sdp, err) })
 	})
 }

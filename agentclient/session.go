@@ -76,6 +76,7 @@ func (c *Client) linkLost(err error, wait time.Duration) {
 // welcomed takes up a session, the old one or a new one.
 func (c *Client) welcomed(l *link, w protocol.Welcome) {
 	c.link = l
+	c.relaysGiven(w.ICEServers)
 	c.log.Info("signed in", "name", w.Name, "resumed", w.Resumed, "state", w.State.State)
 	if !w.Resumed {
 		c.outbox.newSession()
@@ -115,6 +116,8 @@ func (c *Client) hear(id string, m protocol.Message) {
 		c.outbox.answered(id)
 	case protocol.Error:
 		c.refused(id, m)
+	case protocol.ICEServers:
+		c.relaysGiven(m.ICEServers)
 	case protocol.SDPAnswer:
 		c.mediaAnswered(id, m.SDP)
 	case protocol.State:
@@ -135,6 +138,11 @@ func (c *Client) hear(id string, m protocol.Message) {
 		}
 	case protocol.Progress:
 		c.progressed(m)
+	case protocol.Supervised:
+		c.log.Info("supervised", "call_id", m.CallID, "supervisor", m.Supervisor, "mode", m.Mode)
+		c.cfg.OnEvent(Supervised{m})
+	case protocol.Supervising:
+		c.supervising(m)
 	case protocol.Ended:
 		if c.call == m.CallID {
 			c.endCall(m.CallID, m.Cause)

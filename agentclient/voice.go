@@ -33,6 +33,7 @@ type voice struct {
 	encoder codec.Encoder
 	toUp    *resample.Resampler
 	pending []float32 // at upRate, less than a packet
+	bitRate int       // of the encoder; 0 is the usual
 	opus    []byte
 	packet  media.Packet
 
@@ -62,7 +63,7 @@ func newVoice(mic audio.Source, ear audio.Sink) (*voice, error) {
 	if v.toEar, err = resample.New(playRate, ear.Rate()); err != nil {
 		return nil, fmt.Errorf("earphone: %w", err)
 	}
-	v.pending = make([]float32, 0, 4*audio.FrameSize(upRate))
+	v.pending = make([]float32, 0, 8*audio.FrameSize(upRate))
 	v.opus = make([]byte, 1500)
 	v.packet = media.Packet{Source: media.NewSource(), Codec: media.Opus}
 	v.pulled = make([]float32, audio.FrameSize(playRate))
@@ -94,18 +95,31 @@ func (v *voice) take(frame []float32, mark dsp.Mark) {
 	}
 	leg := v.leg.Load()
 	v.pending = v.toUp.Process(v.pending, frame)
-	size := audio.FrameSize(upRate)
+	size := v.packetSize(leg)
 	at := 0
 	for ; len(v.pending)-at >= size; at += size {
-		// The timestamp runs on through silence, so that the far side knows how long it was.
-		v.packet.Timestamp += uint64(media.Opus.ClockRate() / 50)
 		if leg == nil || !v.onAir.Load() {
 			v.packet.Marker = true // the next one begins a talk spurt (RFC 3551 section 4.1)
-			continue
+		} else {
+			v.send(*leg, v.pending[at:at+size])
 		}
-		v.send(*leg, v.pending[at:at+size])
+		// The timestamp runs on through silence, so that the far side knows how long it was.
+		v.packet.Timestamp += uint64(size * media.Opus.ClockRate() / upRate)
 	}
 	v.pending = v.pending[:copy(v.pending, v.pending[at:])]
+}
+
+// packetSize is how many samples go into one packet, and sees to it that the encoder keeps to
+// what the network has room for.
+func (v *voice) packetSize(leg *media.Leg) int {
+	if leg == nil {
+		return audio.FrameSize(upRate)
+	}
+	if bitRate := media.BitRateOf(*leg); bitRate != v.bitRate {
+		v.bitRate = bitRate
+		codec.SetBitRate(v.encoder, bitRate)
+	}
+	return int(codec.PacketTime(media.Opus, (*leg).PacketTime()) * upRate / time.Second)
 }
 
 func (v *voice) send(leg media.Leg, pcm []float32) {

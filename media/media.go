@@ -17,10 +17,11 @@ const (
 	PCMA          // G.711 A-law, 8 kHz
 	Opus          // RFC 6716, RTP clock 48 kHz (RFC 7587)
 	G722          // G.722 at 64 kbit/s, sampled at 16 kHz, RTP clock 8 kHz all the same (RFC 3551 section 4.5.2)
+	CN            // comfort noise (RFC 3389) beside a codec of the same clock: what a pause sounds like, not a voice
 )
 
 // NumCodecs is the size of a table by Codec.
-const NumCodecs = int(G722) + 1
+const NumCodecs = int(CN) + 1
 
 // String gives the encoding name as SDP has it (RFC 3551, RFC 7587).
 func (c Codec) String() string {
@@ -33,6 +34,8 @@ func (c Codec) String() string {
 		return "opus"
 	case G722:
 		return "G722"
+	case CN:
+		return "CN"
 	default:
 		return "none"
 	}
@@ -41,7 +44,7 @@ func (c Codec) String() string {
 // ClockRate gives the RTP clock in Hz.
 func (c Codec) ClockRate() int {
 	switch c {
-	case PCMU, PCMA, G722:
+	case PCMU, PCMA, G722, CN:
 		return 8000
 	case Opus:
 		return 48000
@@ -108,4 +111,5 @@ type Stats struct {
 	RoundTrip             time.Duration
 	LastIn                time.Time // when the last packet arrived; zero if none has
 	Codec                 Codec     // of the last packet in
+	MOS                   float64   // listening quality of what the party sent, as its loss leaves it (ITU-T G.107), 1 to 4.5; 0 before anything came
 }

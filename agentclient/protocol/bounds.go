@@ -19,6 +19,9 @@ const (
 	MaxText     = 512      // anything a person reads
 	MaxSDP      = 16 << 10 // an offer or answer
 	MaxFindings = 32       // of a report
+	MaxKeys     = 64       // of a DTMF
+	MaxSecret   = 300      // seconds
+	MaxServers  = 8        // relays, and addresses of each
 )
 
 // checkID takes letters, digits and . _ : - only, so that an id can stand in a log as it is.
@@ -68,6 +71,10 @@ func check(m Message) error {
 		return ident("call_id", m.CallID, true)
 	case Record:
 		return first(ident("call_id", m.CallID, true), ident("action", m.Action, true))
+	case DTMF:
+		return first(ident("call_id", m.CallID, true), keys(m.Digits))
+	case Secret:
+		return first(ident("call_id", m.CallID, true), upTo("seconds", float64(m.Seconds), MaxSecret))
 	case MicReading:
 		return first(ident("call_id", m.CallID, false), checkReading(m.Reading))
 	case MicReport:
@@ -76,6 +83,8 @@ func check(m Message) error {
 		return checkHeadset(m.Headset)
 	case Welcome:
 		return checkWelcome(m)
+	case ICEServers:
+		return checkServers(m.ICEServers)
 	case State:
 		return checkState(m)
 	case Offer:
@@ -88,6 +97,14 @@ func check(m Message) error {
 		return first(ident("call_id", m.CallID, true), ident("cause", m.Cause, false))
 	case Progress:
 		return checkProgress(m)
+	case Supervised:
+		return first(ident("call_id", m.CallID, true), ident("supervisor", m.Supervisor, true), text("name", m.Name), ident("mode", m.Mode, false))
+	case Supervising:
+		err := first(ident("call_id", m.CallID, true), ident("mode", m.Mode, false), text("agent", m.Agent))
+		if err == nil && m.Call != nil {
+			err = checkCall(*m.Call)
+		}
+		return err
 	case Ack:
 		return ident("call_id", m.CallID, false)
 	case Verdict:
@@ -106,11 +123,41 @@ func checkWelcome(m Welcome) error {
 	if m.Version < 1 {
 		return fmt.Errorf("version %d: %w", m.Version, ErrBounds)
 	}
-	err := first(ident("resume", m.Resume, true), ident("agent", m.Agent, true), text("name", m.Name), checkState(m.State))
+	err := first(ident("resume", m.Resume, true), ident("agent", m.Agent, true), text("name", m.Name), checkState(m.State), checkServers(m.ICEServers))
 	if err == nil && m.Call != nil {
 		err = checkCall(*m.Call)
 	}
 	return err
+}
+
+func checkServers(servers []ICEServer) error {
+	if len(servers) > MaxServers {
+		return fmt.Errorf("%d ice_servers: %w", len(servers), ErrBounds)
+	}
+	for _, s := range servers {
+		if len(s.URLs) == 0 || len(s.URLs) > MaxServers {
+			return fmt.Errorf("%d urls of an ice server: %w", len(s.URLs), ErrBounds)
+		}
+		for _, u := range s.URLs {
+			if err := first(text("url", u), relayURL(u)); err != nil {
+				return err
+			}
+		}
+		if err := first(text("username", s.Username), text("credential", s.Credential)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relayURL holds an address to the schemes of RFC 7064 and RFC 7065.
+func relayURL(u string) error {
+	for _, scheme := range []string{"stun:", "stuns:", "turn:", "turns:"} {
+		if strings.HasPrefix(u, scheme) {
+			return nil
+		}
+	}
+	return fmt.Errorf("url %.32q of an ice server is neither stun nor turn: %w", u, ErrBounds)
 }
 
 func checkState(s State) error {
@@ -217,6 +264,14 @@ func address(name, s string) error {
 	return nil
 }
 
+// keys takes what can be pressed on a telephone. The error never says what was.
+func keys(s string) error {
+	if s == "" || len(s) > MaxKeys || strings.Trim(s, "0123456789*#ABCDabcd") != "" {
+		return fmt.Errorf("digits are not up to %d of 0 to 9, *, #, A to D: %w", MaxKeys, ErrBounds)
+	}
+	return nil
+}
+
 func text(name, s string) error {
 	if len(s) > MaxText {
 		return fmt.Errorf("%s of %d bytes: %w", name, len(s), ErrBounds)
@@ -277,6 +332,16 @@ func clip(m Message) Message {
 		return m
 	case Connected:
 		m.Call = clipCall(m.Call)
+		return m
+	case Supervised:
+		m.Name = cut(m.Name, MaxText)
+		return m
+	case Supervising:
+		m.Agent = cut(m.Agent, MaxText)
+		if m.Call != nil {
+			c := clipCall(*m.Call)
+			m.Call = &c
+		}
 		return m
 	case Progress:
 		m.To, m.Text = cut(m.To, MaxText), cut(m.Text, MaxText)

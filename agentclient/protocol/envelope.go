@@ -136,6 +136,10 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[Hold](body)
 	case Record{}.kind():
 		return as[Record](body)
+	case DTMF{}.kind():
+		return as[DTMF](body)
+	case Secret{}.kind():
+		return as[Secret](body)
 	case EndWrapUp{}.kind():
 		return as[EndWrapUp](body)
 	case Mute{}.kind():
@@ -150,6 +154,8 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[SignOut](body)
 	case Welcome{}.kind():
 		return as[Welcome](body)
+	case ICEServers{}.kind():
+		return as[ICEServers](body)
 	case SDPAnswer{}.kind():
 		return as[SDPAnswer](body)
 	case State{}.kind():
@@ -164,6 +170,10 @@ func decodeBody(kind string, body []byte) (Message, error) {
 		return as[Ended](body)
 	case Progress{}.kind():
 		return as[Progress](body)
+	case Supervised{}.kind():
+		return as[Supervised](body)
+	case Supervising{}.kind():
+		return as[Supervising](body)
 	case Verdict{}.kind():
 		return as[Verdict](body)
 	case Limits{}.kind():
@@ -188,16 +198,16 @@ func as[T Message](body []byte) (Message, error) {
 // the service says, in the order of the documentation.
 func Messages() []Message {
 	return []Message{
-		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, Dial{}, Transfer{}, CancelTransfer{}, Hold{}, Record{}, EndWrapUp{}, Mute{},
+		Hello{}, SDPOffer{}, SetState{}, Accept{}, Decline{}, Hangup{}, Dial{}, Transfer{}, CancelTransfer{}, Hold{}, Record{}, DTMF{}, Secret{}, EndWrapUp{}, Mute{},
 		MicReading{}, MicReport{}, HeadsetChanged{}, SignOut{},
-		Welcome{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Verdict{}, Limits{}, Ack{}, Error{},
+		Welcome{}, ICEServers{}, SDPAnswer{}, State{}, Offer{}, OfferWithdrawn{}, Connected{}, Ended{}, Progress{}, Supervised{}, Supervising{}, Verdict{}, Limits{}, Ack{}, Error{},
 	}
 }
 
 // FromClient reports whether the message is the client's to send. The others are the service's.
 func FromClient(m Message) bool {
 	switch m.(type) {
-	case Hello, SDPOffer, SetState, Accept, Decline, Hangup, Dial, Transfer, CancelTransfer, Hold, Record, EndWrapUp, Mute, MicReading, MicReport, HeadsetChanged, SignOut:
+	case Hello, SDPOffer, SetState, Accept, Decline, Hangup, Dial, Transfer, CancelTransfer, Hold, Record, DTMF, Secret, EndWrapUp, Mute, MicReading, MicReport, HeadsetChanged, SignOut:
 		return true
 	}
 	return false

@@ -25,7 +25,7 @@ func filled() []Message {
 		Hello{Version: 1, Client: "headroom-agent 0.1", Headset: Headset{Model: "Evolve 20", Serial: "E-77"}, Resume: "token"},
 		SDPOffer{SDP: "v=0\r\n"}, SetState{State: "break", Reason: "lunch"}, Accept{CallID: "c-1"}, Decline{CallID: "c-1"},
 		Hangup{CallID: "c-1"}, Dial{To: "+49 30 123456", Queue: "support"}, Transfer{CallID: "c-1", To: "sales"}, CancelTransfer{CallID: "c-1"},
-		Hold{CallID: "c-1", On: true}, Record{CallID: "c-1", Action: "pause"}, EndWrapUp{}, Mute{On: true},
+		Hold{CallID: "c-1", On: true}, Record{CallID: "c-1", Action: "pause"}, DTMF{CallID: "c-1", Digits: "12#"}, Secret{CallID: "c-1", On: true, Seconds: 90}, EndWrapUp{}, Mute{On: true},
 		MicReading{CallID: "c-1", Reading: headset.Reading{At: 3, Level: -24.5, ActiveLevel: -22, NoiseFloor: -61, Peak: -6, Clipped: 0.001, Speech: 0.5, Scored: 1}},
 		MicReport{CallID: "c-1", Headset: Headset{Model: "H1", Serial: "77"}, Report: headset.Report{
 			Tap: headset.TapMic, SampleRate: 48000, Duration: 60, ActiveSpeech: 31,
@@ -35,9 +35,11 @@ func filled() []Message {
 		}},
 		HeadsetChanged{Headset: Headset{Model: "Evolve 20", Serial: "E-78"}}, SignOut{},
 		Welcome{Version: 1, Resume: "token", Resumed: true, Agent: "ada", Name: "Ada", State: State{State: "on-call", Reason: "x", Since: moment, Until: &until}, Call: &call},
+		ICEServers{ICEServers: []ICEServer{{URLs: []string{"turns:media.example:443?transport=tcp"}, Username: "1:ada", Credential: "c"}}},
 		SDPAnswer{SDP: "v=0\r\n"}, State{State: "wrap-up", Reason: "y", Since: moment, Until: &until}, Offer{Call: call, Expires: until},
 		OfferWithdrawn{CallID: "c-1", Why: "caller_gone"}, Connected{Call: call}, Ended{CallID: "c-1", Cause: "caller_hung_up"},
 		Progress{CallID: "c-1", Transfer: true, To: "+4930123456", State: Failed, Status: 486, Text: "The number is busy."},
+		Supervised{CallID: "c-1", Supervisor: "grace", Name: "Grace", Mode: Whispering}, Supervising{CallID: "c-1", Mode: Barging, Agent: "Ada", Call: &call},
 		Verdict{State: "replace", Text: "It clips."}, Limits{headset.DefaultLimits()}, Ack{CallID: "c-2"}, Error{Code: CodeStale, Message: "That call is over."},
 	}
 }

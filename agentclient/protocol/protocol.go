@@ -79,6 +79,18 @@ type (
 		CallID string `json:"call_id"`
 		Action string `json:"action"`
 	}
+	// DTMF presses keys of a telephone towards the other side of the call, one after the other.
+	DTMF struct {
+		CallID string `json:"call_id"`
+		Digits string `json:"digits"` // 0 to 9, *, #, A to D
+	}
+	// Secret says that the caller is about to key in what nobody may know, a card's number say, or
+	// that this is over. Meanwhile the keys are written nowhere, and not heard by the agent.
+	Secret struct {
+		CallID  string `json:"call_id"`
+		On      bool   `json:"on"`
+		Seconds int    `json:"seconds,omitempty"` // after which it ends by itself; 0 = 60, at most 300
+	}
 	// EndWrapUp cuts the wrap-up short.
 	EndWrapUp struct{}
 	// Mute says the person muted or unmuted the microphone, so that no meter counts the silence.
@@ -122,6 +134,13 @@ type (
 		Name    string `json:"name"`
 		State   State  `json:"state"`
 		Call    *Call  `json:"call,omitempty"` // the call in progress
+
+		ICEServers []ICEServer `json:"ice_servers,omitempty"` // as in ICEServers
+	}
+	// ICEServers are the relays to offer media with, where a network lets nothing else through.
+	// What came before is not to be used for a new offer; a connection that stands goes on.
+	ICEServers struct {
+		ICEServers []ICEServer `json:"ice_servers"`
 	}
 	// SDPAnswer answers SDPOffer.
 	SDPAnswer struct {
@@ -164,6 +183,21 @@ type (
 		Status   int    `json:"status,omitempty"` // of SIP, where there was one
 		Text     string `json:"text"`             // for people
 	}
+	// Supervised tells the agent that a supervisor is part of the call, and how, or not any more.
+	Supervised struct {
+		CallID     string `json:"call_id"`
+		Supervisor string `json:"supervisor"`
+		Name       string `json:"name"` // for people
+		Mode       string `json:"mode"` // Listening and so on; empty when they have left
+	}
+	// Supervising tells a supervisor what call they are part of, and how, or that they are not
+	// any more. What they say leaves the desk only in the modes in which somebody hears it.
+	Supervising struct {
+		CallID string `json:"call_id"`
+		Mode   string `json:"mode"`            // Listening and so on; empty when it is over
+		Agent  string `json:"agent,omitempty"` // whose call it is, for people
+		Call   *Call  `json:"call,omitempty"`
+	}
 	// Verdict tells what is known of the agent's headset.
 	Verdict struct {
 		State string `json:"state"`
@@ -185,6 +219,13 @@ type (
 		Message string `json:"message"`
 	}
 )
+
+// ICEServer is a relay and what it takes to use it, as browsers know it (RTCIceServer).
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username"`
+	Credential string   `json:"credential"`
+}
 
 // Call is what an agent is told of a call.
 type Call struct {
@@ -213,6 +254,13 @@ const (
 	Failed     = "failed"      // it came to nothing, or was cancelled; Text says why
 )
 
+// Modes of Supervised and Supervising.
+const (
+	Listening  = "listen"  // heard by nobody
+	Whispering = "whisper" // heard by the agent alone
+	Barging    = "barge"   // heard by all
+)
+
 func (Hello) kind() string          { return "hello" }
 func (SDPOffer) kind() string       { return "sdp_offer" }
 func (SetState) kind() string       { return "set_state" }
@@ -224,6 +272,8 @@ func (Transfer) kind() string       { return "transfer" }
 func (CancelTransfer) kind() string { return "cancel_transfer" }
 func (Hold) kind() string           { return "hold" }
 func (Record) kind() string         { return "record" }
+func (DTMF) kind() string           { return "dtmf" }
+func (Secret) kind() string         { return "secret" }
 func (EndWrapUp) kind() string      { return "end_wrap_up" }
 func (Mute) kind() string           { return "mute" }
 func (MicReading) kind() string     { return "mic_reading" }
@@ -231,6 +281,7 @@ func (MicReport) kind() string      { return "mic_report" }
 func (HeadsetChanged) kind() string { return "headset_changed" }
 func (SignOut) kind() string        { return "sign_out" }
 func (Welcome) kind() string        { return "welcome" }
+func (ICEServers) kind() string     { return "ice_servers" }
 func (SDPAnswer) kind() string      { return "sdp_answer" }
 func (State) kind() string          { return "state" }
 func (Offer) kind() string          { return "offer" }
@@ -238,6 +289,8 @@ func (OfferWithdrawn) kind() string { return "offer_withdrawn" }
 func (Connected) kind() string      { return "connected" }
 func (Ended) kind() string          { return "ended" }
 func (Progress) kind() string       { return "progress" }
+func (Supervised) kind() string     { return "supervised" }
+func (Supervising) kind() string    { return "supervising" }
 func (Verdict) kind() string        { return "verdict" }
 func (Limits) kind() string         { return "limits" }
 func (Ack) kind() string            { return "ack" }

@@ -24,6 +24,8 @@ type desk interface {
 	Transfer(callID, to string)
 	CancelTransfer(callID string)
 	Hold(callID string, on bool)
+	SendDigits(callID, digits string)
+	Secret(callID string, on bool)
 }
 
 // maxCommand bounds a line of commands, bytes.
@@ -33,6 +35,8 @@ const commandHelp = `dial NUMBER [for QUEUE]   call a number
 transfer TO               pass the caller on, to a queue or a number
 back                      take the caller back from a transfer
 hold, resume              part from the caller, who hears music, and be joined again
+keys DIGITS               press keys, as for a menu: 0 to 9, *, #
+secret, secret off        the caller keys in what nobody may know; that is over
 answer, decline           the call that rings
 hangup                    end the call
 ready, break [REASON]     take calls, or none
@@ -168,6 +172,14 @@ func (c *console) obey(line string) {
 		call(c.desk.CancelTransfer)
 	case "hold", "resume":
 		call(func(id string) { c.desk.Hold(id, word == "hold") })
+	case "keys":
+		if rest == "" {
+			c.say("Which keys? Write: keys DIGITS")
+			return
+		}
+		call(func(id string) { c.desk.SendDigits(id, strings.ReplaceAll(rest, " ", "")) })
+	case "secret":
+		call(func(id string) { c.desk.Secret(id, rest != "off") })
 	case "hangup":
 		call(c.desk.Hangup)
 	case "answer", "decline":

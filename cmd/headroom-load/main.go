@@ -51,9 +51,12 @@ func main() {
 // run carries one command line out. The status is 0 if a call was answered or the run was
 // interrupted, 1 if none was, 2 for a wrong command line.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "media" {
+		return runMedia(ctx, args[1:], stdout, stderr)
+	}
 	var c cli
 	parser, err := kong.New(&c, kong.Name("headroom-load"), kong.Vars{"version": version},
-		kong.Description("Place real SIP calls with speech, and measure what is heard."), kong.Writers(stdout, stderr))
+		kong.Description("Place real SIP calls with speech, and measure what is heard. With agents too: headroom-load media --help."), kong.Writers(stdout, stderr))
 	if err == nil {
 		_, err = parser.Parse(args)
 	}

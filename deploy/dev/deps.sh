@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building (and, with "test", testing, with "accuracy" measuring) Headroom needs on Debian and Ubuntu.
+# Installs what building (and, with "test", testing, with "accuracy" or "bench" measuring) Headroom needs on Debian and Ubuntu.
 # On any other system it names what to install and stops. Asks the package manager only
 # for what is missing, so that a second run needs no network and no rights.
 set -euo pipefail
@@ -39,6 +39,10 @@ if [ "$purpose" = interop ]; then
   need_program linphonec linphone-cli
 fi
 
+if [ "$purpose" = bench ]; then
+  need_program rtpengine rtpengine-daemon
+fi
+
 if [ "$purpose" = accuracy ]; then
   need_program ffmpeg ffmpeg
   need_program espeak-ng espeak-ng
@@ -64,6 +68,7 @@ deps: this is not Debian or Ubuntu, so nothing was installed. Install these by h
   a C compiler, pkg-config, the Opus, Opusfile and PortAudio headers, Node.js 18 or newer with npm
   for the tests also: sipp, baresip, the spandsp headers, PulseAudio with the ALSA plug-ins, PostgreSQL, Chromium
   for make interop also: linphone-cli
+  for make bench-media also: rtpengine (without it, its rows are left out)
   for the fault bench also: ffmpeg, espeak-ng
 TEXT
   printf 'deps: missing here, by their Debian names: %s\n' "${missing[*]}" >&2

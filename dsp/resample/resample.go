@@ -98,9 +98,9 @@ func (r *Resampler) drain(dst []float32) []float32 {
 	return dst
 }
 
-// dot multiplies two slices of one length, a multiple of four. It is unrolled, since
-// with one accumulator each addition waits for the one before.
-func dot(x, h []float32) float32 {
+// dotGo is dot where there is no better. It is unrolled, since with one accumulator each
+// addition waits for the one before.
+func dotGo(x, h []float32) float32 {
 	var a, b, c, d float32
 	for len(x) >= 4 && len(h) >= 4 {
 		p, q := (*[4]float32)(x), (*[4]float32)(h)

@@ -109,6 +109,14 @@ func (s *State) handle(e Event) {
 		s.parted(s.agents[e.Agent], s.calls[e.Call])
 	case CallMoved:
 		s.moved(s.agents[e.Agent], s.calls[e.Call], e.Queue)
+	case AgentSupervises:
+		s.supervises(e)
+	case SupervisionOver:
+		if a := s.agents[e.Agent]; a != nil && a.watching() {
+			s.gone(a.call)
+		}
+	case CallTaken:
+		s.taken(s.agents[e.Agent], s.calls[e.Call])
 	case Tick:
 	}
 }

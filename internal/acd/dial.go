@@ -95,7 +95,7 @@ func (s *State) dials(e AgentDials) {
 	switch {
 	case a == nil:
 		why = WhyOffline
-	case s.calls[e.Call] != nil, a.state == model.OnCall, a.state == model.Offered && !e.Urgent:
+	case s.calls[e.Call] != nil, a.state == model.OnCall && !a.watching(), a.state == model.Offered && !e.Urgent:
 		why = WhyOccupied
 	}
 	if why != "" {
@@ -103,6 +103,8 @@ func (s *State) dials(e AgentDials) {
 		return
 	}
 	switch a.state {
+	case model.OnCall: // somebody else's
+		s.unwatch(a)
 	case model.Offered:
 		s.withdraw(a, WhyDeclined)
 	case model.Break:

@@ -91,16 +91,17 @@ func (q *queue) bench(v model.VerdictState) *ranking[*agent] {
 // call is a caller, from CallQueued to CallGone, or a callee, from AgentDials on.
 type call struct {
 	id        model.CallID
-	queue     *queue    // nil for a dialled call of no queue, which is never without its agent
-	since     time.Time // joined the queue; kept through everything
-	seq       uint64    // order of arrival
-	requeued  bool      // was cut off: stands before those who wait for the first time
-	agent     *agent    // offered to or speaking with
-	connected bool      // speaking with agent, or being passed on by one who may have left
-	ringing   bool      // dialled, and not answered by the callee
-	passing   bool      // being passed on to a number
-	answered  bool      // somebody has answered before: counted
-	inTime    bool      // and within the service level
+	queue     *queue       // nil for a dialled call of no queue, which is never without its agent
+	since     time.Time    // joined the queue; kept through everything
+	seq       uint64       // order of arrival
+	requeued  bool         // was cut off: stands before those who wait for the first time
+	agent     *agent       // offered to or speaking with
+	connected bool         // speaking with agent, or being passed on by one who may have left
+	of        model.CallID // somebody else's call, which the agent supervises; this one is then no call
+	ringing   bool         // dialled, and not answered by the callee
+	passing   bool         // being passed on to a number
+	answered  bool         // somebody has answered before: counted
+	inTime    bool         // and within the service level
 }
 
 // olderCall is the order in which callers are served.

@@ -80,6 +80,9 @@ func (a *agent) view() AgentView {
 	}
 	if a.call != nil {
 		v.Call = a.call.id
+		if a.watching() {
+			v.Call = a.call.of
+		}
 	}
 	switch a.wish {
 	case wishBreak:

@@ -176,7 +176,7 @@ type WaitingCall struct {
 type AgentView struct {
 	ID      model.AgentID      `json:"id"`
 	State   model.AgentState   `json:"state"`
-	Reason  string             `json:"reason,omitempty"`
+	Reason  string             `json:"reason,omitempty"` // of a break, or ReasonSupervising
 	Since   time.Time          `json:"since"`
 	Until   time.Time          `json:"until,omitzero"`
 	Call    model.CallID       `json:"call_id,omitempty"`

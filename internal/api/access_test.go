@@ -111,6 +111,8 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"PUT /api/v1/recordings/call-9.r1/hold", 403, 400, 403, 400, 403},
 		{"DELETE /api/v1/recordings/call-9.r1/hold", 403, 403, 403, 404, 403},
 		{"DELETE /api/v1/recordings/call-9.r1", 403, 403, 403, 404, 403},
+		{"POST /api/v1/calls/call-9/dtmf", 400, 400, 403, 400, 403},
+		{"POST /api/v1/calls/call-9/secret", 400, 400, 403, 400, 403},
 		{"GET /api/v1/headsets", 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + key, 200, 200, 200, 200, 403},
 		{"GET /api/v1/headsets/" + foreign, 404, 200, 200, 200, 403},
@@ -118,7 +120,9 @@ func TestEachRoleGetsWhatTheTableSays(t *testing.T) {
 		{"GET /api/v1/trunks/carrier/refused", 403, 404, 404, 404, 403}, // there is none in this house
 		{"GET /api/v1/sip/bans", 403, 403, 200, 200, 403},
 		{"DELETE /api/v1/sip/bans", 403, 403, 200, 200, 403},
-		{"GET /api/v1/agent", 426, 403, 403, 426, 403},
+		{"GET /api/v1/agent", 426, 426, 403, 426, 403},
+		{"POST /api/v1/calls/call-9/supervise", 403, 400, 403, 400, 403},
+		{"DELETE /api/v1/calls/call-9/supervise", 403, 204, 403, 204, 403},
 		{"GET /metrics", 403, 403, 200, 200, 403},
 	}
 	// Nothing may be missing above but the stream, which does not end, and the door itself.
@@ -160,9 +164,9 @@ func TestTheDocumentedRoleTableIsTheOneInForce(t *testing.T) {
 		"`GET /queues`, `/queues/{id}`": maySeeQueues, "`GET /agents`, `/agents/{id}`": maySeeAgents, "`GET /calls`, `/calls/{id}`": maySeeCalls,
 		"`GET /calls/{id}/readings`": maySeeReadings, "`GET /calls/{id}/sip`": maySeeSIP, "`GET /headsets`, `/headsets/{key}`": maySeeHeadsets, "`GET /agent` (WebSocket)": mayBeAgent,
 		"`/metrics`": maySeeMachinery, "`GET`, `DELETE /session`, `/openapi.json`": mayKnowSelf, "`GET /events`": mayWatch,
-		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial,
+		"`GET /trunks`": maySeeTrunks, "`POST /calls`": mayDial, "`POST`, `DELETE /calls/{id}/supervise`": maySupervise,
 		"`GET /trunks/{id}/refused`": maySeeSIP, "`GET`, `DELETE /sip/bans`": maySeeBans,
-		"`PUT /agents/{id}/state`": mayGiveState,
+		"`PUT /agents/{id}/state`": mayGiveState, "`POST /calls/{id}/dtmf`, `/calls/{id}/secret`": mayPressKeys,
 		"`GET /calls/{id}/recordings`, `/recordings/{id}/audio`, `PUT /recordings/{id}/hold`": mayHear,
 		"`POST /calls/{id}/recording`": mayRecord, "`DELETE /recordings/{id}`, `/recordings/{id}/hold`": mayDelete,
 	} {

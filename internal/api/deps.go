@@ -124,6 +124,10 @@ type Switchboard interface {
 	// Dial has an agent who is signed in call a number and gives the call that has begun. The
 	// error is one of internal/call's.
 	Dial(ctx context.Context, agent model.AgentID, to string, queue model.QueueID) (model.CallID, error)
+	// Supervise and Unsupervise have a supervisor who is signed in join a call, in a mode, and
+	// leave it. The error is one of internal/call's.
+	Supervise(ctx context.Context, supervisor model.User, id model.CallID, mode model.SuperviseMode) error
+	Unsupervise(ctx context.Context, supervisor model.AgentID, id model.CallID) error
 }
 
 // AgentSession takes what an agent's client says. Calls come from one goroutine, in order.
@@ -152,7 +156,7 @@ type Registry interface {
 }
 
 // Deps are what the API works with; all are needed but Trunks, Bans, Refusals, Desks,
-// Recordings and Pages.
+// Keypad, Recordings and Pages.
 type Deps struct {
 	People      People
 	Calls       CallRecord
@@ -169,6 +173,7 @@ type Deps struct {
 	Bans     Bans     // nil for none
 	Refusals Refusals // nil for none
 	Desks    Desks    // nil: nobody can be given a state
+	Keypad   Keypad   // nil: nobody can press keys
 
 	Recordings Recordings // nil: nothing is recorded
 

@@ -251,15 +251,16 @@ func (plain) Verify(_ context.Context, password, hash string) (bool, error) {
 
 // board is a switchboard whose floor a test sets and whose sessions it sees.
 type board struct {
-	mu       sync.Mutex
-	snap     acd.Snapshot
-	live     []call.AgentLive
-	refuse   error
-	sessions chan *desk // every session begun
-	greet    func(Link) // before SignIn returns
-	inCall   chan *desk // not nil: everybody is in a call, and who was signed out comes here
-	dial     func(agent model.AgentID, to string, queue model.QueueID) (model.CallID, error)
-	handle   func(ctx context.Context, d *desk, id string, m protocol.Message) (protocol.Message, error)
+	mu        sync.Mutex
+	snap      acd.Snapshot
+	live      []call.AgentLive
+	refuse    error
+	sessions  chan *desk // every session begun
+	greet     func(Link) // before SignIn returns
+	inCall    chan *desk // not nil: everybody is in a call, and who was signed out comes here
+	dial      func(agent model.AgentID, to string, queue model.QueueID) (model.CallID, error)
+	supervise func(by model.AgentID, id model.CallID, mode model.SuperviseMode) error
+	handle    func(ctx context.Context, d *desk, id string, m protocol.Message) (protocol.Message, error)
 }
 
 func (b *board) Snapshot() *acd.Snapshot {
@@ -273,6 +274,17 @@ func (b *board) Live() []call.AgentLive {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.live)
+}
+
+func (b *board) Supervise(_ context.Context, by model.User, id model.CallID, mode model.SuperviseMode) error {
+	return b.supervise(by.ID, id, mode)
+}
+
+func (b *board) Unsupervise(_ context.Context, by model.AgentID, id model.CallID) error {
+	if b.supervise == nil {
+		return nil
+	}
+	return b.supervise(by, id, "")
 }
 
 func (b *board) Dial(_ context.Context, agent model.AgentID, to string, queue model.QueueID) (model.CallID, error) {

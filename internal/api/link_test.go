@@ -202,7 +202,6 @@ func TestOnlyAnAgentOfOurOwnPagesGetsALink(t *testing.T) {
 		}
 	}
 	refused(h.visitor(), http.StatusUnauthorized)
-	refused(h.as("supervisor"), http.StatusForbidden)
 	refused(h.as("it"), http.StatusForbidden)
 	v := h.as("agent")
 	refused(v, http.StatusForbidden, "Origin", "https://evil.example")

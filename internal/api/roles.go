@@ -24,8 +24,10 @@ const (
 	maySeeSIP       permission = "sip"        // what was said in a call's signalling: numbers and addresses
 	maySeeHeadsets  permission = "headsets"   // verdicts and the reports behind them
 	mayWatch        permission = "events"     // the live stream, filtered by all of the above
-	mayBeAgent      permission = "agent"      // the agent's client
+	mayBeAgent      permission = "agent"      // the agent's client, and the supervisor's
 	mayDial         permission = "dial"       // calls out, with one's own client
+	maySupervise    permission = "supervise"  // join agents' calls, with one's own client
+	mayPressKeys    permission = "keys"       // in calls, and to say that secrets are keyed in
 	maySeeTrunks    permission = "trunks"     // whether carriers can be reached
 	maySeeMachinery permission = "metrics"    // the service's own counters
 	mayHear         permission = "recordings" // what was said in calls, and keeping it beyond its time
@@ -52,8 +54,10 @@ func (p permission) grant() grant {
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case maySeeAgents, maySeeHeadsets:
 		return grant{full: []model.Role{supervisor, it, admin}, own: []model.Role{agent}}
-	case mayGiveState:
+	case mayGiveState, mayPressKeys:
 		return grant{full: []model.Role{supervisor, admin}, own: []model.Role{agent}}
+	case maySupervise:
+		return grant{full: []model.Role{supervisor, admin}}
 	case maySeeTrunks:
 		return grant{full: []model.Role{supervisor, it, admin}}
 	case mayWatch:
@@ -65,7 +69,7 @@ func (p permission) grant() grant {
 	case mayDial:
 		return grant{own: []model.Role{agent}}
 	case mayBeAgent:
-		return grant{full: []model.Role{agent}}
+		return grant{full: []model.Role{agent, supervisor}}
 	case maySeeMachinery, maySeeBans:
 		return grant{full: []model.Role{it, admin}}
 	default:

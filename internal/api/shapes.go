@@ -170,6 +170,7 @@ type LegStats struct {
 	JitterMS   float64 `json:"jitter_ms" doc:"Interarrival jitter in ms, RFC 3550"`
 	RoundTrip  float64 `json:"round_trip_ms" doc:"Round trip in ms; 0 when unknown"`
 	Forged     uint64  `json:"forged,omitempty" doc:"Packets that the agreed key did not encrypt, none of which was heard"`
+	MOS        float64 `json:"mos,omitempty" doc:"Listening quality of what the party sent, estimated of its loss (ITU-T G.107), 1 to 4.5; on a leg that stood before the call it is left out"`
 }
 
 // CallEvent is one line of a call's story.

@@ -56,11 +56,15 @@ type Agent struct {
 	rejoins    int
 	peer       Peer // connected; nil while there is none
 	mediaLost  alarm
-	next       Peer // answered, not yet connected
+	relays     alarm // those handed out end; see agent_relays.go
+	next       Peer  // answered, not yet connected
 	nextBy     alarm
-	dialling   bool               // it is being asked whether a number may be called
-	underWay   *protocol.Progress // of what is dialled and not settled
-	offers     int                // SDP offers so far; only the newest counts
+	dialling   bool                           // it is being asked whether a number may be called
+	watch      *call                          // that is supervised, or is about to be
+	watchTold  bool                           // the client knows
+	watchedBy  map[string]protocol.Supervised // supervisors in the call in progress, as the client was told
+	underWay   *protocol.Progress             // of what is dialled and not settled
+	offers     int                            // SDP offers so far; only the newest counts
 	settingUp  bool
 	answers    answers
 	micLimit   rateLimit
@@ -137,7 +141,7 @@ func (s *Switchboard) SignIn(ctx context.Context, user model.User, hello protoco
 	if hello.Version != protocol.Version {
 		return nil, protocol.Welcome{}, ErrVersion
 	}
-	if !user.Has(model.RoleAgent) {
+	if !user.MayWork() {
 		return nil, protocol.Welcome{}, ErrNotAgent
 	}
 	info := model.HeadsetInfo(hello.Headset)
@@ -234,12 +238,14 @@ func (a *Agent) run() {
 		case <-a.mediaLost.C:
 			a.log.Info("media did not come back", "grace", a.sb.cfg.MediaGrace)
 			a.finish(endMedia())
+		case <-a.relays.C:
+			a.renewRelays()
 		case <-a.nextBy.C:
 			a.mediaFailed("no connection in time")
 		case <-connected(a.next):
 			a.mediaUp()
 		case <-done(a.next):
-			a.mediaFailed("connection failed")
+			a.mediaFailed(failureOf(a.next))
 		case <-done(a.peer):
 			a.mediaDown()
 		}
@@ -268,10 +274,11 @@ func (a *Agent) goodbye() {
 		a.send("", protocol.Error{Code: a.ending.code, Message: a.ending.text})
 	}
 	a.log.Info("session over", "why", a.ending.why)
-	for _, al := range []*alarm{&a.outage, &a.silence, &a.mediaLost, &a.nextBy} {
+	for _, al := range []*alarm{&a.outage, &a.silence, &a.mediaLost, &a.nextBy, &a.relays} {
 		al.clear()
 	}
 	a.flushMic()
+	a.leaveWatch(whyGone, nil)
 	a.onLeg.Store(nil)
 	a.closePeer(a.peer)
 	a.closePeer(a.next)
@@ -300,7 +307,7 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 		a.linked.Store(true)
 		a.outage.clear()
 		a.heard()
-		w := protocol.Welcome{Version: protocol.Version, Resume: a.token, Resumed: resumed, Agent: string(a.id), Name: a.name, State: a.state}
+		w := protocol.Welcome{Version: protocol.Version, Resume: a.token, Resumed: resumed, Agent: string(a.id), Name: a.name, State: a.state, ICEServers: a.handOutRelays()}
 		if a.talking != nil {
 			c := *a.talking
 			w.Call = &c
@@ -317,6 +324,7 @@ func (a *Agent) attach(ctx context.Context, link Link, info model.HeadsetInfo, r
 		if a.underWay != nil {
 			a.send("", *a.underWay)
 		}
+		a.tellSupervised()
 		if resumed && info != a.headset {
 			a.wear(info)
 		}
@@ -437,6 +445,10 @@ func (a *Agent) withdrawn(w acd.OfferWithdrawn) {
 // connect asks for a leg to be joined with the caller.
 func (a *Agent) connect(c *call, attempt uint64) bool {
 	return a.box.post(func() {
+		if a.watch != nil && a.ending == nil { // then the audio is free
+			a.leaveWatch(whyOwnCall, func() { a.connect(c, attempt) })
+			return
+		}
 		if a.peer == nil || a.ending != nil {
 			a.sb.floor.tell(acd.ConnectFailed{Agent: a.id, Call: c.id})
 			return
@@ -478,7 +490,7 @@ func (a *Agent) letGo(id model.CallID, cause model.Cause) {
 		return
 	}
 	a.flushMic()
-	a.leg, a.talking, a.underWay = nil, nil, nil
+	a.leg, a.talking, a.underWay, a.watchedBy = nil, nil, nil, nil
 	a.mediaLost.clear()
 	a.onLeg.Store(nil)
 	a.send("", protocol.Ended{CallID: string(id), Cause: string(cause)})

@@ -117,7 +117,9 @@ func (a *Agent) mayDial(queue model.QueueID, urgent bool) *Denial {
 			return errBusy
 		}
 	default:
-		return errBusy
+		if a.watch == nil { // somebody else's call is left for one's own
+			return errBusy
+		}
 	}
 	switch {
 	case a.ending != nil:

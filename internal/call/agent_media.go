@@ -58,7 +58,7 @@ func (a *Agent) answered(n int, id string, p Peer, answer string, err error) {
 		a.reply(id, protocol.Error{Code: protocol.CodeStale, Message: "A newer offer has taken the place of this one."})
 	default:
 		a.closePeer(a.next)
-		a.next = p
+		a.next = a.sb.guarded(p)
 		a.nextBy.set(a.sb.cfg.MediaSetup)
 		a.reply(id, protocol.SDPAnswer{SDP: answer})
 	}
@@ -79,10 +79,23 @@ func (a *Agent) mediaUp() {
 	a.wired.Store(true)
 	a.sb.floor.touch(a.id)
 	a.log.Info("media connected", "replaced", old != nil)
-	if a.leg != nil {
+	switch {
+	case a.leg != nil:
 		a.continueOn(model.CauseMediaReplaced)
+	case a.watch != nil:
+		a.watch.watchOn(a, a.peer)
 	}
 	a.closePeer(old)
+}
+
+// failureOf says why a peer ended, if it knows.
+func failureOf(p Peer) string {
+	if p, ok := p.(interface{ Err() error }); ok {
+		if err := p.Err(); err != nil {
+			return err.Error()
+		}
+	}
+	return "connection failed"
 }
 
 // mediaFailed gives up on a connection that never came to stand.
@@ -107,6 +120,7 @@ func (a *Agent) mediaDown() {
 	a.peer = nil
 	a.wired.Store(false)
 	a.sb.floor.touch(a.id)
+	a.leaveWatch(whyNoMedia, nil)
 	if a.leg != nil {
 		a.mediaLost.set(a.sb.cfg.MediaGrace)
 	}

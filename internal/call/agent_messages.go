@@ -116,6 +116,12 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 		return a.onCall(id, m.CallID, func(c *call, answer func(error)) bool { return c.hold(a, m.On, answer) })
 	case protocol.Record:
 		return a.onCall(id, m.CallID, func(c *call, answer func(error)) bool { return c.recordFor(a, RecordAction(m.Action), answer) })
+	case protocol.DTMF:
+		return a.onCall(id, m.CallID, func(c *call, answer func(error)) bool { return c.keys(a, a.id, m.Digits, answer) })
+	case protocol.Secret:
+		return a.onCall(id, m.CallID, func(c *call, answer func(error)) bool {
+			return c.keepSecret(a, a.id, m.On, time.Duration(m.Seconds)*time.Second, answer)
+		})
 	case protocol.EndWrapUp:
 		if a.state.State != string(model.WrapUp) {
 			return refuse(protocol.CodeNotNow, "There is no wrap-up to end.")
@@ -134,6 +140,7 @@ func (a *Agent) act(id string, m protocol.Message) protocol.Message {
 		return protocol.Ack{}
 	case protocol.SignOut:
 		a.signedOut = true
+		a.leaveWatch(whyLeft, nil)
 		a.sb.floor.tell(acd.AgentSignedOut{Agent: a.id})
 		return protocol.Ack{}
 	default:

@@ -53,7 +53,7 @@ func (a *Agent) Bring(ctx context.Context, p Peer) error {
 		case a.peer != nil:
 			done <- ErrBusy
 		default:
-			a.peer = p
+			a.peer = a.sb.guarded(p)
 			done <- nil
 		}
 	}) {

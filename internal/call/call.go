@@ -59,6 +59,10 @@ type call struct {
 	closed    bool // the site no longer has the queue
 	deadline  alarm
 	stopMusic func() // nil while there is none
+	welcomed  model.QueueID
+	tellPlace func(n int) // tells a caller who waits their place; nil where that is not done
+	tellEvery time.Duration
+	tellDue   alarm
 	expect    model.AgentID
 	attempt   uint64    // of the Connect that is expected
 	talk      *agentLeg // the agent's leg while talking
@@ -66,6 +70,7 @@ type call struct {
 	digits    int // of the run that goes on
 	runs      int
 	digitEnd  alarm
+	keypad    keypad
 
 	out       *dialled // under way: the call's own, or a transfer's
 	tried     []tried  // whom it has called and who may be part of it
@@ -75,6 +80,8 @@ type call struct {
 	held      bool              // by the agent
 	holds     int               // how often that changed
 	transfers int               // to numbers, begun
+	watchers  []*watcher        // supervisors who are part of it
+	watched   int               // lines of the story about them
 	third     *third            // whom the caller was passed on to
 	pair      *bridge.Bridge    // of the caller with them
 	tape      tape              // what is recorded
@@ -120,12 +127,17 @@ func (c *call) run() {
 			c.end(model.CauseTimeLimit)
 		case key := <-digits(c.party):
 			c.consentByKey(key)
-			c.digits++
-			c.digitEnd.set(digitGap)
+			c.pressed(key)
+		case key := <-c.agentDigits():
+			c.agentPressed(key)
+		case <-c.keypad.secret.C:
+			c.endSecret("", "time")
 		case <-c.digitEnd.C:
 			c.writeDigits()
 		case <-c.tape.beep.C:
 			c.beepDue()
+		case <-c.tellDue.C:
+			c.sayPlace()
 		case <-c.deadline.C:
 			c.expired()
 		}
@@ -227,7 +239,7 @@ func (c *call) wait() {
 	}
 	c.waitUntil = time.Now().Add(longest)
 	c.resumeWait()
-	c.play()
+	c.entertain()
 }
 
 func (c *call) resumeWait() {
@@ -245,7 +257,8 @@ func (c *call) play() {
 func (c *call) hush() {
 	if c.stopMusic != nil {
 		c.stopMusic()
-		c.stopMusic = nil
+		c.stopMusic, c.tellPlace = nil, nil
+		c.tellDue.clear()
 	}
 }
 
@@ -304,6 +317,7 @@ func (c *call) close(cause model.Cause, detail map[string]string) {
 	c.deadline.clear()
 	c.limit.clear()
 	c.writeDigits()
+	c.endSecret("", "call_over")
 	now := time.Now()
 	c.info.EndedAt, c.info.Cause = &now, cause
 	c.show()
@@ -340,11 +354,25 @@ func (c *call) story(kind string, agent model.AgentID, detail map[string]string)
 // writeDigits tells that keys were pressed and how many, never which: they may be a card's.
 func (c *call) writeDigits() {
 	c.digitEnd.clear()
-	if c.digits > 0 && c.runs < digitRuns {
-		c.runs++
-		c.story("dtmf", "", map[string]string{"count": strconv.Itoa(c.digits)})
+	for _, run := range []struct {
+		kind   string
+		agent  model.AgentID
+		keys   int
+		detail map[string]string
+	}{
+		{"dtmf", "", c.digits, map[string]string{"count": strconv.Itoa(c.digits)}},
+		{"dtmf_sent", c.keypad.by, c.keypad.sent, map[string]string{"count": strconv.Itoa(c.keypad.sent)}},
+	} {
+		if run.keys > 0 && c.runs < digitRuns {
+			c.runs++
+			c.story(run.kind, run.agent, run.detail)
+		}
 	}
-	c.digits = 0
+	if c.keypad.hidden && c.runs < digitRuns { // not even how many: that may be the length of a password
+		c.runs++
+		c.story("dtmf", "", map[string]string{"secret": "true"})
+	}
+	c.digits, c.keypad.sent, c.keypad.hidden = 0, 0, false
 }
 
 // What the floor says.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/media/bridge"
 )
 
 // Config holds the switchboard's deadlines and bounds. A zero field means its default.
@@ -91,14 +92,19 @@ type Deps struct {
 	Gateway  Gateway
 	Bus      Bus
 	Music    Music
+	Lobby    Lobby        // what callers hear while they wait; nil: Music
+	Clock    bridge.Clock // of conferences (media/prompt.Pacer); nil: nobody can supervise
 	Log      *slog.Logger
+
+	Relays Relays // nil: none
 
 	Dialling Dialling // nil: nobody may call anywhere
 	Dialer   Dialer   // needed with Dialling
 	Ringback Music    // to an agent whose callee's phone rings; nil for silence
 
-	Recorder Recorder // nil: nothing is recorded
-	Beep     Music    // to both sides of a recorded call, where the queue wants it; nil for none
+	Recorder   Recorder   // nil: nothing is recorded
+	Beep       Music      // to both sides of a recorded call, where the queue wants it; nil for none
+	Discretion Discretion // is told while a secret is keyed in; nil: nobody records
 }
 
 func (d Deps) validate() error {

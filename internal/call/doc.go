@@ -61,7 +61,13 @@
 //	transferred      to, trunk, sip_call_id, sip_status; or agent and queue
 //	transfer_failed  to, cause, text; sip_status, error
 //	parted           agent; why: left the call while the caller is being passed on
-//	dtmf             count: how many keys, never which, since they may be a card's
+//	supervised       agent (the supervisor); mode, agent: joined the call, or changed how
+//	supervision_ended agent (the supervisor); why: left, own_call, media_lost, supervisor_gone, or the cause of the agent's leg
+//	taken_over       agent (the supervisor); from, headset: the call is theirs now
+//	dtmf             count: how many keys, never which, since they may be a card's; of a secret not even that: secret
+//	dtmf_sent        agent; count: keys pressed towards the caller, or callee
+//	secret_began     agent; seconds: a secret is keyed in, of which nothing is kept
+//	secret_ended     agent; why (asked, time, call_over)
 //	ended            cause; sip_status of a refusal
 //
 // Beside it the record has the call's SIP ladder, taken from the trunk once the last message
@@ -82,6 +88,27 @@
 // agent, or the head of the queue they came from. Only one who came from no queue, a callee,
 // is let go then. Once the two are joined nobody at a desk is part of the call, which ends as
 // either of them hangs up.
+//
+// # Waiting
+//
+// Callers who wait hear music and, where their queue has announcements, a welcome and every so often
+// their place, from the floor's published picture (lobby.go).
+//
+// # Supervisors
+//
+// A supervisor who is signed in with a client can listen to a call, whisper to its agent, be heard
+// by all, or take it over. Their session asks the floor, which has acd take them out of the line,
+// then the call, which adds their media connection to the bridge of caller and agent as a guest
+// (media/bridge): neither of those notices but by what is said. They are there for the agent: the
+// supervision ends with the agent's part of the call, whatever ended that, and follows it over a new media
+// connection or headset. In a take-over the agent's leg ends and the supervisor's begins, with a meter of its own.
+//
+// # Keys
+//
+// Party.Digits gives the caller's keys, however they came. Those of an agent, by message or on a
+// Peer that is [Keyed], go to the party ([Dialpad]), and a caller's to whom they were passed on
+// to. While a secret is keyed in ([Switchboard.KeepSecret], at most MaxSecretTime) they are
+// written nowhere and a caller whose keys are tones is not heard by the agent; [Discretion] is told.
 //
 // # Durability
 //

@@ -27,7 +27,8 @@ type floor struct {
 	agents   map[model.AgentID]*seat
 	books    map[model.AgentID]*legBook // survives the session, so that a late report finds its leg
 	offered  map[model.CallID]model.AgentID
-	dialling *order // for the step in which acd is asked
+	dialling *order    // for the step in which acd is asked
+	watch    *watching // for the same of a supervision
 	verdicts map[model.HeadsetID]model.Verdict
 	attempt  uint64 // counts Connects, so that a late one is known
 	empty    []chan struct{}
@@ -155,6 +156,10 @@ func (f *floor) do(a acd.Action) {
 		f.dialled(a)
 	case acd.DialRefused:
 		f.dialling.answer(dialResult{err: errBusy})
+	case acd.Supervise:
+		f.watch.mayWatch(true)
+	case acd.SuperviseRefused:
+		f.watch.mayWatch(false)
 	case acd.Dropped:
 		if c := f.calls[a.Call]; c != nil {
 			c.dropped(a.Why)
@@ -387,7 +392,7 @@ func (f *floor) siteChanged(site model.Site) {
 		for _, id := range sortedKeys(f.agents) {
 			s := f.agents[id]
 			i := slices.IndexFunc(site.Users, func(u model.User) bool { return u.ID == id })
-			if i < 0 || !site.Users[i].Has(model.RoleAgent) {
+			if i < 0 || !site.Users[i].MayWork() {
 				f.dismiss(s.agent)
 				continue
 			}

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/headroom-voice/headroom/internal/model"
@@ -71,20 +72,15 @@ func (c *call) bridgeWith(l *agentLeg) error {
 
 // joinLegs joins the legs and begins the record of the agent's.
 func (c *call) joinLegs(l *agentLeg) error {
-	var opt bridge.Options
-	if l.meter != nil {
-		opt = bridge.Options{FromA: []media.Tap{l.meter.Far()}, FromB: []media.Tap{l.near}}
-	}
-	b, err := bridge.Join(c.leg, l.peer, c.heardBy(opt))
+	b, err := bridge.Join(c.leg, l.peer, c.taps(l))
 	if err != nil {
 		return err
 	}
 	c.bridge, c.talk = b, l
-	l.started = time.Now()
-	l.base = l.peer.Stats()
-	l.listen()
-	rec := l.record()
-	c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegStarted(ctx, rec) })
+	forgetKeys(l.peer)
+	c.hideTones(c.keypad.secret.isSet())
+	c.beginLeg(l)
+	c.readmit()
 	return nil
 }
 
@@ -129,24 +125,22 @@ func (c *call) comfort(a *Agent, on bool) {
 // unbridge parts the legs and ends the agent's with the cause; its meter finishes beside.
 func (c *call) unbridge(cause model.Cause) {
 	if c.talk == nil {
+		c.dropWatchers(string(cause))
 		return
 	}
 	l := c.talk
 	c.beepEnds()
 	if c.bridge != nil { // not before a callee's answer
 		c.bridge.Close()
-		l.finish()
-		ended := time.Now()
-		rec := l.record()
-		rec.EndedAt, rec.Cause, rec.Stats = &ended, cause, legStats(l.peer.Stats(), l.base)
-		c.journal.add("agent leg", func(ctx context.Context) error { return c.sb.deps.Journal.LegEnded(ctx, rec) })
+		c.endLeg(l, cause)
+	}
+	goesOn := cause == model.CauseMediaReplaced || cause == model.CauseNewHeadset
+	if !goesOn {
+		c.dropWatchers(string(cause))
 	}
 	c.talk, c.bridge, c.held = nil, nil, false
-	if cause != model.CauseMediaReplaced && cause != model.CauseNewHeadset {
-		if s, ok := l.peer.(Signalled); ok {
-			c.keepSignalling(tried{party: s.Dialog(), leg: l.id})
-		}
-		l.agent.released(c.id, cause)
+	if !goesOn {
+		c.letGo(l, cause)
 	}
 }
 
@@ -182,6 +176,9 @@ func legStats(s, base media.Stats) model.LegStats {
 	}
 	if s.Codec != media.NoCodec {
 		out.Codec = s.Codec.String()
+	}
+	if base.PacketsIn == 0 { // it is of everything the leg has heard
+		out.MOS = math.Round(100*s.MOS) / 100
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +23,7 @@ type agentLeg struct {
 	agent   *Agent
 	headset model.HeadsetInfo
 	peer    Peer
-	meter   *tap.Meter // nil when it could not be made; the call goes on without
+	meter   *tap.Meter // nil when the queue has none or it could not be made; the call goes on without
 	near    media.Tap  // the meter's, with mute marked
 	wire    atomic.Pointer[headset.Reading]
 
@@ -34,14 +33,16 @@ type agentLeg struct {
 	// The call's alone.
 	started time.Time
 	base    media.Stats // the peer's when the leg began
-	stop    context.CancelFunc
 
-	chunk []headset.Reading // the meter goroutine's alone
+	chunk []headset.Reading // of whoever drains the meter, one at a time
 }
 
 // newAgentLeg prepares a leg; nothing runs before listen.
 func newAgentLeg(a *Agent, c *call, id model.LegID) *agentLeg {
 	l := &agentLeg{id: id, call: c.id, journal: c.journal, agent: a, headset: a.headset, peer: a.peer}
+	if q := (*a.sb.queues.Load())[c.published.Load().Queue]; q.Unmetered {
+		return l
+	}
 	m, err := tap.New(headset.Config{SampleRate: a.sb.cfg.MeterRate, Tap: headset.TapWire, Limits: a.sb.limits()}, l.reading)
 	if err != nil {
 		c.log.Error("no wire meter for this leg", "leg", id, "err", err)
@@ -57,20 +58,22 @@ func (l *agentLeg) record() model.Leg {
 	return model.Leg{ID: l.id, Call: l.call, Kind: model.AgentLeg, Agent: l.agent.id, Headset: l.headset.ID(), StartedAt: l.started}
 }
 
-// listen starts the meter beside the call.
+// listen has the meter drained beside the call.
 func (l *agentLeg) listen() {
+	if l.meter != nil {
+		l.agent.sb.meters.Join(l.meter)
+	}
+}
+
+// finish hands over the meter's report, beside the call. Nothing is offered to it any more.
+func (l *agentLeg) finish() {
 	if l.meter == nil {
 		return
 	}
 	sb := l.agent.sb
-	ctx, stop := context.WithCancel(context.WithoutCancel(sb.work)) // ends with the leg, not before
-	l.stop = stop
+	sb.meters.Leave(l.meter)
 	sb.owners.Go(func() {
-		if err := l.meter.Run(ctx); err != nil && ctx.Err() == nil {
-			l.journal.log.Error("wire meter stopped", "leg", l.id, "err", err)
-		}
 		rep := l.meter.Finish()
-		sb.count.shedFrames.Add(l.meter.Shed())
 		l.flush()
 		l.journal.addReport(model.ReportRecord{
 			Call: l.call, Leg: l.id, Headset: l.headset.ID(), Agent: l.agent.id, At: time.Now(), Report: rep,
@@ -78,14 +81,7 @@ func (l *agentLeg) listen() {
 	})
 }
 
-// finish lets the meter drain and hand over its report.
-func (l *agentLeg) finish() {
-	if l.stop != nil {
-		l.stop()
-	}
-}
-
-// reading takes one second from the meter, on its goroutine.
+// reading takes one second from the meter, on the goroutine that drains it.
 func (l *agentLeg) reading(r headset.Reading) {
 	sb := l.agent.sb
 	sb.count.readingsWire.Add(1)

@@ -1,6 +1,7 @@
 package call_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
 	"github.com/headroom-voice/headroom/dsp/headset"
+	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
@@ -34,6 +36,7 @@ func deeds() *rapid.Generator[[]deed] {
 				"accept", "accept", "accept", "accept", "decline", "hang up", "end wrap-up", "sign out",
 				"link lost", "peer dies", "headset", "flag", "unflag", "reading", "report", "store down", "store up", "site", "stray",
 				"dial", "dial", "dial", "callee rings", "callee speaks", "callee answers", "callee answers", "callee answers", "callee refuses", "callee leaves",
+				"supervise", "supervise", "take over", "unsupervise",
 				"pass on", "pass on", "pass on", "to queue", "take back", "hold", "hold", "unhold", "hang up whatever",
 			}).Draw(t, "do"),
 			Desk: rapid.IntRange(0, 2).Draw(t, "desk"),
@@ -63,6 +66,7 @@ type player struct {
 	desks   []*desk
 	up      []bool // the desk's link
 	callers []*caller
+	mixed   time.Time // when a call was last supervised: then nothing is heard at once
 	faults  []string
 }
 
@@ -125,6 +129,8 @@ func (p *player) do(e deed) {
 		p.connect(d, false)
 	case "dead connect":
 		p.connect(d, true)
+	case "supervise", "take over", "unsupervise":
+		p.supervise(e, d)
 	case "link lost":
 		if d.agent != nil {
 			d.agent.LinkLost(d.link)
@@ -296,6 +302,14 @@ func (p *player) look(when string) {
 		}
 		d.mu.Unlock()
 	}
+	for _, a := range p.w.sb.Snapshot().Agents {
+		if a.Reason == acd.ReasonSupervising {
+			p.mixed = time.Now()
+		}
+	}
+	if !p.mixed.IsZero() && time.Since(p.mixed) < time.Second {
+		return
+	}
 	parties := slices.Clone(p.callers)
 	for _, c := range p.w.out.all() {
 		parties = append(parties, c.caller)
@@ -304,6 +318,7 @@ func (p *player) look(when string) {
 		if i >= len(p.callers) && !c.wasAnswered() {
 			continue // early media: heard, or not, by whoever called
 		}
+		c.leg.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)}) // the last that fades, where there is one
 		before := make([]int, len(peers))
 		for j, q := range peers {
 			before[j] = len(q.Heard())
@@ -312,7 +327,7 @@ func (p *player) look(when string) {
 		for _, o := range parties {
 			others -= len(o.leg.Heard())
 		}
-		c.leg.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
+		c.leg.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 		heard, perhaps := 0, false
 		for j, q := range peers {
 			if len(q.Heard()) > before[j] {
@@ -337,6 +352,29 @@ func (p *player) look(when string) {
 			p.fault("%s: caller %d has gone and music %v, heard %d", when, i, music, heard)
 		}
 	}
+}
+
+// supervise has a desk join, take over or leave one of the calls that go on.
+func (p *player) supervise(e deed, d *desk) {
+	calls := p.w.sb.Calls()
+	if len(calls) == 0 {
+		return
+	}
+	p.mixed = time.Now()
+	id := calls[e.Call%len(calls)].ID
+	user := d.user
+	user.Roles = []model.Role{model.RoleSupervisor}
+	mode := []model.SuperviseMode{model.Listen, model.Whisper, model.Barge}[e.Call%3]
+	if e.Do == "take over" {
+		mode = model.TakeOver
+	}
+	ctx, cancel := context.WithTimeout(p.w.ctx, time.Second)
+	defer cancel()
+	if e.Do == "unsupervise" {
+		_ = p.w.sb.Unsupervise(ctx, user.ID, id)
+		return
+	}
+	_ = p.w.sb.Supervise(ctx, user, id, mode) // it may be refused
 }
 
 func (c *caller) wasAnswered() bool {

@@ -34,6 +34,7 @@ type caller struct {
 	retryAfter time.Duration
 	done       chan struct{}
 	digits     chan rune
+	pad
 }
 
 func newCaller(to string) *caller {
@@ -134,11 +135,14 @@ type peer struct {
 	*mediatest.Leg
 	connected, done chan struct{}
 	once            sync.Once
+	keys            chan rune
 }
 
 func newPeer() *peer {
-	return &peer{Leg: mediatest.NewLeg(20*time.Millisecond, media.Opus, media.PCMU), connected: make(chan struct{}), done: make(chan struct{})}
+	return &peer{Leg: mediatest.NewLeg(20*time.Millisecond, media.Opus, media.PCMU), connected: make(chan struct{}), done: make(chan struct{}), keys: make(chan rune, 8)}
 }
+
+func (p *peer) Digits() <-chan rune { return p.keys }
 
 func (p *peer) Connected() <-chan struct{} { return p.connected }
 func (p *peer) Done() <-chan struct{}      { return p.done }

@@ -123,8 +123,11 @@ type MusicFunc func(leg media.Leg) (stop func())
 // Play calls the function.
 func (f MusicFunc) Play(leg media.Leg) (stop func()) { return f(leg) }
 
+// musicLead is how long music waits before it begins: what was heard before fades meanwhile.
+const musicLead = 40 * time.Millisecond
+
 // HoldMusic plays media/prompt's music on a Pacer, which somebody else runs.
 func HoldMusic(p *prompt.Pacer) Music {
 	src := prompt.HoldMusic()
-	return MusicFunc(func(leg media.Leg) func() { return p.Play(leg, src) })
+	return MusicFunc(func(leg media.Leg) func() { return p.PlayAfter(leg, src, musicLead) })
 }

@@ -65,6 +65,24 @@ func (r *record) readings(tap headset.Tap) (n int, chunks []int) {
 	return n, chunks
 }
 
+func TestAnUnmeteredQueuesCallsAreNotMeasured(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		kim := w.desk("kim")
+		unmetered := site(kim.user)
+		unmetered.Queues[0].Unmetered = true
+		w.sb.SiteChanged(unmetered)
+		kim.starts()
+		c := w.rings(newCaller(number))
+		kim.accepts()
+		newSpeaker(t, kim.peer(0).Leg).says(2 * time.Second)
+		c.leaves()
+		synctest.Wait()
+		if n, _ := w.rec.readings(headset.TapWire); n != 0 || len(w.rec.reports) != 0 {
+			t.Errorf("%d readings and %d reports of a queue that has no meter", n, len(w.rec.reports))
+		}
+	})
+}
+
 func TestAgentsVoiceIsMeasuredLiveAndStored(t *testing.T) {
 	inWorld(t, call.Config{}, func(w *world) {
 		kim := w.desk("kim")

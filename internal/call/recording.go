@@ -31,6 +31,7 @@ type Recording interface {
 	Caller() media.Tap // or who was called
 	Agent() media.Tap  // or who the caller was passed on to
 	Pause(on bool) (changed bool)
+	Secret(on bool) (changed bool) // the same for what nobody is to hear: one does not lift the other
 	Stop()
 	// Ended gives what became of it, once, after Stop.
 	Ended() <-chan model.Recording
@@ -154,6 +155,7 @@ func (c *call) record(by, with model.AgentID) error {
 		return errRecorder
 	}
 	t.now, t.info, t.paused = now, r, false
+	now.Secret(c.keypad.secret.isSet())
 	t.caller.lead(now.Caller())
 	t.agent.lead(now.Agent())
 	c.journal.add("recording", func(ctx context.Context) error { return c.sb.deps.Recorder.Started(ctx, r) })

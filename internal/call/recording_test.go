@@ -32,6 +32,7 @@ type tape struct {
 	keep          time.Duration
 	caller, agent heard
 	paused        atomic.Bool
+	secret        atomic.Bool
 	stopped       atomic.Bool
 	ended         chan model.Recording
 }
@@ -49,6 +50,7 @@ func (h *heard) Offer(_ []float32, _ int, _ media.Codec, mark dsp.Mark) {
 func (t *tape) Caller() media.Tap             { return &t.caller }
 func (t *tape) Agent() media.Tap              { return &t.agent }
 func (t *tape) Pause(on bool) bool            { return t.paused.Swap(on) != on }
+func (t *tape) Secret(on bool) bool           { return t.secret.Swap(on) != on }
 func (t *tape) Ended() <-chan model.Recording { return t.ended }
 func (t *tape) Stop() {
 	if !t.stopped.Swap(true) {
@@ -316,6 +318,29 @@ func TestBothSidesHearABeep(t *testing.T) {
 		synctest.Wait()
 		if beeps() {
 			t.Error("a beep outlives the call")
+		}
+	})
+}
+
+func TestASecretIsNotRecordedEvenIfTheRecordingBeginsMeanwhile(t *testing.T) {
+	inWorld(t, call.Config{}, func(w *world) {
+		w.records(model.QueueRecording{Policy: model.RecordOnDemand})
+		_, kim := w.talking()
+		id := kim.callID()
+		kim.say("s1", protocol.Secret{CallID: id, On: true})
+		kim.say("r1", protocol.Record{CallID: id, Action: string(call.RecordStart)})
+		synctest.Wait()
+		tape := w.tapes.only(t)
+		if !tape.secret.Load() {
+			t.Error("a recording that began while a secret was keyed in has it")
+		}
+		kim.say("s2", protocol.Secret{CallID: id, On: false})
+		if synctest.Wait(); tape.secret.Load() {
+			t.Error("the recording stays silent after the secret")
+		}
+		kim.say("s3", protocol.Secret{CallID: id, On: true})
+		if synctest.Wait(); !tape.secret.Load() {
+			t.Error("the secret is recorded")
 		}
 	})
 }

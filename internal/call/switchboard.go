@@ -12,16 +12,20 @@ import (
 	"github.com/headroom-voice/headroom/dsp/headset"
 	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media/guard"
+	"github.com/headroom-voice/headroom/media/tap"
 )
 
 // Switchboard owns the floor, the calls and the agents' sessions. All methods may be
 // called from any goroutine.
 type Switchboard struct {
-	cfg   Config
-	deps  Deps
-	log   *slog.Logger
-	floor *floor
-	count counters
+	cfg    Config
+	deps   Deps
+	log    *slog.Logger
+	floor  *floor
+	count  counters
+	ears   *guard.Guard
+	meters *tap.Pool
 
 	numbers  atomic.Pointer[map[string]model.QueueID] // dialable number to queue
 	queues   atomic.Pointer[map[model.QueueID]model.Queue]
@@ -30,6 +34,8 @@ type Switchboard struct {
 	agents   atomic.Pointer[[]*Agent]
 	calls    atomic.Pointer[[]*call]
 	draining atomic.Bool
+
+	quietListening atomic.Bool // agents are not told of a supervisor who only listens
 
 	mu      sync.Mutex
 	running bool            // between Run and its end: owners may start
@@ -48,7 +54,7 @@ func New(cfg Config, deps Deps) (*Switchboard, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Switchboard{cfg: cfg, deps: deps, log: deps.Log}
+	s := &Switchboard{cfg: cfg, deps: deps, log: deps.Log, ears: guard.New(guard.Rules{Limit: true, Level: true}), meters: tap.NewPool(0)}
 	s.numbers.Store(&map[string]model.QueueID{})
 	s.queues.Store(&map[model.QueueID]model.Queue{})
 	s.snapshot.Store(&acd.Snapshot{At: time.Now(), Queues: []acd.QueueView{}, Agents: []acd.AgentView{}})
@@ -76,6 +82,7 @@ func (s *Switchboard) Run(ctx context.Context) error {
 
 	var floor sync.WaitGroup
 	floor.Go(func() { s.floor.run(floorCtx) })
+	floor.Go(func() { _ = s.meters.Run(floorCtx) }) // it has no errors
 	<-ctx.Done()
 	s.mu.Lock()
 	s.running = false // no new owner from now on
@@ -158,6 +165,8 @@ func (s *Switchboard) SiteChanged(site model.Site) {
 		}
 	}
 	// The floor is told first: a call that finds a new number comes to a floor that knows its queue.
+	s.quietListening.Store(site.Supervision.Announce == model.AnnounceHidden)
+	s.ears.Set(guard.Rules{Limit: site.Ears.Limit(), Level: site.Ears.Level()})
 	s.faults.Store(&site.Headset.Limits) // before the agents are told of them
 	s.floor.siteChanged(site)
 	s.numbers.Store(&numbers)

@@ -115,6 +115,7 @@ func (c *call) notPassedOn(d *dialled, o outcome, detail map[string]string) {
 		c.tellAgent(d, protocol.Failed, o.status, o.text)
 		c.hush()
 		c.bridge.Hold(false)
+		c.hideTones(c.keypad.secret.isSet())
 		c.state = talking
 		c.deadline.clear()
 	} else {
@@ -195,11 +196,13 @@ func (c *call) hold(a *Agent, on bool, answer func(error)) bool {
 		}
 		c.held = on
 		a.holds(on)
+		if !on { // the music fades out before the voices come in
+			c.hush()
+		}
 		c.bridge.Hold(on)
+		c.hideTones(!on && c.keypad.secret.isSet())
 		if on {
 			c.play()
-		} else {
-			c.hush()
 		}
 	})
 }

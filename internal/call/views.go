@@ -10,6 +10,8 @@ import (
 	"github.com/headroom-voice/headroom/internal/acd"
 	"github.com/headroom-voice/headroom/internal/events"
 	"github.com/headroom-voice/headroom/internal/model"
+	"github.com/headroom-voice/headroom/media/guard"
+	"github.com/headroom-voice/headroom/media/tap"
 )
 
 // Kinds of events on the bus, with the type of their data.
@@ -65,12 +67,14 @@ type Stats struct {
 	ReadingsMic   uint64 // seconds measured at microphones, as clients sent them
 	ReadingsWire  uint64 // seconds measured on the wire
 	ReadingsShed  uint64 // seconds refused from a client that sent too many, or never stored because the store was behind
-	ShedFrames    uint64 // frames the wire meters were too late for
 	Reports       uint64 // reports handed to the evidence service and stored
 	LaddersShed   uint64 // SIP ladders never stored because the store was behind
 	JournalTries  uint64 // writes that the store refused and that were tried again
 	JournalLost   uint64 // lines set aside, or unwritten when the service ended
 	Backlog       int64  // lines that wait for the store now
+
+	Ears   guard.Stats   // what agents' ears were protected from
+	Meters tap.PoolStats // how the wire meters keep up
 
 	Outbound map[OutboundKey]uint64 // calls to numbers, transfers too, by what came of them
 }
@@ -86,7 +90,7 @@ type OutboundKey struct {
 type counters struct {
 	callsOffered, callsAnswered, abandoned, rejected, turnedAway, requeued atomic.Uint64
 	offers, rona, offersFlagged                                            atomic.Uint64
-	readingsMic, readingsWire, readingsShed, shedFrames, reports           atomic.Uint64
+	readingsMic, readingsWire, readingsShed, reports                       atomic.Uint64
 	laddersShed, journalTries, journalLost                                 atomic.Uint64
 	journalWrites                                                          atomic.Uint64 // successes, to tell a bad line from a bad store
 	backlog, ladders                                                       atomic.Int64
@@ -120,9 +124,9 @@ func (s *Switchboard) Stats() Stats {
 		Rejected: c.rejected.Load(), TurnedAway: c.turnedAway.Load(), Requeued: c.requeued.Load(),
 		Offers: c.offers.Load(), RONA: c.rona.Load(), OffersFlagged: c.offersFlagged.Load(),
 		ReadingsMic: c.readingsMic.Load(), ReadingsWire: c.readingsWire.Load(), ReadingsShed: c.readingsShed.Load(),
-		ShedFrames: c.shedFrames.Load(), Reports: c.reports.Load(),
+		Reports:     c.reports.Load(),
 		LaddersShed: c.laddersShed.Load(), JournalTries: c.journalTries.Load(), JournalLost: c.journalLost.Load(), Backlog: c.backlog.Load(),
-		Dialled: c.dialled.Load(), Outbound: c.outbounds(),
+		Dialled: c.dialled.Load(), Outbound: c.outbounds(), Ears: s.ears.Stats(), Meters: s.meters.Stats(),
 	}
 }
 

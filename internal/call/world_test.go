@@ -1,6 +1,7 @@
 package call_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/media"
 	"github.com/headroom-voice/headroom/media/mediatest"
+	"github.com/headroom-voice/headroom/media/prompt"
 )
 
 // music tells who hears it.
@@ -28,6 +30,9 @@ type music struct {
 }
 
 func (m *music) Play(leg media.Leg) func() {
+	if guarded, ok := leg.(interface{ Unwrap() media.Leg }); ok {
+		leg = guarded.Unwrap()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.playing[leg] = true
@@ -52,13 +57,17 @@ type world struct {
 	rec   *record
 	music *music
 	tones *music
+	clock *prompt.Pacer
 	out   *exchange
 	tapes *tapes
 	beeps *music
 	bus   *events.Bus
 	desks map[string]*desk
-	stop  func() error
-	runs  bool
+
+	secrets secrets
+
+	stop func() error
+	runs bool
 }
 
 const (
@@ -95,25 +104,30 @@ func (w *world) Accept(_ context.Context, sdp string) (call.Peer, string, error)
 
 // inWorld runs a test in a bubble with fake time. When it returns every goroutine must
 // have ended, or synctest fails the test.
-func inWorld(t *testing.T, cfg call.Config, test func(w *world)) {
+func inWorld(t *testing.T, cfg call.Config, test func(w *world), other ...func(w *world, d *call.Deps)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, cfg)
+		w := newWorld(t, cfg, other...)
 		test(w)
 		w.close()
 	})
 }
 
-func newWorld(t *testing.T, cfg call.Config) *world {
+func newWorld(t *testing.T, cfg call.Config, other ...func(w *world, d *call.Deps)) *world {
 	t.Helper()
 	w := &world{
-		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, out: &exchange{}, tapes: &tapes{}, beeps: &music{playing: map[media.Leg]bool{}}, bus: events.NewBus(), desks: map[string]*desk{},
+		t: t, rec: newRecord(), music: &music{playing: map[media.Leg]bool{}}, tones: &music{playing: map[media.Leg]bool{}}, beeps: &music{playing: map[media.Leg]bool{}},
+		out: &exchange{}, tapes: &tapes{}, bus: events.NewBus(), desks: map[string]*desk{}, clock: prompt.NewPacer(),
 	}
-	sb, err := call.New(cfg, call.Deps{
+	deps := call.Deps{
 		Journal: w.rec, Evidence: w.rec, Headsets: w.rec, Gateway: w, Bus: w.bus, Music: w.music,
-		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Recorder: w.tapes, Beep: w.beeps,
+		Dialling: w.out, Dialer: w.out, Ringback: w.tones, Clock: w.clock, Recorder: w.tapes, Beep: w.beeps, Discretion: &w.secrets,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, change := range other {
+		change(w, &deps)
+	}
+	sb, err := call.New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +135,7 @@ func newWorld(t *testing.T, cfg call.Config) *world {
 	w.ctx, w.sb = ctx, sb
 	ended := make(chan error, 1)
 	go func() { ended <- sb.Run(ctx) }()
+	go func() { _ = w.clock.Run(ctx) }()
 	w.runs = true
 	w.stop = func() error {
 		cancel()
@@ -176,7 +191,7 @@ func (w *world) pass(d time.Duration) {
 func (w *world) passTalking(d time.Duration, from *desk) {
 	for range d / (100 * time.Millisecond) {
 		w.pass(100 * time.Millisecond)
-		from.peers[len(from.peers)-1].Say(&media.Packet{Source: 9, Codec: media.PCMU, Payload: make([]byte, 160)})
+		from.peers[len(from.peers)-1].Say(&media.Packet{Source: 9, Codec: media.PCMU, Payload: quiet()})
 	}
 }
 
@@ -197,10 +212,15 @@ func (w *world) wantState(name string, want model.AgentState, reason string) {
 	}
 }
 
-// hears reports whether what is said on one leg comes out at the other.
+// quiet is 20 ms of nothing in PCMU; zeros would be as loud as can be.
+func quiet() []byte { return bytes.Repeat([]byte{0xff}, 160) }
+
+// hears reports whether what is said on one leg comes out at the other. When two are parted, one
+// more packet passes in which the voice fades.
 func hears(from, to *mediatest.Leg) bool {
+	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	before := len(to.Heard())
-	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: make([]byte, 160)})
+	from.Say(&media.Packet{Source: 7, Codec: media.PCMU, Payload: quiet()})
 	return len(to.Heard()) > before
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
@@ -40,6 +41,9 @@ func checkSite(site model.Site, f *findings) {
 	checkUsers(site.Users, queues, f)
 	checkDialling(site, f)
 	checkPhones(site, f)
+	checkOptional(f, "supervision.announce", site.Supervision.Announce, model.AnnounceShown, model.AnnounceHidden)
+	checkOptional(f, "ears.shocks", site.Ears.Shocks, model.EarsLimit, model.EarsPass)
+	checkOptional(f, "ears.levels", site.Ears.Levels, model.EarsLevel, model.EarsPass)
 	h := site.Headset
 	checkDuration(f, "headset.min_active_speech", h.MinActiveSpeech, time.Second, 10*time.Minute)
 	checkRange(f, "headset.window", h.Window, 1, 100)
@@ -161,10 +165,24 @@ func checkQueues(queues []model.Queue, f *findings) map[model.QueueID]bool {
 		checkDuration(f, key+".offer_timeout", q.OfferTimeout, time.Second, 10*time.Minute)
 		checkDuration(f, key+".wrap_up", q.WrapUp, 0, time.Hour)
 		checkDuration(f, key+".service_level", q.ServiceLevel, time.Second, time.Hour)
+		checkAnnouncements(f, key+".announcements", q.Announcements)
 		checkWord(f, key+".headset_policy", q.HeadsetPolicy, model.PolicyExclude, model.PolicyLastResort, model.PolicyIgnore)
 		checkRecording(f, key, q.Recording)
 	}
 	return ids
+}
+
+// checkAnnouncements checks what a queue's callers are told. Whether the files can be played is found out by the
+// service, which may run elsewhere.
+func checkAnnouncements(f *findings, key string, a model.QueueAnnouncements) {
+	for _, p := range [][2]string{{"welcome", a.Welcome}, {"voice", a.Voice}} {
+		if p[1] != "" && (!filepath.IsAbs(p[1]) || len(p[1]) > 1000 || strings.ContainsFunc(p[1], unicode.IsControl)) {
+			f.add(key+"."+p[0], "%q is not a path that begins at the root, like /var/lib/headroom/welcome.wav", p[1])
+		}
+	}
+	if a.PositionEvery != 0 {
+		checkDuration(f, key+".position_every", a.PositionEvery, 10*time.Second, time.Hour)
+	}
 }
 
 func checkUsers(users []model.User, queues map[model.QueueID]bool, f *findings) {

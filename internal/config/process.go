@@ -83,7 +83,17 @@ type RTP struct {
 // WebRTC is where the agents' audio arrives.
 type WebRTC struct {
 	Listen    string       `yaml:"listen"`    // IP:port, one UDP port for all agents
+	TCP       string       `yaml:"tcp"`       // IP:port of a TCP port, for those whom no UDP reaches; empty is off
 	Advertise []netip.Addr `yaml:"advertise"` // addresses told to agents; empty is the listening one
+	Relay     Relay        `yaml:"relay"`
+}
+
+// Relay carries agents' audio over TLS, for networks that let out nothing but HTTPS.
+type Relay struct {
+	Listen      string `yaml:"listen"`      // IP:port; empty is off
+	Address     string `yaml:"address"`     // host, or host:port, that agents are told; the certificate is of that host
+	Certificate string `yaml:"certificate"` // PEM file
+	Key         string `yaml:"key"`         // PEM file
 }
 
 // Database says where the record is kept.
@@ -198,6 +208,8 @@ func (p Process) check(f *findings) {
 	everywhere = checkListen(f, "sip.tls.listen", p.SIP.TLS.Listen, true) || everywhere
 	p.SIP.check(f)
 	checkListen(f, "webrtc.listen", p.WebRTC.Listen, false)
+	checkListen(f, "webrtc.tcp", p.WebRTC.TCP, true)
+	p.WebRTC.Relay.check(f)
 	if !p.RTP.Address.IsValid() {
 		f.add("rtp.address", "an address is needed; write it like 192.0.2.10")
 	}

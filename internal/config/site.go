@@ -23,6 +23,9 @@ func DefaultSite() model.Site {
 
 		Dialling: defaultDialling(),
 		Phones:   model.PhoneRules{Digest: model.PhoneMD5, FeatureCodes: model.DefaultFeatureCodes()},
+
+		Supervision: model.SupervisionRules{Announce: model.AnnounceShown},
+		Ears:        model.EarRules{Shocks: model.EarsLimit, Levels: model.EarsLevel},
 	}
 }
 
@@ -130,10 +133,14 @@ func Marshal(site model.Site) []byte {
 		fmt.Fprintf(&b, "  - name: %s\n    title: %s\n    numbers: %s\n", quote(q.ID), quote(q.Title), flow(q.Numbers))
 		fmt.Fprintf(&b, "    offer_timeout: %s\n    wrap_up: %s\n    headset_policy: %s\n    service_level: %s\n",
 			q.OfferTimeout, q.WrapUp, q.HeadsetPolicy, q.ServiceLevel)
+		if q.Unmetered {
+			b.WriteString("    unmetered: true\n")
+		}
 		if q.CallerID != (model.CallerID{}) {
 			fmt.Fprintf(&b, "    caller_id:\n      number: %s\n      name: %s\n", quote(q.CallerID.Number), quote(q.CallerID.Name))
 		}
 		yamlWriter{&b}.block("    ", reflect.ValueOf(q), "recording")
+		yamlWriter{&b}.block("    ", reflect.ValueOf(q), "announcements")
 	}
 	section("users", len(site.Users))
 	for _, u := range site.Users {
@@ -142,6 +149,12 @@ func Marshal(site model.Site) []byte {
 	}
 	if site.Phones != (model.PhoneRules{}) {
 		yamlWriter{&b}.block("", reflect.ValueOf(site), "phones")
+	}
+	if site.Supervision != (model.SupervisionRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "supervision")
+	}
+	if site.Ears != (model.EarRules{}) {
+		yamlWriter{&b}.block("", reflect.ValueOf(site), "ears")
 	}
 	fmt.Fprintf(&b, "headset:\n  min_active_speech: %s\n  window: %d\n  replace_after: %d\n",
 		site.Headset.MinActiveSpeech, site.Headset.Window, site.Headset.ReplaceAfter)

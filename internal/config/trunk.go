@@ -24,6 +24,7 @@ const (
 // checkTrunkSettings checks what a trunk says of numbers, limits and calls that go out by it.
 func checkTrunkSettings(f *findings, key string, t model.Trunk) {
 	checkNumbers(f, key+".numbers", t.Numbers)
+	checkOptional(f, key+".dtmf", t.DTMF, "auto", "rfc4733", "info", "inband")
 	checkRange(f, key+".limits.calls", t.Limits.Calls, 0, 100000)
 	checkRange(f, key+".limits.per_second", t.Limits.PerSecond, 0, 10000)
 	if !reflect.ValueOf(t.Outbound).IsZero() {
@@ -147,7 +148,7 @@ func tidyTrunk(t *model.Trunk) {
 // writeTrunkSettings writes what checkTrunkSettings checks, but for what says nothing.
 func writeTrunkSettings(b *strings.Builder, t model.Trunk) {
 	w := yamlWriter{b}
-	w.block("    ", reflect.ValueOf(t), "numbers", "limits", "distrust_identity", "outbound")
+	w.block("    ", reflect.ValueOf(t), "dtmf", "numbers", "limits", "distrust_identity", "outbound")
 }
 
 // yamlWriter writes values by their yaml tags, those that are not zero.

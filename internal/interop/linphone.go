@@ -97,7 +97,10 @@ type callStory struct {
 			In    uint64 `json:"packets_in"`
 		}
 	}
-	Events []struct{ Kind string }
+	Events []struct {
+		Kind   string
+		Detail map[string]string
+	}
 }
 
 // newest waits until the record of the newest call is as it should be.

@@ -4,7 +4,7 @@ package main
 func rows() []row {
 	var all []row
 	for _, area := range [][]row{
-		calls(), holds(), offers(), provisional(), races(), crossings(), timers(), methods(), transfers(), identities(), routes(), media(), strangers(), {bansRow()},
+		calls(), holds(), offers(), provisional(), races(), crossings(), timers(), methods(), transfers(), identities(), routes(), descriptions(), onTheWire(), keyRows(), strangers(), {bansRow()},
 		placed(), outbound(), phones(), linphones(), registrations(), desks(), torture(), tortures(), loads(),
 	} {
 		all = append(all, area...)

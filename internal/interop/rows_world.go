@@ -64,7 +64,8 @@ func routes() []row {
 	}
 }
 
-func media() []row {
+// descriptions are what stands in a session description beside plain audio.
+func descriptions() []row {
 	const area = "media in the description"
 	return []row{
 		sippRow(area, "offers a fax beside the audio: refused with port 0, audio kept", usualBody(sdp(1, pcma+"\nm=image [media_port] udptl t38"), body("m=image 0"))),

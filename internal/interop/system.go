@@ -19,6 +19,9 @@ import (
 	"syscall"
 	"text/template"
 	"time"
+
+	"github.com/headroom-voice/headroom/media/mediatest"
+	"github.com/headroom-voice/headroom/media/wavfile"
 )
 
 // The people and numbers of the site that the peers call.
@@ -70,6 +73,9 @@ queues:
   - name: service
     numbers: ["` + number + `"]
     wrap_up: 1s
+  - name: tones
+    numbers: ["` + toneNumber + `"]
+    wrap_up: 0s
   - name: desks
     numbers: ["` + deskNumber + `"]
     wrap_up: 0s
@@ -78,6 +84,7 @@ users:
 {{- range .Agents}}
   - {name: {{.}}, queues: [service]}
 {{- end}}
+  - {name: ` + toneAgent + `, queues: [tones]}
 {{- range .Diallers}}
   - {name: {{.}}}
 {{- end}}
@@ -119,7 +126,7 @@ func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 	if err := run(ctx, headroom, "apply", "--config", config, filepath.Join(dir, "site.yaml")); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Concat(names, diallers, []string{"boss"}) {
+	for _, name := range slices.Concat(names, diallers, []string{"boss", toneAgent}) {
 		cmd := exec.CommandContext(ctx, headroom, "user", "passwd", "--config", config, name)
 		cmd.Stdin = strings.NewReader(password + "\n")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -142,7 +149,18 @@ func start(ctx context.Context, dir, headroom, agent string) (*system, error) {
 			return s, err
 		}
 	}
-	return s, s.settled(ctx)
+	return s, errors.Join(s.startTones(agent, secret), s.settled(ctx))
+}
+
+// startTones starts the agent who says a tone and writes down what it hears.
+func (s *system) startTones(agent, secret string) error {
+	const rate = 16000
+	mic := filepath.Join(s.dir, toneAgent+"-mic.wav")
+	if err := wavfile.Write(mic, rate, mediatest.Tone(rate, agentHz, toneDBov, rate)); err != nil {
+		return err
+	}
+	return s.spawn(toneAgent, agent, "--server", s.url(""), "--user", toneAgent, "--password-file", secret, "--headless", "--auto-answer",
+		"--mic", mic, "--ear", s.earFile(), "--headset-model", "Interop", "--headset-serial", toneAgent)
 }
 
 // freePort is one that is free for UDP and TCP alike.
@@ -257,8 +275,8 @@ func (s *system) settled(ctx context.Context) error {
 		}
 		dialogs, calls := value(metrics, "headroom_sip_dialogs"), value(metrics, "headroom_calls")
 		ready := value(metrics, `headroom_agents{state="ready"}`)
-		last = fmt.Sprintf("%s dialogs, %s calls, %s of %d agents ready", dialogs, calls, ready, agents)
-		return dialogs == "0" && calls == "0" && ready == strconv.Itoa(agents), nil
+		last = fmt.Sprintf("%s dialogs, %s calls, %s of %d agents ready", dialogs, calls, ready, agents+1)
+		return dialogs == "0" && calls == "0" && ready == strconv.Itoa(agents+1), nil
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, last)

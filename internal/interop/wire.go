@@ -16,7 +16,9 @@ type wire struct {
 	conn   net.Conn
 	local  string
 	id     string
+	number string // whom it calls
 	toTag  string
+	answer string // the last 200 to an INVITE, whole
 	target string // where requests within the dialog go
 	cseq   int
 	branch int
@@ -35,7 +37,7 @@ func newWire(ctx context.Context, s *system) (*wire, error) {
 		return nil, err
 	}
 	local := conn.LocalAddr().String()
-	return &wire{conn: conn, local: local, id: fmt.Sprintf("wire-%d", time.Now().UnixNano()),
+	return &wire{conn: conn, local: local, number: number, id: fmt.Sprintf("wire-%d", time.Now().UnixNano()),
 		target: fmt.Sprintf("sip:%s@127.0.0.1:%d", number, s.udp), seen: make(map[string]bool)}, nil
 }
 
@@ -47,7 +49,7 @@ func (w *wire) text(method, body string, headers ...string) string {
 	if method != "CANCEL" {
 		w.branch++
 	}
-	to := "<sip:" + number + "@127.0.0.1>"
+	to := "<sip:" + w.number + "@127.0.0.1>"
 	if w.toTag != "" && method != "CANCEL" {
 		to += ";tag=" + w.toTag
 	}
@@ -163,6 +165,7 @@ func (w *wire) up(offer string, headers ...string) error {
 	if err != nil {
 		return err
 	}
+	w.answer = got[0]
 	_, w.toTag, _ = strings.Cut(field(got[0], "To"), "tag=")
 	w.target = strings.Trim(field(got[0], "Contact"), "<>")
 	return nil

@@ -50,6 +50,9 @@ type Site struct {
 
 	Dialling DialRules  `yaml:"dialling" json:"dialling,omitzero"` // who may call where
 	Phones   PhoneRules `yaml:"phones" json:"phones,omitzero"`
+
+	Supervision SupervisionRules `yaml:"supervision" json:"supervision,omitzero"`
+	Ears        EarRules         `yaml:"ears" json:"ears,omitzero"`
 }
 
 // Trunk is a SIP peer that calls may come from: from its sources, with its password from
@@ -66,6 +69,7 @@ type Trunk struct {
 	DistrustIdentity bool          `yaml:"distrust_identity" json:"distrust_identity,omitempty"` // only From says who calls
 	Outbound         TrunkOutbound `yaml:"outbound" json:"outbound,omitzero"`
 	MediaKeys        MediaKeys     `yaml:"media_keys" json:"media_keys,omitempty"` // empty = optional
+	DTMF             string        `yaml:"dtmf" json:"dtmf,omitempty"`             // auto (also when empty), rfc4733, info, inband
 }
 
 // MediaKeys is whether a trunk's audio is encrypted (SRTP).
@@ -103,11 +107,13 @@ type Queue struct {
 	OfferTimeout  time.Duration `yaml:"offer_timeout" json:"offer_timeout"`
 	WrapUp        time.Duration `yaml:"wrap_up" json:"wrap_up"`
 	HeadsetPolicy HeadsetPolicy `yaml:"headset_policy" json:"headset_policy"`
-	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"` // answer within; for the page's figure
+	ServiceLevel  time.Duration `yaml:"service_level" json:"service_level"`  // answer within; for the page's figure
+	Unmetered     bool          `yaml:"unmetered" json:"unmetered,omitzero"` // no wire meter listens to its calls
 
 	CallerID CallerID `yaml:"caller_id" json:"caller_id,omitzero"` // of calls on the queue's behalf
 
-	Recording QueueRecording `yaml:"recording" json:"recording,omitzero"`
+	Recording     QueueRecording     `yaml:"recording" json:"recording,omitzero"`
+	Announcements QueueAnnouncements `yaml:"announcements" json:"announcements,omitzero"`
 }
 
 // Dialable reduces a number as people and trunks write it to what identifies it: "+49 30-123"
@@ -229,6 +235,7 @@ const (
 	CauseCancelled      Cause = "cancelled"       // the agent gave up before the answer
 	CauseCalleeHungUp   Cause = "callee_hung_up"  // who was called, or passed on to
 	CauseTransferred    Cause = "transferred"     // an agent's leg ended because the caller was passed on
+	CauseTakenOver      Cause = "taken_over"      // an agent's leg ended because a supervisor has the call now
 	CauseTransferFailed Cause = "transfer_failed" // the caller could not be passed on, and nobody was left
 	CauseTimeLimit      Cause = "time_limit"      // as long as the call was allowed to be
 )
@@ -265,6 +272,7 @@ type LegStats struct {
 	JitterMS   float64 `json:"jitter_ms"`
 	RoundTrip  float64 `json:"round_trip_ms"`
 	Forged     uint64  `json:"forged,omitempty"`
+	MOS        float64 `json:"mos,omitempty"`
 }
 
 // CallEvent is one line of a call's story.

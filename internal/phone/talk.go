@@ -57,6 +57,15 @@ func (p *peer) Done() <-chan struct{} { return p.gone }
 // Dialog is part of call.Signalled.
 func (p *peer) Dialog() call.Party { return p.call }
 
+// Digits is part of call.Keyed.
+func (p *peer) Digits() <-chan rune { return p.call.Digits() }
+
+// SendDigits is part of call.Dialpad.
+func (p *peer) SendDigits(digits string) error { return p.call.SendDigits(digits) }
+
+// TonesOnly is part of call.Dialpad.
+func (p *peer) TonesOnly() bool { return p.call.TonesOnly() }
+
 // Close is part of call.Peer. It leaves the hang-up to the line, which hears of the call's end,
 // too, and may have something to say to the phone before it; only for a line that does not, it
 // hangs up itself.

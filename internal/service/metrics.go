@@ -79,7 +79,6 @@ func counters() []counter {
 		{"readings_wire_total", "Seconds measured on the wire.", func(s call.Stats) uint64 { return s.ReadingsWire }},
 		{"readings_shed_total", "Seconds refused or never stored.", func(s call.Stats) uint64 { return s.ReadingsShed }},
 		{"sip_ladders_shed_total", "Calls whose SIP messages were never stored, because the store was behind.", func(s call.Stats) uint64 { return s.LaddersShed }},
-		{"meter_frames_shed_total", "Audio frames the meters were too late for.", func(s call.Stats) uint64 { return s.ShedFrames }},
 		{"reports_total", "Reports stored and judged.", func(s call.Stats) uint64 { return s.Reports }},
 		{"journal_retries_total", "Writes that the store refused and that were tried again.", func(s call.Stats) uint64 { return s.JournalTries }},
 		{"journal_lost_total", "Lines of the record that were given up.", func(s call.Stats) uint64 { return s.JournalLost }},
@@ -99,6 +98,8 @@ func (c boardCollector) Collect(out chan<- prometheus.Metric) {
 	for k, n := range stats.Outbound {
 		out <- prometheus.MustNewConstMetric(outbound, prometheus.CounterValue, float64(n), string(k.Trunk), k.Result)
 	}
+	ears(stats.Ears, out)
+	meters(stats.Meters, out)
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/headroom-voice/headroom/agentclient/protocol"
 	"github.com/headroom-voice/headroom/internal/api"
+	"github.com/headroom-voice/headroom/internal/call"
 	"github.com/headroom-voice/headroom/internal/model"
 	"github.com/headroom-voice/headroom/internal/phone"
 	"github.com/headroom-voice/headroom/internal/store"
@@ -112,6 +113,9 @@ func (d desks) SetState(ctx context.Context, id model.AgentID, state model.Agent
 	reply, err := session.Handle(ctx, "", protocol.SetState{State: string(state), Reason: reason})
 	if refused, is := reply.(protocol.Error); is {
 		return &api.Conflict{Text: refused.Message}
+	}
+	if errors.Is(err, call.ErrEnded) {
+		return &api.Conflict{Text: "The session ended just now. Sign in again, or ask again for a phone."}
 	}
 	return err
 }

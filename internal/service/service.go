@@ -35,6 +35,7 @@ import (
 	"github.com/headroom-voice/headroom/media/sip/carrier"
 	"github.com/headroom-voice/headroom/media/sip/registrar"
 	"github.com/headroom-voice/headroom/media/webrtc"
+	"github.com/headroom-voice/headroom/media/webrtc/relay"
 )
 
 // portRest is how long a pair of RTP ports lies fallow after a call, so that a late packet
@@ -62,7 +63,9 @@ type Service struct {
 	bus      *events.Bus
 	verdicts *headset.Service
 	pacer    *prompt.Pacer
+	lobby    *call.Hall
 	gateway  *webrtc.Gateway
+	relay    *relay.Server // nil = off
 	sip      *sip.Server
 	carrier  *carrier.Carrier
 	board    *call.Switchboard
@@ -104,8 +107,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	}
 	s.verdicts = headset.NewService(s.store, s.site.Headset, time.Now)
 	s.toll = toll.NewService(s.store, s.site, time.Now, log.With("component", "toll"))
-	if s.gateway, err = webrtc.New(webrtc.Config{Listen: cfg.Process.WebRTC.Listen, Advertise: cfg.Process.WebRTC.Advertise}, log.With("component", "webrtc")); err != nil {
+	if s.gateway, err = webrtc.New(webrtcConfig(cfg.Process.WebRTC), log.With("component", "webrtc")); err != nil {
 		return nil, fmt.Errorf("webrtc: %w", err)
+	}
+	if err := s.newRelay(); err != nil {
+		return nil, err
 	}
 	if err := s.newBoard(); err != nil {
 		return nil, err
@@ -176,6 +182,8 @@ func (s *Service) openStore(ctx context.Context) error {
 }
 
 func (s *Service) newBoard() (err error) {
+	s.lobby = call.NewHall(s.pacer, s.log.With("component", "call"))
+	s.lobby.SiteChanged(s.site)
 	s.board, err = call.New(s.cfg.Call, call.Deps{
 		Journal:  s.store,
 		Evidence: s.verdicts,
@@ -187,9 +195,12 @@ func (s *Service) newBoard() (err error) {
 			}
 			return peer, answer, nil
 		}),
-		Bus:   s.bus,
-		Music: call.HoldMusic(s.pacer),
-		Log:   s.log.With("component", "call"),
+		Bus:    s.bus,
+		Music:  call.HoldMusic(s.pacer),
+		Clock:  s.pacer,
+		Lobby:  s.lobby,
+		Relays: s.relays(),
+		Log:    s.log.With("component", "call"),
 
 		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),
 		Recorder: s.recordings, Beep: call.Beep(s.pacer),
@@ -207,6 +218,7 @@ func (s *Service) newSIP() error {
 	if err != nil {
 		return fmt.Errorf("rtp: %w", err)
 	}
+	ports.ReadBy(s.gateway.Poller())
 	cfg := sipConfig(p, ports, s.cfg.Version)
 	cfg.Trunks, cfg.Phones, cfg.Registrar = trunks(s.site), sipPhones(s.site), s.registrar
 	cfg.PhonesSHA256 = s.site.Phones.Digest == model.PhoneSHA256
@@ -263,6 +275,7 @@ func (s *Service) newAPI() error {
 		Refusals:    sipBans{s.sip},
 		Desks:       desks{s},
 		Recordings:  recorded{s},
+		Keypad:      s.board,
 		Ready:       s.ready,
 		Pages:       web.Handler(),
 		Log:         s.log.With("component", "api"),
@@ -371,6 +384,11 @@ func (s *Service) Close() {
 	if s.debug != nil {
 		_ = s.debug.Close()
 	}
+	if s.relay != nil {
+		if err := s.relay.Close(); err != nil {
+			s.log.Warn("close the relay", "error", err)
+		}
+	}
 	if s.gateway != nil {
 		if err := s.gateway.Close(); err != nil {
 			s.log.Warn("close agents' gateway", "error", err)
@@ -390,13 +408,18 @@ type Addrs struct {
 	SIPUDP, SIPTCP netip.AddrPort
 	SIPTLS         netip.AddrPort
 	WebRTC         netip.AddrPort
+	WebRTCTCP      netip.AddrPort
+	Relay          netip.AddrPort
 }
 
 // Addrs gives the addresses bound by New, which matters when a port was left to the system.
 func (s *Service) Addrs() Addrs {
-	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr()}
+	a := Addrs{HTTP: s.api.Addr().String(), WebRTC: s.gateway.Addr(), WebRTCTCP: s.gateway.AddrTCP()}
 	a.SIPUDP, a.SIPTCP = s.sip.Addrs()
 	a.SIPTLS = s.sip.TLSAddr()
+	if s.relay != nil {
+		a.Relay = s.relay.Addr()
+	}
 	return a
 }
 

@@ -41,6 +41,7 @@ func (s *Service) watchSite(ctx context.Context) error {
 		}
 		s.site = site
 		s.toll.SiteChanged(site) // first: what is taken away is taken at once
+		s.lobby.SiteChanged(site)
 		s.board.SiteChanged(site)
 		s.takeUpPhones(ctx, site)
 		s.verdicts.SetRules(site.Headset)

@@ -99,7 +99,7 @@ func (s *Service) runEdge(ctx context.Context) error {
 func trunks(site model.Site) []sip.Trunk {
 	out := make([]sip.Trunk, 0, len(site.Trunks))
 	for _, t := range site.Trunks {
-		trunk := sip.Trunk{ID: string(t.ID), Sources: t.Sources, Codecs: codecs(t), Numbers: plan(t), MediaKeys: sip.MediaKeys(t.MediaKeys),
+		trunk := sip.Trunk{ID: string(t.ID), Sources: t.Sources, Codecs: codecs(t), Numbers: plan(t), MediaKeys: sip.MediaKeys(t.MediaKeys), KeysBy: keysBy(t),
 			Limits: sip.Limits{Calls: t.Limits.Calls, PerSecond: t.Limits.PerSecond}, Doubted: t.DistrustIdentity, Registered: t.Outbound.Contact()}
 		trunk.Digest.Username, trunk.Digest.Password = t.Digest.Username, string(t.Digest.Password)
 		trunk.Digest.Realm = t.Digest.Realm
@@ -117,7 +117,7 @@ func outboundTrunks(site model.Site) []carrier.Trunk {
 		if len(o.Targets) == 0 {
 			continue
 		}
-		trunk := carrier.Trunk{ID: string(t.ID), Domain: o.Domain, Codecs: codecs(t), Keys: sip.MediaKeys(t.MediaKeys), Prefixes: o.Prefixes, Priority: o.Priority, Weight: o.Weight,
+		trunk := carrier.Trunk{ID: string(t.ID), Domain: o.Domain, Codecs: codecs(t), Keys: sip.MediaKeys(t.MediaKeys), KeysBy: keysBy(t), Prefixes: o.Prefixes, Priority: o.Priority, Weight: o.Weight,
 			Numbers: plan(t), Style: style(o.NumberFormat), KeepAlive: o.KeepAlive, FirstReply: o.FirstReply,
 			Caller:   carrier.Caller{Assert: assertion(o.Identity), Account: o.FromAccount, History: o.HistoryInfo},
 			Register: carrier.Registration{On: o.Register.Enabled, Registrar: o.Register.Registrar, User: o.Register.User, Expires: o.Register.Expires}}
@@ -143,6 +143,13 @@ func codecs(t model.Trunk) []media.Codec {
 		}
 	}
 	return out
+}
+
+func keysBy(t model.Trunk) sip.KeysBy {
+	if t.DTMF == "auto" {
+		return sip.KeysAuto
+	}
+	return sip.KeysBy(t.DTMF)
 }
 
 func plan(t model.Trunk) e164.Plan {

@@ -92,6 +92,12 @@ func siteRows(site model.Site) (items, users []siteRow, err error) {
 	if !reflect.ValueOf(site.Dialling).IsZero() {
 		items = append(items, row("rules", "dialling", 0, site.Dialling))
 	}
+	if site.Supervision != (model.SupervisionRules{}) {
+		items = append(items, row("rules", "supervision", 0, site.Supervision))
+	}
+	if site.Ears != (model.EarRules{}) {
+		items = append(items, row("rules", "ears", 0, site.Ears))
+	}
 	if site.Phones != (model.PhoneRules{}) {
 		items = append(items, row("phones", "rules", 0, site.Phones))
 	}
@@ -225,7 +231,7 @@ func (s *Store) Site(ctx context.Context) (model.Site, error) {
 		case "phones":
 			err = errors.Join(err, document{&site.Phones}.Scan(r.body))
 		case "rules":
-			rules := map[string]any{"headset": &site.Headset, "dialling": &site.Dialling}
+			rules := map[string]any{"headset": &site.Headset, "dialling": &site.Dialling, "supervision": &site.Supervision, "ears": &site.Ears}
 			if to, known := rules[r.id]; known {
 				err = errors.Join(err, document{to}.Scan(r.body))
 			}

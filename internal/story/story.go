@@ -108,6 +108,9 @@ func leg(b *strings.Builder, l model.Leg, of model.Call) {
 		if n.RoundTrip > 0 {
 			fmt.Fprintf(b, ", round trip %.0f ms", n.RoundTrip)
 		}
+		if n.MOS > 0 {
+			fmt.Fprintf(b, ", MOS %.1f", n.MOS)
+		}
 		if n.Forged > 0 {
 			fmt.Fprintf(b, ", %d not authentic", n.Forged)
 		}

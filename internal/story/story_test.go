@@ -132,3 +132,18 @@ func FuzzTell(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatSupervisorsDoIsSaidInWords(t *testing.T) {
+	for want, e := range map[string]model.CallEvent{
+		"grace listens to kim":                         {Kind: "supervised", Agent: "grace", Detail: map[string]string{"mode": "listen", "agent": "kim"}},
+		"grace whispers to kim":                        {Kind: "supervised", Agent: "grace", Detail: map[string]string{"mode": "whisper", "agent": "kim"}},
+		"grace joins in, heard by all":                 {Kind: "supervised", Agent: "grace", Detail: map[string]string{"mode": "barge", "agent": "kim"}},
+		"grace takes the call over from kim":           {Kind: "taken_over", Agent: "grace", Detail: map[string]string{"from": "kim"}},
+		"grace supervises no more: left":               {Kind: "supervision_ended", Agent: "grace", Detail: map[string]string{"why": "left"}},
+		"grace supervises no more: the caller hung up": {Kind: "supervision_ended", Agent: "grace", Detail: map[string]string{"why": "caller_hung_up"}},
+	} {
+		if got := happening(e); got != want {
+			t.Errorf("%s: %q, want %q", e.Kind, got, want)
+		}
+	}
+}

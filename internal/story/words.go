@@ -34,6 +34,7 @@ var causes = map[model.Cause]string{
 	model.CauseCancelled:      "the agent gave up before the answer",
 	model.CauseCalleeHungUp:   "the callee hung up",
 	model.CauseTransferred:    "the caller was passed on",
+	model.CauseTakenOver:      "a supervisor took the call over",
 	model.CauseTransferFailed: "the caller could not be passed on, and nobody was left",
 	model.CauseTimeLimit:      "it lasted as long as it was allowed to",
 }
@@ -51,6 +52,11 @@ var reasons = map[string]string{
 
 	acd.WhyTransferFailed: "the caller could not be passed on",
 	"hung_up":             "the agent hung up",
+
+	"left":            "left",
+	"own_call":        "has a call of their own",
+	"media_lost":      "their audio was lost",
+	"supervisor_gone": "their client was lost",
 }
 
 // verdicts are what is known of a headset that a call is offered to.
@@ -65,6 +71,12 @@ func word[K ~string](table map[K]string, key K) string {
 		return w
 	}
 	return strings.ReplaceAll(clean(string(key)), "_", " ")
+}
+
+// shocks are what ears are protected from (docs/ears.md).
+var shocks = map[string]string{
+	"burst": "a sudden loud sound", "fax_calling": "the tone of a fax machine that calls", "fax_answer": "the tone of a fax machine or modem that answers",
+	"howl": "howling", "tone": "a loud tone", "modem": "the sound of a modem",
 }
 
 // happening is one line of a story in words.
@@ -98,13 +110,26 @@ func happening(e model.CallEvent) string {
 		return "goes on: " + word(causes, model.Cause(e.Detail["why"]))
 	case "requeued":
 		return "back at the head of the queue: " + word(reasons, e.Detail["why"])
+	case "supervised", "supervision_ended", "taken_over":
+		return supervising(e, agent, detail)
 	case "dialled", "progress", "answered", "failed", "held", "resumed", "transfer", "transferred", "transfer_failed", "parted":
 		return dialling(e, agent, detail)
 	case "dtmf":
+		if detail("secret") != "" {
+			return "secret keys pressed"
+		}
 		if n := detail("count"); n != "1" { // which they were is never kept
 			return n + " keys pressed"
 		}
 		return "a key pressed"
+	case "shock":
+		return "the ears of " + agent + " were protected from " + word(shocks, e.Detail["kind"])
+	case "dtmf_sent":
+		return agent + " pressed keys: " + detail("count")
+	case "secret_began":
+		return "a secret is to be keyed in, within " + detail("seconds") + " s"
+	case "secret_ended":
+		return "no secret is keyed in any more"
 	case "ended":
 		s := "over: " + word(causes, model.Cause(e.Detail["cause"]))
 		if status := detail("sip_status"); status == "404" {
@@ -116,6 +141,29 @@ func happening(e model.CallEvent) string {
 	default:
 		return strings.TrimSpace(word(map[string]string{}, e.Kind) + " " + agent)
 	}
+}
+
+// supervising is what supervisors do in somebody else's call.
+func supervising(e model.CallEvent, agent string, detail func(string) string) string {
+	switch e.Kind {
+	case "supervision_ended":
+		why := e.Detail["why"]
+		if _, own := reasons[why]; !own {
+			why = word(causes, model.Cause(why))
+		}
+		return agent + " supervises no more: " + word(reasons, why)
+	case "taken_over":
+		return agent + " takes the call over from " + detail("from")
+	}
+	switch model.SuperviseMode(e.Detail["mode"]) {
+	case model.Listen:
+		return agent + " listens to " + detail("agent")
+	case model.Whisper:
+		return agent + " whispers to " + detail("agent")
+	case model.Barge:
+		return agent + " joins in, heard by all"
+	}
+	return agent + " supervises"
 }
 
 // progress is how a call to a number gets on.

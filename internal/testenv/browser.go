@@ -12,9 +12,9 @@ import (
 // BrowserPatience is how long a browser is kept at most.
 const BrowserPatience = 8 * Patience
 
-// Browser opens a page of a real Chromium, 1280 by 800, that lives as long as the test.
-// A machine without Chromium skips the test; `make deps-test` installs it.
-func Browser(t testing.TB) context.Context {
+// Browser opens a page of a real Chromium, 1280 by 800, that lives as long as the test,
+// started with further flags. A machine without Chromium skips the test; `make deps-test` installs it.
+func Browser(t testing.TB, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	program := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -30,7 +30,7 @@ func Browser(t testing.TB) context.Context {
 		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800),
 		chromedp.UserDataDir(profile(t)),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("force-prefers-reduced-motion", true))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), append(options, flags...)...)
 	t.Cleanup(stop)
 	ctx, closePage := chromedp.NewContext(ctx)
 	t.Cleanup(closePage)

@@ -23,8 +23,14 @@ type Plug struct {
 // NewPlug relays to target (host:port) until the test ends.
 func NewPlug(t testing.TB, target string) *Plug {
 	t.Helper()
+	return NewPlugAt(t, "127.0.0.1:0", target)
+}
+
+// NewPlugAt is NewPlug that listens at an address of the caller's choosing.
+func NewPlugAt(t testing.TB, listen, target string) *Plug {
+	t.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := lc.Listen(t.Context(), "tcp", listen)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 // they are; they never hold it up.
 type Options struct {
 	FromA, FromB []media.Tap
+	// FadeIn has the first packet each way come in over 10 ms: somebody may be in mid-word.
+	FadeIn bool
 }
 
 // Bridge is two legs joined.
@@ -19,6 +21,11 @@ type Bridge struct {
 	fromA    *flow
 	fromB    *flow
 	closeOne sync.Once
+
+	mu   sync.Mutex
+	conf *conference // nil while the two have never had a guest
+	held bool
+	done chan struct{} // closed with the bridge
 }
 
 // Join takes over both legs' sinks. The error is for a leg that is missing or joined to
@@ -27,10 +34,17 @@ func Join(a, b media.Leg, opt Options) (*Bridge, error) {
 	if a == nil || b == nil || a == b {
 		return nil, errors.New("bridge: join: two different legs are needed")
 	}
-	br := &Bridge{a: a, b: b, fromA: newFlow(b, opt.FromA), fromB: newFlow(a, opt.FromB)}
+	br := newBridge(a, b, opt)
+	if opt.FadeIn {
+		br.fadeIn()
+	}
 	a.SetSink(br.fromA)
 	b.SetSink(br.fromB)
 	return br, nil
+}
+
+func newBridge(a, b media.Leg, opt Options) *Bridge {
+	return &Bridge{a: a, b: b, fromA: newFlow(b, opt.FromA), fromB: newFlow(a, opt.FromB), done: make(chan struct{})}
 }
 
 // Close detaches both legs. When it returns, no tap will be offered anything more and
@@ -38,6 +52,7 @@ func Join(a, b media.Leg, opt Options) (*Bridge, error) {
 // joins a leg elsewhere closes its old bridge first.
 func (b *Bridge) Close() {
 	b.closeOne.Do(func() {
+		b.leaveConference()
 		b.a.SetSink(nil)
 		b.b.SetSink(nil)
 		b.fromA.close()

@@ -29,7 +29,10 @@ type flow struct {
 	sequencer *rtp.Sequencer // made when something must be decoded
 	decoders  [media.NumCodecs]codec.Decoder
 	out       packetizer
-	source    uint32 // of what was decoded last
+	comfort   comfort
+	source    uint32      // of what was decoded last
+	seam      media.Codec // of what was decoded last
+	coded     bool        // the last packet did not pass as it was
 	pcm       []float32
 }
 
@@ -44,12 +47,14 @@ func (f *flow) Packet(p *media.Packet) {
 	if f.closed {
 		return
 	}
-	direct := f.held || f.to.Accepts(p.Codec)
+	p = f.comfort.pass(p, f.to)
+	direct := f.seamless(p, f.held || f.comfort.accepts(p, f.to))
 	if direct {
 		if !f.held {
 			f.to.Send(p)
 		}
 		if len(f.taps) == 0 {
+			f.rest()
 			return
 		}
 	}
@@ -96,6 +101,7 @@ func (f *flow) item(item *rtp.Item, direct bool) {
 			f.conceal(decoder, samples(item.Packet.Payload, item.Codec, decoder), item.Codec, nil, direct)
 			return
 		}
+		f.decoded(f.pcm[:n], item.Codec)
 		var mark dsp.Mark
 		if codec.Silent(item.Codec, item.Packet.Payload) {
 			mark = dsp.ComfortNoise

@@ -43,10 +43,3 @@ func (l *Listening) Close() {
 	l.from.SetSink(nil)
 	l.flow.close()
 }
-
-// Hold parts the legs, or joins them again. What they say meanwhile goes to the taps only,
-// marked as held.
-func (b *Bridge) Hold(on bool) {
-	b.fromA.hold(on)
-	b.fromB.hold(on)
-}

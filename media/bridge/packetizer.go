@@ -12,6 +12,7 @@ import (
 type packetizer struct {
 	codec      media.Codec
 	ptime      time.Duration
+	bitRate    int // 0 is the usual
 	encoder    codec.Encoder
 	resamplers [2]*resample.Resampler // from 8 and 16 kHz to the encoder's rate
 	size       int                    // samples a packet
@@ -30,8 +31,8 @@ func (k *packetizer) restart() {
 
 // prepare makes the encoder the leg asks for, unless it is there already.
 func (k *packetizer) prepare(to media.Leg) bool {
-	c, ptime := to.Preferred(), to.PacketTime()
-	if k.encoder != nil && c == k.codec && ptime == k.ptime {
+	c, ptime, bitRate := to.Preferred(), to.PacketTime(), media.BitRateOf(to)
+	if k.encoder != nil && c == k.codec && ptime == k.ptime && bitRate == k.bitRate {
 		return true
 	}
 	rate := codec.EncodeRate(c)
@@ -44,7 +45,8 @@ func (k *packetizer) prepare(to media.Leg) bool {
 			return false
 		}
 	}
-	k.codec, k.ptime, k.encoder = c, ptime, encoder
+	codec.SetBitRate(encoder, bitRate)
+	k.codec, k.ptime, k.bitRate, k.encoder = c, ptime, bitRate, encoder
 	k.size = int(codec.PacketTime(c, ptime) * time.Duration(rate) / time.Second)
 	k.fifo = make([]float32, 0, k.size+(codec.MaxFrame+1)*rate/1000)
 	k.packet.Codec = c

@@ -45,12 +45,16 @@ type Encoder interface {
 	Rate() int
 }
 
-// NewDecoder makes a decoder: PCMU and PCMA at 8000 Hz, G.722 at 16000 Hz, Opus at 8000, 16000 or 48000 Hz.
+// NewDecoder makes a decoder: PCMU, PCMA and CN at 8000 Hz, G.722 at 16000 Hz, Opus at 8000, 16000 or 48000 Hz.
 func NewDecoder(c media.Codec, rate int) (Decoder, error) {
 	switch c {
 	case media.PCMU, media.PCMA:
 		if rate == 8000 {
 			return newG711Decoder(c), nil
+		}
+	case media.CN:
+		if rate == noiseRate {
+			return newNoise(), nil
 		}
 	case media.G722:
 		if rate == 16000 {
@@ -83,21 +87,24 @@ func NewEncoder(c media.Codec, rate int) (Encoder, error) {
 	return nil, fmt.Errorf("codec: no encoder for %v at %d Hz", c, rate)
 }
 
-// Samples is how long a payload plays, in units of c.ClockRate; 0 when it is malformed.
+// Samples is how long a payload plays, in units of c.ClockRate; 0 when it is malformed. One of
+// comfort noise holds until the next packet, whenever that is: it is counted as 20 ms.
 func Samples(c media.Codec, payload []byte) int {
 	switch c {
 	case media.PCMU, media.PCMA, media.G722: // of G.722, pairs of samples
 		return len(payload)
 	case media.Opus:
 		return opusSamples(payload)
+	case media.CN:
+		return min(len(payload), 1) * noiseFrame
 	}
 	return 0
 }
 
 // Silent reports whether the payload only keeps a stream alive through a pause: an
-// Opus packet whose frames are all empty (DTX, RFC 6716 section 2.1.9).
+// Opus packet whose frames are all empty (DTX, RFC 6716 section 2.1.9), or comfort noise.
 func Silent(c media.Codec, payload []byte) bool {
-	return c == media.Opus && len(payload) <= 2
+	return c == media.CN || c == media.Opus && len(payload) <= 2
 }
 
 // opusSamples reads a packet's duration from its table-of-contents byte, in 48 kHz

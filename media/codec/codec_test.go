@@ -200,11 +200,12 @@ func FuzzDecode(f *testing.F) {
 	f.Add(byte(1), []byte{0xff, 0x7f})
 	f.Add(byte(3), []byte{0x78, 1, 2, 3})
 	f.Add(byte(3), []byte{0xff, 0x06})
+	f.Add(byte(5), []byte{30, 250, 5, 250, 5, 250})
 	f.Add(byte(3), []byte("\x88\xc90ZU\x1200")) // decodes to twelve times full scale
 	pcm := make([]float32, codec.MaxFrame*16)
 	f.Fuzz(func(t *testing.T, which byte, payload []byte) {
-		c, rate := media.Codec(which%4), 8000
-		if c == media.Opus {
+		c, rate := media.Codec(which)%media.Codec(media.NumCodecs), 8000
+		if c == media.Opus || c == media.G722 {
 			rate = 16000
 		}
 		dec, err := codec.NewDecoder(c, rate)
@@ -218,7 +219,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if want := codec.Samples(c, payload) * rate / c.ClockRate(); n != want {
+		if want := codec.Samples(c, payload) * rate / c.ClockRate(); n != want { // of comfort noise, 20 ms
 			t.Fatalf("%v: %d samples, Samples says %d", c, n, want)
 		}
 		n += dec.Conceal(pcm[n:])

@@ -20,19 +20,22 @@ type Pacer struct {
 	wake chan struct{}
 
 	mu    sync.Mutex
-	plays map[*play]struct{}
+	beats map[*beat]struct{}
 }
+
+// beat is something that is done every 20 ms.
+type beat struct{ tick func() }
 
 // NewPacer makes a Pacer with nothing to play.
 func NewPacer() *Pacer {
-	return &Pacer{wake: make(chan struct{}, 1), plays: make(map[*play]struct{})}
+	return &Pacer{wake: make(chan struct{}, 1), beats: make(map[*beat]struct{})}
 }
 
 // Run keeps time until ctx ends. Ticks are counted from the first, so they do not drift.
 func (p *Pacer) Run(ctx context.Context) error {
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
-	var batch []*play
+	var batch []*beat
 	next := time.Now()
 	for {
 		batch = p.current(batch[:0])
@@ -62,21 +65,21 @@ func (p *Pacer) Run(ctx context.Context) error {
 	}
 }
 
-func (p *Pacer) current(batch []*play) []*play {
+func (p *Pacer) current(batch []*beat) []*beat {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for one := range p.plays {
+	for one := range p.beats {
 		batch = append(batch, one)
 	}
 	return batch
 }
 
-// Play sends src to leg from its beginning until stop is called. After stop has
-// returned nothing more is sent; stopping again does nothing.
-func (p *Pacer) Play(leg media.Leg, src Source) (stop func()) {
-	one := &play{leg: leg, src: src}
+// Every calls tick each 20 ms, on the goroutine of Run, which it must not hold up, until stop
+// is called. A tick that is under way then still ends, and may end after stop.
+func (p *Pacer) Every(tick func()) (stop func()) {
+	one := &beat{tick: tick}
 	p.mu.Lock()
-	p.plays[one] = struct{}{}
+	p.beats[one] = struct{}{}
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -84,8 +87,22 @@ func (p *Pacer) Play(leg media.Leg, src Source) (stop func()) {
 	}
 	return func() {
 		p.mu.Lock()
-		delete(p.plays, one)
+		delete(p.beats, one)
 		p.mu.Unlock()
+	}
+}
+
+// Play sends src to leg from its beginning until stop is called. It fades in, and stop sends
+// one packet more at once, in which it fades out, if the leg is playing. After stop has
+// returned nothing more is sent; stopping again does nothing.
+func (p *Pacer) Play(leg media.Leg, src Source) (stop func()) { return p.PlayAfter(leg, src, 0) }
+
+// PlayAfter is Play that begins after a wait, in ticks of 20 ms.
+func (p *Pacer) PlayAfter(leg media.Leg, src Source, wait time.Duration) (stop func()) {
+	one := &play{leg: leg, src: src, wait: int(wait / tick)}
+	end := p.Every(one.tick)
+	return func() {
+		end()
 		one.stop()
 	}
 }
@@ -97,6 +114,9 @@ type play struct {
 
 	mu      sync.Mutex
 	stopped bool
+	began   bool // something was sent
+	fade    fade // of the next packet
+	wait    int  // ticks before the first
 	encoder codec.Encoder
 	codec   media.Codec
 	at      int64 // next sample of src at the encoder's rate
@@ -109,7 +129,16 @@ type play struct {
 func (y *play) stop() {
 	y.mu.Lock()
 	defer y.mu.Unlock()
+	if !y.stopped && y.began && y.prepare() {
+		y.fade = fadeOut
+		y.send(y.pcm[:y.size()])
+	}
 	y.stopped = true
+}
+
+// size is how many samples the leg wants in a packet.
+func (y *play) size() int {
+	return int(codec.PacketTime(y.codec, y.leg.PacketTime()) * time.Duration(y.encoder.Rate()) / time.Second)
 }
 
 // tick sends what 20 ms more complete.
@@ -119,9 +148,12 @@ func (y *play) tick() {
 	if y.stopped || !y.prepare() {
 		return
 	}
-	rate := y.encoder.Rate()
-	size := int(codec.PacketTime(y.codec, y.leg.PacketTime()) * time.Duration(rate) / time.Second)
-	for y.due += rate / 50; y.due >= size; y.due -= size {
+	if y.wait > 0 {
+		y.wait--
+		return
+	}
+	size := y.size()
+	for y.due += y.encoder.Rate() / 50; y.due >= size; y.due -= size {
 		y.send(y.pcm[:size])
 	}
 }
@@ -150,6 +182,8 @@ func (y *play) prepare() bool {
 func (y *play) send(pcm []float32) {
 	y.src.Render(pcm, y.at, y.encoder.Rate())
 	y.at += int64(len(pcm))
+	y.fade.apply(pcm, y.encoder.Rate())
+	y.fade, y.began = noFade, true
 	n, err := y.encoder.Encode(pcm, y.payload[:])
 	if err == nil {
 		y.packet.Payload = y.payload[:n]

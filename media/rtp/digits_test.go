@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -27,6 +28,20 @@ func (d *digits) feed(events []event) string {
 	return string(got)
 }
 
+// keyed is a row of packets and the keys to be heard in it.
+type keyed struct {
+	name   string
+	events []event
+	want   string
+}
+
+func (k *keyed) clock() uint32 {
+	if strings.Contains(k.name, "48 kHz") || strings.Contains(k.name, "seam") {
+		return wideClock
+	}
+	return narrowClock
+}
+
 // press is a whole key press as a good sender sends it.
 func press(digit byte, ts uint32) []event {
 	return []event{
@@ -37,11 +52,7 @@ func press(digit byte, ts uint32) []event {
 
 func TestEveryKeyPressIsHeardOnce(t *testing.T) {
 	twice := append(press(5, 1000), press(5, 3000)...)
-	for _, c := range []struct {
-		name   string
-		events []event
-		want   string
-	}{
+	for _, c := range []keyed{
 		{"plain", press(5, 1000), "5"},
 		{"the names", append(append(press(10, 0), press(11, 2000)...), press(15, 4000)...), "*#D"},
 		{"no marker", press(5, 1000)[1:], "5"},
@@ -56,9 +67,13 @@ func TestEveryKeyPressIsHeardOnce(t *testing.T) {
 		{"timestamp wrap", append(press(1, 0xffffff00), press(2, 0x500)...), "12"},
 		{"timestamps that count up", []event{{3, 1000, 160, false, true}, {3, 1160, 320, false, false}, {3, 1320, 480, false, false}, {3, 1480, 640, true, false}}, "3"},
 		{"a long press in segments", []event{{3, 1000, 160, false, true}, {3, 1000, 0xffff, false, false}, {3, 1000 + 0xffff, 160, false, false}, {3, 1000 + 0xffff, 320, true, false}}, "3"},
+		{"a long press of a browser at 48 kHz", []event{{3, 1000, 960, false, true}, {3, 1000, 65280, false, false}, {3, 1000, 0xffff, false, false}, {3, 1000 + 66240, 705, false, false}, {3, 1000 + 66240, 1665, true, false}}, "3"},
+		{"the same, a packet lost at the seam", []event{{3, 1000, 960, false, true}, {3, 1000, 64320, false, false}, {3, 1000 + 66240, 705, false, false}, {3, 1000 + 66240, 1665, true, false}}, "3"},
+		{"timestamps that count up at 48 kHz, durations at 8 kHz", []event{{3, 1000, 160, false, true}, {3, 1960, 320, false, false}, {3, 2920, 480, true, false}}, "3"},
+		{"timestamps that count up at 8 kHz, durations at 48 kHz", []event{{3, 1000, 960, false, true}, {3, 1160, 1920, false, false}, {3, 1320, 2880, true, false}}, "3"},
 		{"flash and nonsense", []event{{16, 0, 160, false, true}, {99, 400, 160, false, true}}, ""},
 	} {
-		var d digits
+		d := digits{clock: c.clock()}
 		if got := d.feed(c.events); got != c.want {
 			t.Errorf("%s: heard %q, want %q", c.name, got, c.want)
 		}

@@ -290,33 +290,16 @@ func (d *association) begin(w *wire, options []dtls.Option) (*dtls.Conn, error) 
 	return dtls.ServerWithOptions(w, w.RemoteAddr(), server...)
 }
 
-// agree takes the keys from the association (RFC 5764 section 4.2): the client's key, the
-// server's, and their salts in the same order.
+// agree takes the keys from the association.
 func (d *association) agree(conn *dtls.Conn, peer netip.AddrPort) error {
-	chosen, _ := conn.SelectedSRTPProtectionProfile()
-	var suite Suite
-	for _, p := range profiles {
-		if p.profile == chosen {
-			suite = p.suite
-		}
-	}
-	if suite == NoSuite {
-		return fmt.Errorf("%w: no SRTP in it", ErrHandshake)
-	}
 	state, ok := conn.ConnectionState()
 	if !ok {
 		return fmt.Errorf("%w: no state", ErrHandshake)
 	}
-	k, n := suite.KeyLen(), suite.SaltLen()
-	material, err := state.ExportKeyingMaterial("EXTRACTOR-dtls_srtp", nil, 2*(k+n))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrHandshake, err)
-	}
-	client, err := NewKey(suite, slices.Concat(material[:k], material[2*k:2*k+n]), nil)
-	if err != nil {
-		return err
-	}
-	server, err := NewKey(suite, slices.Concat(material[k:2*k], material[2*k+n:]), nil)
+	chosen, _ := conn.SelectedSRTPProtectionProfile()
+	client, server, err := DTLSKeys(chosen, func(label string, length int) ([]byte, error) {
+		return state.ExportKeyingMaterial(label, nil, length)
+	})
 	if err != nil {
 		return err
 	}
@@ -354,11 +337,11 @@ func (w *wire) WriteTo(p []byte, _ net.Addr) (int, error) {
 	if !peer.IsValid() || peer.Addr().IsUnspecified() || peer.Port() == 0 {
 		return len(p), nil // nobody to send to, yet
 	}
-	return w.d.s.rtpConn.WriteToUDPAddrPort(p, peer)
+	return len(p), w.d.s.rtpConn.WriteTo(p, peer)
 }
 
 func (w *wire) Close() error                       { return w.in.Close() }
-func (w *wire) LocalAddr() net.Addr                { return w.d.s.rtpConn.LocalAddr() }
+func (w *wire) LocalAddr() net.Addr                { return net.UDPAddrFromAddrPort(w.d.s.rtpConn.LocalAddr()) }
 func (w *wire) RemoteAddr() net.Addr               { return &net.UDPAddr{} } // one name for whoever it is
 func (w *wire) SetDeadline(t time.Time) error      { return w.in.SetReadDeadline(t) }
 func (w *wire) SetReadDeadline(t time.Time) error  { return w.in.SetReadDeadline(t) }

@@ -26,7 +26,7 @@ func (v *visitor) send(from string, ssrc uint32, seq uint16, n int) (admitted in
 }
 
 func newVisitor() *visitor {
-	return &visitor{&gate{announced: netip.MustParseAddrPort("192.0.2.1:4000")}, time.Unix(0, 0)}
+	return &visitor{&gate{announced: netip.MustParseAddrPort("192.0.2.1:4000"), host: netip.MustParseAddr("10.0.0.7")}, time.Unix(0, 0)}
 }
 
 func TestTheAnnouncedAddressIsHeardAtOnceAndNobodyElseAfter(t *testing.T) {

@@ -315,9 +315,10 @@ func TestPushAndPullAllocateNothing(t *testing.T) {
 }
 
 // FuzzJitterBuffer: whatever numbers and payloads come, Pull fills its frame with finite
-// samples and ends.
+// samples and ends, and a clean stream after that is heard.
 func FuzzJitterBuffer(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 0xff, 0, 0x80, 9})
+	f.Add([]byte{1, 2, 20, 0x31, 5, 6, 1, 2, 20, 0x35, 45, 200, 1, 60, 250, 0x71, 5, 6}) // voice, comfort noise, another source
 	f.Fuzz(func(t *testing.T, data []byte) {
 		j, err := rtp.NewJitterBuffer(rtp.JitterConfig{Rate: 8000})
 		if err != nil {
@@ -330,7 +331,7 @@ func FuzzJitterBuffer(f *testing.F) {
 			seq += uint64(int64(int8(data[0])))
 			ts += uint64(int64(int8(data[1])) * 80)
 			now += time.Duration(data[2]) * ms
-			p := media.Packet{Source: uint32(data[3] >> 6), Seq: seq, Timestamp: ts, Codec: media.Codec(data[3] % 4), Payload: data[4:6]}
+			p := media.Packet{Source: uint32(data[3] >> 6), Seq: seq, Timestamp: ts, Codec: media.Codec(data[3] % 8), Payload: data[4:6]}
 			j.Push(&p, start.Add(now))
 			for range data[3] >> 4 & 3 {
 				j.Pull(frame)
@@ -339,6 +340,18 @@ func FuzzJitterBuffer(f *testing.F) {
 						t.Fatalf("sample %d is %v", i, x)
 					}
 				}
+			}
+			if d := j.Delay(); d < -100*ms || d > time.Minute {
+				t.Fatalf("a delay of %v", d)
+			}
+		}
+		frame = make([]float32, 160)
+		// Whatever came before: a voice of its own is heard within two seconds, whole.
+		voice := make([]byte, 160)
+		for i := range 150 {
+			j.Push(&media.Packet{Source: 99, Seq: 7 + uint64(i), Timestamp: uint64(160 * i), Codec: media.PCMU, Payload: voice}, start.Add(now+time.Duration(i)*20*ms))
+			if mark := j.Pull(frame[:160]); i > 100 && mark&(dsp.Lost|dsp.ComfortNoise) != 0 {
+				t.Fatalf("packet %d of a clean stream is marked %b", i, mark)
 			}
 		}
 	})

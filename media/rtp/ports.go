@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/headroom-voice/headroom/media/socket"
 )
 
 // ErrNoPorts means that every port pair is in use or still resting.
@@ -16,8 +18,9 @@ var ErrNoPorts = errors.New("rtp: no free port pair")
 // 3550 section 11). A pair given back rests for a while before it is given out again,
 // so that the last packets of one call are never heard in the next.
 type Ports struct {
-	addr netip.Addr
-	rest time.Duration
+	addr   netip.Addr
+	rest   time.Duration
+	poller *socket.Poller
 
 	mu   sync.Mutex
 	free []restingPair // longest rested first
@@ -35,12 +38,15 @@ func NewPorts(addr netip.Addr, low, high int, rest time.Duration) (*Ports, error
 	if !addr.IsValid() || low < 2 || high > 65535 || low+1 > high {
 		return nil, fmt.Errorf("rtp: ports %d-%d on %v: not a range of port pairs", low, high, addr)
 	}
-	p := &Ports{addr: addr, rest: rest}
+	p := &Ports{addr: addr, rest: rest, poller: socket.NewPoller(0)}
 	for port := low; port+1 <= high; port += 2 {
 		p.free = append(p.free, restingPair{port: port})
 	}
 	return p, nil
 }
+
+// ReadBy has the ports read by a Poller that others use, too. Call it before the first is opened.
+func (p *Ports) ReadBy(poller *socket.Poller) { p.poller = poller }
 
 // Addr is the local address of every pair.
 func (p *Ports) Addr() netip.Addr { return p.addr }
@@ -54,7 +60,7 @@ func (p *Ports) InUse() int {
 
 // listen opens the sockets of a free pair. Pairs that another program holds go to the
 // end of the line.
-func (p *Ports) listen() (rtpConn, rtcpConn *net.UDPConn, port int, err error) {
+func (p *Ports) listen() (rtpConn, rtcpConn *socket.Conn, port int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -77,12 +83,12 @@ func (p *Ports) listen() (rtpConn, rtcpConn *net.UDPConn, port int, err error) {
 	return nil, nil, 0, ErrNoPorts
 }
 
-func (p *Ports) bind(port int) (rtpConn, rtcpConn *net.UDPConn, err error) {
-	rtpConn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, uint16(port))))
+func (p *Ports) bind(port int) (rtpConn, rtcpConn *socket.Conn, err error) {
+	rtpConn, err = p.poller.Listen(net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, uint16(port))), socket.Option{})
 	if err != nil {
 		return nil, nil, err
 	}
-	rtcpConn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, uint16(port+1))))
+	rtcpConn, err = p.poller.Listen(net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, uint16(port+1))), socket.Option{})
 	if err != nil {
 		_ = rtpConn.Close()
 		return nil, nil, err

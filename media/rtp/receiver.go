@@ -8,6 +8,7 @@ import (
 	pionrtp "github.com/pion/rtp"
 
 	"github.com/headroom-voice/headroom/media"
+	mediacodec "github.com/headroom-voice/headroom/media/codec"
 )
 
 // Limits of RFC 3550 appendix A.1, and our own.
@@ -53,6 +54,9 @@ type Receiver struct {
 	sr        uint32 // middle 32 bits of the last sender report's NTP time
 	srArrival time.Time
 
+	pattern lossPattern   // of the packets that are older than those in seen, of all sources
+	packet  time.Duration // how long the last packet with audio plays
+
 	priorExpected, priorReceived uint64 // at the last reception report
 	pastExpected, pastReceived   uint64 // of sources that ended
 	stats                        media.Stats
@@ -62,9 +66,9 @@ type Receiver struct {
 // itself. It reports false for what must not go on: a duplicate, a packet too old, or
 // the first one after a leap (a second that follows it restarts the stream).
 //
-// A packet that carries no audio (a telephone-event, comfort noise, an unknown payload
-// type) is given with media.NoCodec: it counts, but leaves no hole in the numbering of
-// the packets that do.
+// Comfort noise (media.CN) is numbered as a voice of its clock is, and dropped beside one of
+// another. A packet that carries no audio (a telephone-event, an unknown payload type) is given
+// with media.NoCodec: it counts, but leaves no hole in the numbering of the packets that do.
 func (r *Receiver) Accept(h *pionrtp.Header, payload []byte, arrival time.Time, codec media.Codec, p *media.Packet) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,13 +79,18 @@ func (r *Receiver) Accept(h *pionrtp.Header, payload []byte, arrival time.Time, 
 	if !ok {
 		return false
 	}
+	beside := codec == media.CN && r.codec != media.NoCodec // goes with a voice, and is none
+	if beside && r.codec.ClockRate() != codec.ClockRate() {
+		r.skip(seq)
+		return false
+	}
 	p.Source, p.Codec, p.Marker, p.Payload = r.source, codec, h.Marker, payload
 	if codec == media.NoCodec {
 		r.skip(seq)
 		p.Seq, p.Timestamp = seq, uint64(h.Timestamp)
 		return true
 	}
-	if r.codec != codec {
+	if r.codec != codec && !beside {
 		if r.codec.ClockRate() != codec.ClockRate() && r.hasTS {
 			r.newSource() // timestamps of two clocks cannot be compared
 			p.Source = r.source
@@ -92,6 +101,9 @@ func (r *Receiver) Accept(h *pionrtp.Header, payload []byte, arrival time.Time, 
 	p.Seq = seq - r.skipsBefore(seq)
 	if seq > r.audioHi {
 		r.audioHi = seq
+	}
+	if !beside {
+		r.packet = time.Duration(mediacodec.Samples(codec, payload)) * time.Second / time.Duration(codec.ClockRate())
 	}
 	r.measureJitter(p.Timestamp, arrival)
 	return true
@@ -114,6 +126,7 @@ func (r *Receiver) place(h *pionrtp.Header, arrival time.Time) (seq uint64, ok b
 	step := int(int16(h.SequenceNumber - uint16(r.highest)))
 	switch {
 	case step > 0 && step <= maxDropout:
+		r.pattern.leave(r.seen, r.highest, r.base, step)
 		r.highest += uint64(step)
 		r.seen = r.seen<<uint(step) | 1 // a shift of 64 or more gives 0
 		r.hasBad = false
@@ -146,6 +159,7 @@ func (r *Receiver) place(h *pionrtp.Header, arrival time.Time) (seq uint64, ok b
 // what was sent before the first packet to arrive has a place too.
 func (r *Receiver) start(h *pionrtp.Header) uint64 {
 	if r.received > 0 {
+		r.pattern.leave(r.seen, r.highest, r.base, 64)
 		r.pastExpected += r.highest - r.base + 1
 		r.pastReceived += r.received
 	}
@@ -224,7 +238,34 @@ func (r *Receiver) Stats() media.Stats {
 	if rate := r.codec.ClockRate(); rate > 0 {
 		s.Jitter = time.Duration(r.jitter / float64(rate) * float64(time.Second))
 	}
+	s.MOS = r.quality().MOSLQ
 	return s
+}
+
+// Quality is how the party's voice came, from its first packet on.
+func (r *Receiver) Quality() Quality {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.quality()
+}
+
+func (r *Receiver) quality() Quality {
+	if !r.began {
+		return Quality{}
+	}
+	p := r.pattern
+	p.leave(r.seen, r.highest, r.base, 64)
+	q := p.quality(r.codec, r.packet)
+	q.EndDelay = r.packet
+	return q
+}
+
+// heardOf says whose voice is heard, and how unevenly; not ok before the first packet.
+func (r *Receiver) heardOf() (ssrc uint32, jitter time.Duration, ok bool) {
+	jitter = r.Stats().Jitter
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ssrc, jitter, r.began
 }
 
 // SawSenderReport takes note of a sender report's NTP time, for the next reception report.

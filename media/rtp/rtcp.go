@@ -1,12 +1,8 @@
 package rtp
 
 import (
-	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"time"
 
@@ -17,28 +13,19 @@ import (
 // from half to one and a half of it (section 6.3.1).
 const rtcpInterval = 5 * time.Second
 
-// runRTCP reads reports and sends ours in between, on one goroutine: the read deadline
-// is the time of the next report.
-func (s *Session) runRTCP() error {
-	var buf [2048]byte
+// runRTCP sends our reports until life ends.
+func (s *Session) runRTCP(life <-chan struct{}) {
 	// What identifies us says nothing of us (RFC 7022 section 4.2).
 	name := strconv.FormatUint(rand.Uint64(), 36)
-	due := time.Now().Add(s.rtcpEvery / 2)
+	timer := time.NewTimer(s.rtcpEvery / 2)
+	defer timer.Stop()
 	for {
-		if err := s.rtcpConn.SetReadDeadline(due); err != nil {
-			return nil // closed
-		}
-		n, from, err := s.rtcpConn.ReadFromUDPAddrPort(buf[:])
-		switch {
-		case err == nil:
-			s.incomingRTCP(buf[:n], unmap(from), time.Now())
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			s.report(name, time.Now())
-			due = time.Now().Add(s.rtcpEvery/2 + rand.N(s.rtcpEvery))
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		default:
-			return fmt.Errorf("rtcp: read: %w", err)
+		select {
+		case <-life:
+			return
+		case now := <-timer.C:
+			s.report(name, now)
+			timer.Reset(s.rtcpEvery/2 + rand.N(s.rtcpEvery))
 		}
 	}
 }
@@ -77,6 +64,8 @@ func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) 
 			reports, heard = p.Reports, true
 		case *rtcp.ReceiverReport:
 			reports, heard = p.Reports, true
+		case *rtcp.ExtendedReport:
+			s.sawMetrics(p)
 		}
 		for i := range reports {
 			s.sender.SawReceptionReport(&reports[i], now)
@@ -90,7 +79,8 @@ func (s *Session) incomingRTCP(data []byte, from netip.AddrPort, now time.Time) 
 	}
 }
 
-// report sends a compound packet: SR or RR, then SDES with the CNAME (RFC 3550 section 6.1).
+// report sends a compound packet: SR or RR, then SDES with the CNAME (RFC 3550 section 6.1),
+// then the VoIP metrics of what was heard (RFC 3611).
 func (s *Session) report(name string, now time.Time) {
 	s.sendMu.Lock()
 	a, dest, conn := s.agreed.Load(), s.destRTCP, s.rtcpConn
@@ -113,12 +103,16 @@ func (s *Session) report(name string, now time.Time) {
 		sr.Reports = reports
 		first = &sr
 	}
-	data, err := rtcp.Marshal([]rtcp.Packet{first, &rtcp.SourceDescription{
+	packets := []rtcp.Packet{first, &rtcp.SourceDescription{
 		Chunks: []rtcp.SourceDescriptionChunk{{
 			Source: s.sender.SSRC(),
 			Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: name}},
 		}},
-	}})
+	}}
+	if xr, ok := s.metrics(); ok {
+		packets = append(packets, xr)
+	}
+	data, err := rtcp.Marshal(packets)
 	if err != nil {
 		return
 	}
@@ -128,5 +122,5 @@ func (s *Session) report(name string, now time.Time) {
 			return
 		}
 	}
-	_, _ = conn.WriteToUDPAddrPort(data, dest)
+	_ = conn.WriteTo(data, dest)
 }

@@ -23,6 +23,7 @@ type Sender struct {
 
 	began     bool
 	resumed   bool // the next packet starts anew whatever its source
+	keyed     bool // key presses were sent since the last packet
 	source    uint32
 	codec     media.Codec
 	seqOffset uint64 // outgoing = source's + offset, all modulo 2^64
@@ -79,6 +80,9 @@ func (s *Sender) NextAt(p *media.Packet, now time.Time) (seq uint16, ts uint32, 
 	if s.startsAnew(p) {
 		s.splice(p, now)
 		marker = true
+	} else if s.keyed {
+		s.afterKeys(p, now)
+		marker = true
 	}
 	out, outTS := p.Seq+s.seqOffset, p.Timestamp+s.tsOffset
 	switch step := int64(out - s.highest); {
@@ -118,7 +122,7 @@ func (s *Sender) splice(p *media.Packet, now time.Time) {
 		}
 		ts += elapsed
 	}
-	s.began, s.resumed, s.source, s.codec = true, false, p.Source, p.Codec
+	s.began, s.resumed, s.keyed, s.source, s.codec = true, false, false, p.Source, p.Codec
 	s.seqOffset, s.tsOffset = next-p.Seq, ts-p.Timestamp
 	s.floor = next
 }

@@ -50,10 +50,10 @@ type heldPacket struct {
 	p     media.Packet
 	ticks int
 	used  bool // in queue or waiting
-	buf   [maxPayload]byte
+	buf   []byte
 }
 
-// NewSequencer makes an empty Sequencer with all the memory it will ever use.
+// NewSequencer makes an empty Sequencer. It takes memory as payloads need it, and keeps it.
 func NewSequencer() *Sequencer { return &Sequencer{hold: 1} }
 
 // Push takes a packet and copies it. Pop until it reports false before the next Push.
@@ -131,7 +131,8 @@ func (s *Sequencer) take(p *media.Packet) *heldPacket {
 	for i := range s.slots {
 		if h := &s.slots[i]; !h.used {
 			h.used, h.p, h.ticks = true, *p, codec.Samples(p.Codec, p.Payload)
-			h.p.Payload = h.buf[:copy(h.buf[:], p.Payload)]
+			h.buf = append(grown(h.buf, len(p.Payload))[:0], p.Payload...)
+			h.p.Payload = h.buf
 			return h
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	pionrtp "github.com/pion/rtp"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/socket"
 )
 
 const (
@@ -29,7 +29,9 @@ type Params struct {
 	Codecs          []media.Codec         // both sides can, the preferred one first; [0] is what to encode
 	PayloadTypes    map[media.Codec]uint8 // both directions; PCMU, PCMA and G722 default to 0, 8 and 9 (RFC 3551)
 	PTime           time.Duration         // the party asked for, 10 to 60 ms; 20 ms by default
-	DTMFPayloadType uint8                 // of telephone-event (RFC 4733); 0: none
+	DTMFPayloadType uint8                 // of telephone-event (RFC 4733) in a clock of 8 kHz; 0: none
+	DTMF48          uint8                 // the same in 48 kHz, beside Opus
+	InBand          bool                  // keys are listened for in the party's voice
 	Quiet           bool                  // the party does not listen (hold): nothing is sent
 	Mux             bool                  // RTCP goes over the RTP port, both ways (RFC 5761)
 
@@ -38,6 +40,14 @@ type Params struct {
 	// sent and nothing heard; afterwards nothing but SRTP.
 	Send, Receive Key
 	DTLS          *DTLS
+
+	// Host is where the party's signalling comes from, where its packets may well come from,
+	// too; not valid if it is not known.
+	Host netip.Addr
+
+	// Aliases are payload types that the party may use in place of others, if they stand for
+	// nothing else: what we offered, where it answered with another number (RFC 3264 section 5.1).
+	Aliases map[uint8]uint8
 }
 
 // agreed is Params as the packet paths need them; never changed once published.
@@ -46,9 +56,12 @@ type agreed struct {
 	codecs [128]media.Codec // by payload type, incoming
 	types  [256]int16       // by codec, outgoing; -1: not accepted
 	dtmf   int              // payload type, or -1
+	dtmf48 int              // the same
 	crypt  *crypt           // nil: plain RTP
 	dtls   *association     // that gives crypt its keys; nil: none is needed
 	proven netip.AddrPort   // where dtls found the party
+
+	aliases payloadTypes
 }
 
 // source is where the party's packets are expected from.
@@ -64,8 +77,8 @@ func (a *agreed) source() netip.AddrPort {
 type Session struct {
 	ports     *Ports
 	port      int
-	rtpConn   *net.UDPConn
-	rtcpConn  *net.UDPConn
+	rtpConn   *socket.Conn
+	rtcpConn  *socket.Conn
 	closeOnce sync.Once
 	rtcpEvery time.Duration // rtcpInterval, but in tests
 	shakeTime time.Duration // handshakeTime, but in tests
@@ -79,11 +92,13 @@ type Session struct {
 	refused  atomic.Uint64
 	forged   atomic.Uint64
 	replayed atomic.Uint64
-	reported atomic.Int64 // when the party's last RTCP report came, Unix nanoseconds; 0 before
+	theirs   atomic.Pointer[Quality] // what the party says of our voice; nil before it did
+	reported atomic.Int64            // when the party's last RTCP report came, Unix nanoseconds; 0 before
 
 	sendMu   sync.Mutex
 	dest     netip.AddrPort // guarded by sendMu, as the buffer
 	destRTCP netip.AddrPort
+	reserved Reservation
 	buf      [headerSize + maxPayload + sealRoom]byte
 
 	life       context.Context // until Close
@@ -94,16 +109,15 @@ type Session struct {
 	in reader // owned by the reader goroutine
 }
 
-// reader is what the reader goroutine works with.
+// reader is what the reader goroutine works with, which is a shard of the Poller's.
 type reader struct {
 	gate   gate
-	digits digits
-	source uint32 // of the telephone-events in digits
+	digits Keys
+	inband inBand
 	header pionrtp.Header
 	packet media.Packet
-	params *agreed // the gate was made for these
-	buf    [2048]byte
-	plain  [2048]byte // buf decrypted
+	params *agreed    // the gate was made for these
+	plain  [2048]byte // a packet decrypted
 }
 
 var _ media.Leg = (*Session)(nil)
@@ -143,6 +157,7 @@ func (s *Session) Configure(p Params) error {
 	}
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
+	a.inherit(s.agreed.Load())
 	if err := s.secure(a, s.agreed.Load()); err != nil {
 		return err
 	}
@@ -159,7 +174,7 @@ func (s *Session) Configure(p Params) error {
 }
 
 func agree(p Params) (*agreed, error) {
-	a := &agreed{params: p, dtmf: -1}
+	a := &agreed{params: p, dtmf: -1, dtmf48: -1}
 	if a.params.PTime == 0 {
 		a.params.PTime = defaultPTime
 	}
@@ -198,7 +213,10 @@ func agree(p Params) (*agreed, error) {
 	if p.DTMFPayloadType != 0 {
 		a.dtmf = int(p.DTMFPayloadType)
 	}
-	return a, nil
+	if p.DTMF48 != 0 {
+		a.dtmf48 = int(p.DTMF48)
+	}
+	return a, a.alias(p.Aliases)
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {
@@ -217,14 +235,15 @@ func (s *Session) OnDigit(digit func(rune)) { s.onDigit = digit }
 func (s *Session) Run(ctx context.Context) error {
 	defer s.handshakes.Wait()
 	defer func() { _ = s.Close() }()
-	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
-	group.Go(s.readRTP)
-	group.Go(s.runRTCP)
-	if err := group.Wait(); err != nil {
-		return err
+	err := errors.Join(s.rtpConn.Serve(s.incoming), s.rtcpConn.Serve(s.incomingRTCP))
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("rtp: read: %w", err)
 	}
+	s.runRTCP(s.life.Done())
+	s.rtpConn.Wait()
+	s.rtcpConn.Wait()
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
 	return s.failed
@@ -243,24 +262,12 @@ func (s *Session) Close() error {
 	return nil
 }
 
-func (s *Session) readRTP() error {
-	for {
-		n, from, err := s.rtpConn.ReadFromUDPAddrPort(s.in.buf[:])
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("rtp: read: %w", err)
-		}
-		s.incoming(s.in.buf[:n], unmap(from), time.Now())
-	}
-}
-
 // incoming handles one datagram on the RTP port.
 func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	in := &s.in
 	a := s.agreed.Load()
 	if a != in.params {
+		in.gate.host = a.params.Host
 		in.gate.announce(a.source())
 		in.params = a
 	}
@@ -289,7 +296,7 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 	if in.gate.addr != was {
 		s.redirect(in.gate.addr)
 	}
-	pt := int(in.header.PayloadType)
+	pt := int(a.aliases[in.header.PayloadType&0x7f])
 	c := a.codecs[pt]
 	if len(payload) == 0 {
 		c = media.NoCodec // keeps a NAT binding open
@@ -298,24 +305,23 @@ func (s *Session) incoming(data []byte, from netip.AddrPort, now time.Time) {
 		return
 	}
 	if c == media.NoCodec {
-		if pt == a.dtmf {
-			s.telephoneEvent(payload)
+		if clock, is := a.isEvent(pt); is {
+			s.telephoneEvent(payload, clock)
 		}
 		return
+	}
+	if a.params.InBand && s.onDigit != nil {
+		in.inband.hear(&in.packet, s.onDigit)
 	}
 	if sink := s.sink.Load(); sink != nil {
 		(*sink).Packet(&in.packet)
 	}
 }
 
-// telephoneEvent handles the event just accepted. A new source knows nothing of the
-// presses of the one before it.
-func (s *Session) telephoneEvent(payload []byte) {
+// telephoneEvent handles the event just accepted.
+func (s *Session) telephoneEvent(payload []byte, clock int) {
 	in := &s.in
-	if in.source != in.packet.Source {
-		in.source, in.digits = in.packet.Source, digits{}
-	}
-	digit, ok := in.digits.packet(payload, in.header.Timestamp, in.header.Marker)
+	digit, ok := in.digits.Packet(payload, in.packet.Source, in.header.Timestamp, in.header.Marker, clock)
 	if ok && s.onDigit != nil {
 		s.onDigit(digit)
 	}
@@ -378,25 +384,34 @@ func (s *Session) Send(p *media.Packet) {
 		s.refused.Add(1)
 		return
 	}
-	if !s.dest.IsValid() || s.dest.Addr().IsUnspecified() || s.dest.Port() == 0 {
-		return
-	}
-	if a.crypt != nil && a.crypt.seal == nil { // no keys yet
+	if s.reserved.Bars(p) || !s.ready(a) {
 		return
 	}
 	seq, ts, marker, ok := s.sender.Next(p)
 	if !ok {
 		return
 	}
-	h := pionrtp.Header{
+	s.transmit(a, &pionrtp.Header{
 		Version: 2, Marker: marker, PayloadType: uint8(pt),
 		SequenceNumber: seq, Timestamp: ts, SSRC: s.sender.SSRC(),
+	}, p.Payload)
+}
+
+// ready says that the party can be sent something now. sendMu is held, here and in transmit.
+func (s *Session) ready(a *agreed) bool {
+	if a.params.Quiet || !s.dest.IsValid() || s.dest.Addr().IsUnspecified() || s.dest.Port() == 0 {
+		return false
 	}
+	return a.crypt == nil || a.crypt.seal != nil // no keys yet
+}
+
+// transmit writes one packet.
+func (s *Session) transmit(a *agreed, h *pionrtp.Header, payload []byte) {
 	n, err := h.MarshalTo(s.buf[:])
 	if err != nil {
 		return
 	}
-	n += copy(s.buf[n:], p.Payload)
+	n += copy(s.buf[n:], payload)
 	if a.crypt != nil {
 		var ok bool
 		if n, ok = a.crypt.seal.packet(s.buf[:], n); !ok {
@@ -404,7 +419,7 @@ func (s *Session) Send(p *media.Packet) {
 		}
 	}
 	// An error is the network's (no route, no buffer): the packet is lost like any other.
-	_, _ = s.rtpConn.WriteToUDPAddrPort(s.buf[:n], s.dest)
+	_ = s.rtpConn.WriteTo(s.buf[:n], s.dest)
 }
 
 // LastHeard is when the party last gave a sign of life, RTP or RTCP (RFC 3550 section

@@ -20,7 +20,7 @@ func FuzzRTP(f *testing.F) {
 	from := netip.AddrPortFrom(loopback, 21898)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s.SetSink(sinkFunc(func(p *media.Packet) {
-			if p.Codec != media.PCMU || len(p.Payload) == 0 || len(p.Payload) > len(data)-headerSize {
+			if p.Codec != media.PCMU && p.Codec != media.CN || len(p.Payload) == 0 || len(p.Payload) > len(data)-headerSize {
 				t.Fatalf("the sink was given %+v of %d bytes", p, len(data))
 			}
 		}))
@@ -36,17 +36,28 @@ type sinkFunc func(*media.Packet)
 
 func (f sinkFunc) Packet(p *media.Packet) { f(p) }
 
-// FuzzRTCP: no datagram harms a session, nor makes the round trip absurd.
+// FuzzRTCP: no datagram harms a session, makes the round trip absurd or reports a quality
+// that there is none of.
 func FuzzRTCP(f *testing.F) {
 	s := still(f, 21900)
 	rr, _ := rtcp.ReceiverReport{SSRC: 5, Reports: []rtcp.ReceptionReport{{SSRC: s.sender.SSRC(), LastSenderReport: 1}}}.Marshal()
 	f.Add(rr)
 	f.Add([]byte{0x81, 200, 0, 6})
+	xr, _ := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 5}, &rtcp.ExtendedReport{SenderSSRC: 5, Reports: []rtcp.ReportBlock{
+		Quality{LossRate: 0.1, R: 80, MOSLQ: 4, MOSCQ: 3}.block(s.sender.SSRC(), time.Second),
+	}}})
+	f.Add(xr)
 	from := netip.AddrPortFrom(loopback, 21999)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s.incomingRTCP(data, from, time.Now())
 		if rtt := s.Stats().RoundTrip; rtt < 0 || rtt > 65536*time.Second/2 {
 			t.Fatalf("round trip %v", rtt)
+		}
+		heard, q, ok := s.Quality()
+		score := func(x float64) bool { return x == 0 || x >= 1 && x <= 5 }
+		if heard != (Quality{}) || !ok && q != (Quality{}) || q.LossRate >= 1 || q.DiscardRate >= 1 || q.BurstDensity >= 1 || q.GapDensity >= 1 ||
+			q.R < 0 || q.R > 100 || !score(q.MOSLQ) || !score(q.MOSCQ) {
+			t.Fatalf("heard %+v, reported %+v", heard, q)
 		}
 	})
 }

@@ -253,7 +253,7 @@ func TestReportsMeasureTheRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	packets, err := rtcp.Unmarshal(buf[:n])
-	if err != nil || len(packets) != 2 {
+	if err != nil || len(packets) != 3 {
 		t.Fatalf("%v, %v", packets, err)
 	}
 	sr, ok := packets[0].(*rtcp.SenderReport)

@@ -64,7 +64,9 @@ type Call struct {
 	gone     chan struct{} // closed when nothing more is owed to the other side
 	cause    string
 	leg      atomic.Pointer[rtp.Session]
-	keyed    atomic.Bool       // keys come in RTP
+	keysBy   KeysBy            // Trunk.KeysBy, Outgoing.KeysBy
+	presses  presses           // what came in
+	informs  informs           // what goes out by INFO
 	phone    string            // of a user's phone, the user
 	at       registrar.Binding // of that phone
 	holds    chan bool         // see Holds
@@ -113,7 +115,7 @@ type event struct {
 func newCall(ep *endpoint) *Call {
 	return &Call{
 		ep: ep, log: ep.log,
-		commands: make(chan command), inbox: make(chan event), digits: make(chan rune, 32), holds: make(chan bool, 1),
+		commands: make(chan command), inbox: make(chan event), digits: make(chan rune, 32), informs: newInforms(), holds: make(chan bool, 1),
 		up: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}),
 		cancelled: make(chan struct{}, 1),
 		timeout:   stoppedTimer(),
@@ -136,7 +138,7 @@ func (c *Call) To() string { return c.to }
 // Identity is who calls in full; of an outbound call it is empty.
 func (c *Call) Identity() Identity { return c.identity }
 
-// Digits yields the keys pressed (RFC 4733, or INFO). Keys nobody takes are lost beyond 32. It is
+// Digits yields the keys pressed (RFC 4733, INFO, or tones where neither is agreed on), each once. Keys nobody takes are lost beyond 32. It is
 // never closed; Done tells the end.
 func (c *Call) Digits() <-chan rune { return c.digits }
 
@@ -273,6 +275,8 @@ func (c *Call) talk() string {
 			c.referredTo(errUntold)
 		case cmd := <-c.commands:
 			cause = c.command(cmd)
+		case key := <-c.informs.due:
+			c.inform(key)
 		}
 		if cause != "" {
 			return cause
@@ -293,6 +297,7 @@ func (c *Call) over(cause string) {
 	c.ep.uncount(c)
 	c.ep.mu.Unlock()
 	close(c.done)
+	c.forgetKeys()
 	c.leftBehind(cause)
 	c.dropErrands()
 	if c.late != nil {
@@ -308,11 +313,8 @@ func (c *Call) openMedia() (*rtp.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.OnDigit(func(digit rune) {
-		c.keyed.Store(true)
-		c.press(digit)
-	})
-	c.local = local{keys: &c.keys,
+	s.OnDigit(func(key rune) { c.keyHeard(s, key) })
+	c.local = local{keys: &c.keys, soundOnly: c.keysBy == KeysInBand,
 		session: uint64(time.Now().UnixMilli()), version: 1, port: s.LocalPort(),
 		addr: c.ep.addrFacing(c.dlg.peer.Addr(), c.ep.cfg.Ports.Addr()),
 	}
@@ -358,9 +360,17 @@ func (c *Call) configure(s *stream, isAnswer bool) error {
 			p.Remote = c.offered.remote
 		}
 	}
-	if s.event {
+	switch {
+	case !s.event:
+		p.InBand = c.keysBy.listens()
+	case s.eventClock == 8000:
 		p.DTMFPayloadType = s.eventType
+	default:
+		p.DTMF48 = s.eventType
 	}
+	c.presses.agreed(s.event)
+	s.payloads(isAnswer, &p)
+	p.Host = c.dlg.peer.Addr()
 	if err := c.keys.settle(s, isAnswer, &p); err != nil {
 		return fmt.Errorf("sip: configure media: %w", err)
 	}

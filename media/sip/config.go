@@ -32,6 +32,7 @@ type Trunk struct {
 	// to it, and the number called stands elsewhere.
 	Registered string
 	MediaKeys  MediaKeys // whether its audio is encrypted
+	KeysBy     KeysBy    // how it is sent the keys of a telephone
 	// Login is what its challenges to our requests within a call that came in by it are
 	// answered with: a BYE, a re-INVITE. Without a name they are refusals.
 	Login digest.Login
@@ -165,6 +166,9 @@ func validTrunks(trunks []Trunk) error {
 		if !t.MediaKeys.valid() {
 			return fmt.Errorf("sip: trunk %q: media keys %q", t.ID, t.MediaKeys)
 		}
+		if !t.KeysBy.valid() {
+			return fmt.Errorf("sip: trunk %q: keys by %q", t.ID, t.KeysBy)
+		}
 		for _, codec := range t.Codecs {
 			if codec != media.PCMU && codec != media.PCMA && codec != media.G722 {
 				return fmt.Errorf("sip: trunk %q: codec %s is not for trunks", t.ID, codec)
@@ -202,6 +206,7 @@ type knownTrunk struct {
 	doubted bool
 	contact string // Trunk.Registered
 	keys    MediaKeys
+	keysBy  KeysBy
 	login   digest.Login // Trunk.Login
 	phone   string       // of a phone, its user
 
@@ -222,7 +227,7 @@ func newTrunkTable(trunks []Trunk, phones ...Phone) *trunkTable {
 	t := &trunkTable{named: make(map[string]*knownTrunk), all: make(map[string]*knownTrunk)}
 	for _, trunk := range trunks {
 		k := &knownTrunk{id: trunk.ID, codecs: trunk.Codecs, bound: len(trunk.Sources) > 0,
-			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, keys: trunk.MediaKeys, contact: trunk.Registered, login: trunk.Login}
+			limits: trunk.Limits, numbers: trunk.Numbers, doubted: trunk.Doubted, keys: trunk.MediaKeys, keysBy: trunk.KeysBy, contact: trunk.Registered, login: trunk.Login}
 		t.all[k.id] = k
 		if len(k.codecs) == 0 {
 			k.codecs = []media.Codec{media.PCMU, media.PCMA}

@@ -111,7 +111,7 @@ func (c *Call) preview(f *early, res *sip.Response, reliable bool) (answer []byt
 		}
 		return nil, nil
 	}
-	s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, answer: !c.out.lateOffer})
+	s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, soundOnly: c.keysBy == KeysInBand, answer: !c.out.lateOffer})
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (c *Call) settleMedia(f *early, res *sip.Response) (answer []byte, err erro
 	var s *stream
 	switch {
 	case ok && body != nil:
-		if s, err = parseStream(body, terms{codecs: c.codecs, keys: &c.keys, answer: !c.out.lateOffer}); err != nil && known && f.answered {
+		if s, err = parseStream(body, terms{codecs: c.codecs, keys: &c.keys, soundOnly: c.keysBy == KeysInBand, answer: !c.out.lateOffer}); err != nil && known && f.answered {
 			s, err = f.stream, nil
 		}
 	case known:
@@ -219,7 +219,7 @@ func (c *Call) updateBeforeAnswer(ev event) string {
 	}
 	var answer []byte
 	if body != nil {
-		s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys})
+		s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, soundOnly: c.keysBy == KeysInBand})
 		if err == nil {
 			err = c.configure(s, false)
 		}

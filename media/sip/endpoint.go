@@ -16,6 +16,8 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/headroom-voice/headroom/media/dtmf"
 )
 
 // tuneSipgo sets, once per process, what sipgo keeps in variables of its package. A response
@@ -68,6 +70,8 @@ type endpoint struct {
 	mayReach   func(netip.Addr) bool                          // whether an address from a Contact or Route may be sent to
 	whose      func(netip.Addr) string                        // the trunk that has an address, to count by; nil = none
 
+	keys *dtmf.Player // sends keys to all parties
+
 	stopping chan struct{} // closed when calls must end
 	wg       sync.WaitGroup
 
@@ -92,6 +96,7 @@ func newEndpoint(cfg Config, log *slog.Logger, filter sip.TransportReadFilter) (
 	e := &endpoint{
 		streams: newStreams(side),
 		cfg:     cfg, log: log,
+		keys:     dtmf.NewPlayer(),
 		stopping: make(chan struct{}),
 		calls:    make(map[dialogID]*Call),
 		invites:  make(map[inviteID]struct{}),
@@ -187,6 +192,8 @@ func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listen
 		}
 		g.Go(func() error { died <- e.streams.accept(l); return nil })
 	}
+	playing, hush := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error { return e.keys.Run(playing) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -195,6 +202,7 @@ func (e *endpoint) serve(ctx context.Context, wrap func(net.Listener) net.Listen
 	}
 	e.stop()
 	e.wg.Wait()
+	hush()
 	e.close()
 	_ = g.Wait()
 	e.txl.Close()

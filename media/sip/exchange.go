@@ -29,6 +29,7 @@ type errand struct {
 	method sip.RequestMethod
 	offers bool               // it carries an offer, and so waits for those that are open
 	spares bool               // its failure does not end the call
+	meek   bool               // nor does it, and it ends with the call
 	fill   func(*sip.Request) // adds what it says; asked anew each time that it is sent
 	done   func(res *sip.Response, err error) (cause string)
 	tries  int
@@ -132,7 +133,7 @@ func (c *Call) concluded(o result) string {
 			e.acked, e.ack = o.req, c.ep.acknowledge(&c.dlg, o.req, nil)
 		}
 	case status == sip.StatusRequestTimeout || status == sip.StatusCallTransactionDoesNotExists:
-		if !first.spares {
+		if !first.spares && !first.meek {
 			return c.unanswered(first, rejection(o.res))
 		}
 	case first.proofs < maxProofs && c.auth.learn(o.res):
@@ -155,7 +156,7 @@ func (c *Call) concluded(o result) string {
 func (c *Call) unanswered(first *errand, err error) string {
 	c.errands.line = c.errands.line[1:]
 	cause := first.done(nil, err)
-	if first.spares {
+	if first.spares || first.meek {
 		return cause
 	}
 	c.log.Info("a request within the call failed", "method", string(first.method), "error", err)
@@ -328,6 +329,7 @@ func (c *Call) learn(m sip.Message) {
 	if methods := values(m, "Allow"); len(methods) > 0 {
 		c.takesUpdate = slices.ContainsFunc(methods, func(m string) bool { return strings.EqualFold(m, string(sip.UPDATE)) })
 	}
+	c.learnInfo(m)
 }
 
 // seconds reads the number that a header's value begins with.

@@ -3,6 +3,7 @@ package sip
 import (
 	"mime"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -14,7 +15,6 @@ const (
 )
 
 // answerInfo accepts a key, and an INFO with nothing in it, which some send as a keep-alive.
-// Who sends keys in RTP, too (RFC 4733), is heard there alone.
 func (c *Call) answerInfo(ev event) string {
 	if len(ev.req.Body()) == 0 {
 		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))
@@ -25,7 +25,8 @@ func (c *Call) answerInfo(ev event) string {
 		_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusUnsupportedMediaType, sip.NewHeader("Accept", infoRelay+", "+infoPlain)))
 		return ""
 	}
-	if digit != 0 && !c.keyed.Load() {
+	c.informs.hinted.Store(true) // who sends them takes them
+	if digit != 0 && c.presses.counts(digit, byInfo, time.Now()) {
 		c.press(digit)
 	}
 	_ = ev.tx.Respond(c.ep.response(ev.req, sip.StatusOK))

@@ -33,7 +33,7 @@ func (c *Call) takeAnswer(m sip.Message) error {
 	if !ok || body == nil {
 		return errNoDescription
 	}
-	s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, answer: true})
+	s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, soundOnly: c.keysBy == KeysInBand, answer: true})
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c *Call) renegotiate(ev event) string {
 	var answer []byte
 	switch {
 	case body != nil:
-		s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys})
+		s, err := parseStream(body, terms{codecs: c.codecs, keys: &c.keys, soundOnly: c.keysBy == KeysInBand})
 		if err != nil {
 			_ = ev.tx.Respond(c.ep.refusal(ev.req, err))
 			return ""

@@ -149,9 +149,9 @@ func (l *local) reoffer(s *stream, codecs []media.Codec, dir direction) []byte {
 
 // audio writes the m-line of an offer within a session, and what belongs to it.
 func (l *local) audio(b *strings.Builder, proto string, codecs []media.Codec, s *stream, dir direction) {
-	event := uint8(eventPayloadType)
+	event, clock := uint8(eventPayloadType), 8000
 	if s.event {
-		event = s.eventType
+		event, clock = s.eventType, s.eventClock
 	}
 	var types, maps strings.Builder
 	for _, codec := range codecs {
@@ -161,15 +161,20 @@ func (l *local) audio(b *strings.Builder, proto string, codecs []media.Codec, s 
 				pt = f.payloadType
 			}
 		}
-		if pt == event {
+		if pt == event && !l.soundOnly {
 			continue
 		}
 		fmt.Fprintf(&types, " %d", pt)
 		fmt.Fprintf(&maps, "a=rtpmap:%d %s/8000\r\n", pt, codec)
 	}
-	fmt.Fprintf(b, "m=audio %d %s%s %d\r\n%s", l.port, proto, types.String(), event, maps.String())
-	fmt.Fprintf(b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:%d\r\na=%s\r\n",
-		event, event, s.packetTime/time.Millisecond, dir)
+	types.WriteString(s.noiseFormat())
+	maps.WriteString(s.noiseMap())
+	if !l.soundOnly {
+		fmt.Fprintf(&types, " %d", event)
+		fmt.Fprintf(&maps, "a=rtpmap:%d telephone-event/%d\r\na=fmtp:%d 0-15\r\n", event, clock, event)
+	}
+	fmt.Fprintf(b, "m=audio %d %s%s\r\n%s", l.port, proto, types.String(), maps.String())
+	fmt.Fprintf(b, "a=ptime:%d\r\na=%s\r\n", s.packetTime/time.Millisecond, dir)
 	_, more := l.secure()
 	b.WriteString(more)
 }

@@ -71,11 +71,14 @@ type stream struct {
 	mux         bool           // RTCP may come to the RTP port (RFC 5761)
 	secrecy     secrecy
 	formats     []format // voice codecs in common, the describing party's order; at least one
-	event       bool     // telephone-event at 8 kHz was described
+	event       bool     // telephone-event was described
 	eventType   uint8
+	eventClock  int           // of it, in Hz: 8000, or 48000 where it is all there is
 	packetTime  time.Duration // what to send to this party
 	dir         direction
 	zeroAddress bool // c=0.0.0.0, the hold of RFC 2543
+	noise       bool // comfort noise was described (RFC 3389)
+	noiseType   uint8
 }
 
 type format struct {
@@ -100,6 +103,8 @@ type terms struct {
 	codecs []media.Codec
 	keys   *keyring
 	answer bool // the description answers an offer of ours
+
+	soundOnly bool // telephone-events are not for this party
 }
 
 // parseStream reads a description and picks its first audio stream that the terms allow, an
@@ -194,6 +199,7 @@ func audioStream(d *sdp.SessionDescription, m *sdp.MediaDescription, t terms, pr
 	_, s.mux = m.Attribute("rtcp-mux")
 	s.rtcp = rtcpAddress(m, addr)
 	s.addFormats(m, t.codecs)
+	s.event = s.event && !t.soundOnly
 	if len(s.formats) == 0 {
 		return nil, errNoCodec
 	}
@@ -238,8 +244,13 @@ func (s *stream) addFormats(m *sdp.MediaDescription, allowed []media.Codec) {
 			continue
 		}
 		pt := uint8(n)
-		if maps[pt] == "telephone-event/8000" && !s.event {
-			s.event, s.eventType = true, pt
+		if clock := eventClock(maps[pt]); clock != 0 {
+			if !s.event || clock < s.eventClock {
+				s.event, s.eventType, s.eventClock = true, pt, clock
+			}
+			continue
+		}
+		if s.takeNoise(pt, maps[pt]) {
 			continue
 		}
 		c := codecOf(pt, maps[pt])
@@ -248,6 +259,18 @@ func (s *stream) addFormats(m *sdp.MediaDescription, allowed []media.Codec) {
 			s.formats = append(s.formats, format{c, pt})
 		}
 	}
+}
+
+// eventClock is the clock of a telephone-event; 0 for another encoding. That of 8 kHz belongs to
+// the codecs spoken here; phones that speak Opus may offer it at 48 kHz alone.
+func eventClock(rtpmap string) int {
+	switch strings.TrimSuffix(rtpmap, "/1") {
+	case "telephone-event/8000":
+		return 8000
+	case "telephone-event/48000":
+		return 48000
+	}
+	return 0
 }
 
 // codecOf names what a payload type carries; 0, 8 and 9 need no rtpmap (RFC 3551).
@@ -339,6 +362,8 @@ type local struct {
 	dir     direction // what this side wants: sendRecv, or sendOnly while it holds the other
 	keys    *keyring
 	mux     bool // RTCP shares the RTP port
+
+	soundOnly bool // no telephone-events are offered
 }
 
 // answer describes this side's half of a stream the other party offered: one voice codec,
@@ -356,14 +381,15 @@ func (l *local) answer(s *stream) []byte {
 			continue
 		}
 		voice := s.formats[0]
-		fmt.Fprintf(&b, "m=audio %d %s %d", l.port, m.proto, voice.payloadType)
+		fmt.Fprintf(&b, "m=audio %d %s %d%s", l.port, m.proto, voice.payloadType, s.noiseFormat())
 		if s.event {
 			fmt.Fprintf(&b, " %d", s.eventType)
 		}
 		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n", voice.payloadType, voice.codec)
 		if s.event {
-			fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", s.eventType, s.eventType)
+			fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/%d\r\na=fmtp:%d 0-15\r\n", s.eventType, s.eventClock, s.eventType)
 		}
+		b.WriteString(s.noiseMap())
 		fmt.Fprintf(&b, "a=ptime:%d\r\na=%s\r\n", s.packetTime.Milliseconds(), dir)
 		if s.mux {
 			b.WriteString("a=rtcp-mux\r\n")
@@ -381,12 +407,17 @@ func (l *local) offer(codecs []media.Codec, ptime time.Duration) []byte {
 	for _, c := range codecs {
 		fmt.Fprintf(&b, " %d", staticPayloadType(c))
 	}
-	fmt.Fprintf(&b, " %d\r\n", eventPayloadType)
+	if !l.soundOnly {
+		fmt.Fprintf(&b, " %d", eventPayloadType)
+	}
+	b.WriteString("\r\n")
 	for _, c := range codecs {
 		fmt.Fprintf(&b, "a=rtpmap:%d %s/8000\r\n", staticPayloadType(c), c)
 	}
-	fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:%d\r\na=sendrecv\r\n",
-		eventPayloadType, eventPayloadType, ptime.Milliseconds())
+	if !l.soundOnly {
+		fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", eventPayloadType, eventPayloadType)
+	}
+	fmt.Fprintf(&b, "a=ptime:%d\r\na=sendrecv\r\n", ptime.Milliseconds())
 	b.WriteString(more)
 	return l.describe(b.String())
 }

@@ -114,6 +114,7 @@ func FuzzSDP(f *testing.F) {
 	f.Add(string(describe("m=audio 4000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20|1:4", "a=rtcp-mux", "a=rtcp:4001",
 		"m=audio 4000 RTP/AVP 0")))
 	f.Add(string(describe("a=setup:actpass", "m=audio 4000 UDP/TLS/RTP/SAVPF 0", "a=fingerprint:sha-1 "+strings.Repeat("00:", 19)+"00", "a=tls-id:x")))
+	f.Add(string(describe("m=audio 4000 RTP/AVP 0 13 99", "a=rtpmap:99 CN/8000")))
 	f.Add("m=")
 	f.Fuzz(func(t *testing.T, body string) {
 		keys := new(keyring)
@@ -143,7 +144,7 @@ func FuzzSDP(f *testing.F) {
 		if err != nil {
 			t.Fatalf("our own answer: %v\n%s", err, text)
 		}
-		if back.formats[0] != s.formats[0] || back.event != s.event || back.eventType != s.eventType ||
+		if back.formats[0] != s.formats[0] || back.event != s.event || back.eventType != s.eventType || back.noise != s.noise || back.noiseType != s.noiseType ||
 			back.packetTime != s.packetTime || back.secrecy.by != s.secrecy.by || back.mux != s.mux || back.index != s.index || len(back.mlines) != len(s.mlines) {
 			t.Fatalf("answered %+v\nwith %+v\n%s", s, back, text)
 		}

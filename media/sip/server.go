@@ -210,7 +210,7 @@ func (s *Server) invited(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk) 
 	var offered *stream
 	if body != nil {
 		var err error
-		if offered, err = parseStream(body, terms{codecs: trunk.codecs, keys: &keyring{policy: trunk.keys}}); err != nil {
+		if offered, err = parseStream(body, terms{codecs: trunk.codecs, keys: &keyring{policy: trunk.keys}, soundOnly: trunk.keysBy == KeysInBand}); err != nil {
 			s.ep.log.Info("call refused: no common audio", "sip_call_id", text(req.CallID()), "trunk", trunk.id, "error", err)
 			refuse(err)
 			return

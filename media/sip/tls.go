@@ -9,9 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/headroom-voice/headroom/media/certificate"
 )
 
 // TLS is signalling over TLS (RFC 3261 section 26.2.1), 1.2 or newer. Calls can be placed
@@ -26,10 +26,8 @@ type TLS struct {
 	Ask bool
 }
 
-// How often a certificate's files are looked at, at most, and the time a peer has for its
-// handshake.
+// The time a peer has for its handshake, and how many there are.
 const (
-	certificateEvery = time.Second
 	handshakeTimeout = 5 * time.Second
 	handshakes       = strangersAtOnce + likelyAtOnce + 64 // at once; the next one waits: a trunk's for no stranger's
 )
@@ -49,7 +47,7 @@ func (t TLS) valid() error {
 // tlsSide holds both ends' settings. Its certificate is that of the files as they are.
 type tlsSide struct {
 	server, client *tls.Config
-	cert           *certificate // nil without files
+	cert           *certificate.Files // nil without files
 }
 
 func newTLSSide(t TLS, log *slog.Logger) (*tlsSide, error) {
@@ -58,12 +56,12 @@ func newTLSSide(t TLS, log *slog.Logger) (*tlsSide, error) {
 		client: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if t.Certificate != "" {
-		s.cert = &certificate{cert: t.Certificate, key: t.Key, log: log}
-		if err := s.cert.load(); err != nil {
+		var err error
+		if s.cert, err = certificate.Open(t.Certificate, t.Key, log); err != nil {
 			return nil, fmt.Errorf("sip: TLS: %w", err)
 		}
-		s.server.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert.current(), nil }
-		s.client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return s.cert.current(), nil }
+		s.server.GetCertificate = s.cert.Get
+		s.client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return s.cert.Current(), nil }
 	}
 	if t.Roots != "" {
 		pem, err := os.ReadFile(t.Roots)
@@ -90,77 +88,12 @@ type TLSStats struct {
 	Handshakes     uint64    // that failed, of those who connected
 }
 
-// certificate is a pair of files. A handshake looks at them, once a second at most.
-type certificate struct {
-	cert, key string
-	log       *slog.Logger
-	inUse     atomic.Pointer[tls.Certificate]
-	reloads   atomic.Uint64
-	failures  atomic.Uint64
-
-	mu     sync.Mutex
-	looked time.Time
-	seen   [2]fileMark // of the pair last read, good or bad
-}
-
-// fileMark tells one state of a file from another.
-type fileMark struct {
-	modified time.Time
-	size     int64
-}
-
-func markOf(name string) fileMark {
-	info, err := os.Stat(name)
-	if err != nil {
-		return fileMark{}
-	}
-	return fileMark{info.ModTime(), info.Size()}
-}
-
-// load reads the pair as it is; the one in use stays when that fails.
-func (c *certificate) load() error {
-	c.seen = [2]fileMark{markOf(c.cert), markOf(c.key)}
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	if pair.Leaf != nil && now.After(pair.Leaf.NotAfter) {
-		return fmt.Errorf("the certificate in %s was good until %s", c.cert, pair.Leaf.NotAfter.Format(time.DateTime))
-	}
-	c.inUse.Store(&pair)
-	return nil
-}
-
-// current is the pair in use, after a look whether the files hold another. Half a change, the
-// one file written and not yet the other, is a bad pair first and a good one a moment later.
-func (c *certificate) current() *tls.Certificate {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.looked) >= certificateEvery {
-		c.looked = now
-		if c.seen != [2]fileMark{markOf(c.cert), markOf(c.key)} {
-			if err := c.load(); err != nil {
-				c.failures.Add(1)
-				c.log.Error("new TLS certificate not taken up; the old one stays", "error", err)
-			} else {
-				c.reloads.Add(1)
-				c.log.Info("TLS certificate changed", "not_after", c.inUse.Load().Leaf.NotAfter)
-			}
-		}
-	}
-	return c.inUse.Load()
-}
-
 func (s *tlsSide) stats() TLSStats {
 	if s.cert == nil {
 		return TLSStats{}
 	}
-	out := TLSStats{Reloads: s.cert.reloads.Load(), ReloadFailures: s.cert.failures.Load()}
-	if leaf := s.cert.inUse.Load().Leaf; leaf != nil {
-		out.NotAfter = leaf.NotAfter
-	}
-	return out
+	c := s.cert.Stats()
+	return TLSStats{NotAfter: c.NotAfter, Reloads: c.Reloads, ReloadFailures: c.Failures}
 }
 
 // vouchedFor says that the server at the other end of an established connection may call

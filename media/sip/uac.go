@@ -38,6 +38,7 @@ type Outgoing struct {
 	PTime    time.Duration // asked for, 10 to 60 ms; default 20 ms
 	Patience time.Duration // for the first reply of any kind; default 64*T1, then ErrNoReply
 	Keys     MediaKeys     // whether the audio is encrypted
+	KeysBy   KeysBy        // how the callee is sent the keys of a telephone
 	Login    digest.Login  // to answer a 401 or 407 with; without a name those are refusals
 	Trunk    string        // whose call it is: counted against its limits, shown as Call.Trunk
 	Domain   string        // of the caller's address; default this side's address
@@ -203,10 +204,11 @@ func (e *endpoint) outbound(ctx context.Context, to Outgoing) (*Call, error) {
 	if len(c.codecs) == 0 {
 		c.codecs = []media.Codec{media.PCMU, media.PCMA}
 	}
-	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs, MediaKeys: to.Keys}}); err != nil {
+	if err := validTrunks([]Trunk{{ID: to.Target, Codecs: c.codecs, MediaKeys: to.Keys, KeysBy: to.KeysBy}}); err != nil {
 		return nil, err
 	}
 	c.auth.login, c.offers, c.transfers = to.Login, c.codecs, to.Transfer
+	c.keysBy = to.KeysBy
 	if c.transfers == nil {
 		c.transfers = e.transfer
 	}

@@ -21,6 +21,7 @@ func (e *endpoint) inbound(req *sip.Request, tx *sip.ServerTx, trunk *knownTrunk
 		c.at = registrar.Binding{User: c.phone, Contact: c.dlg.target.String(), Transport: c.dlg.transport, Source: src}
 	}
 	c.keys = keyring{policy: trunk.keys, private: c.dlg.transport == "TLS"}
+	c.keysBy = trunk.keysBy
 	c.auth.login = trunk.login
 	c.learn(req)
 	c.identity = identity(req, !trunk.doubted)

@@ -1,9 +1,9 @@
 package tap
 
 import (
-	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/headroom-voice/headroom/dsp"
 	"github.com/headroom-voice/headroom/dsp/headset"
@@ -11,53 +11,25 @@ import (
 	"github.com/headroom-voice/headroom/media"
 )
 
-const (
-	frameLen = 320 // samples of a queued frame: 20 ms at 16 kHz
-	queueLen = 96  // frames queued at most: about a second of both parties
-	batchLen = 8   // frames worth waking the meter for
-)
-
 // Meter measures one party's voice, as decoded on the wire, away from the goroutines
-// that carry it.
+// that carry it: a Pool's, or whoever calls Finish.
 type Meter struct {
 	rate      int
 	onReading func(headset.Reading)
-	wake      chan struct{}
+	claimed   atomic.Bool // a pool is about to have it drained
 
-	mu    sync.Mutex // the queue; held for a copy of one frame at most
-	queue [queueLen]frame
-	first int
-	count int
-	shed  uint64
-	gaps  [2]gap // what was shed of the near and the far party before the queue's first
+	mu    sync.Mutex // held for a copy of one frame at most
+	queue queue
 
 	work      sync.Mutex // the analyzer and everything below
 	analyzer  *headset.Analyzer
-	now       frame
-	lost      [frameLen]float32 // zeros
+	now       [frameLen]float32
 	resampled []float32
 	near, far converter
 }
 
-// gap is a number of samples at a rate.
-type gap struct{ samples, rate int }
-
-type frame struct {
-	far  bool
-	mark dsp.Mark
-	rate int
-	from media.Codec
-	n    int
-	pcm  [frameLen]float32
-}
-
-// party is the index of who said it.
-func (f *frame) party() int {
-	if f.far {
-		return 1
-	}
-	return 0
-}
+// silence is what stands for samples that were shed.
+var silence [frameLen]float32
 
 // converter brings a stream of whatever rate to the meter's.
 type converter struct {
@@ -65,8 +37,8 @@ type converter struct {
 	resampler *resample.Resampler
 }
 
-// New makes a meter at cfg.SampleRate. The codec is taken from what is offered. onReading, which may be nil, is called for every
-// second measured, from Run or Finish.
+// New makes a meter at cfg.SampleRate. The codec is taken from what is offered. onReading, which
+// may be nil, is called for every second measured, from a Pool's worker or Finish, never by two at once.
 func New(cfg headset.Config, onReading func(headset.Reading)) (*Meter, error) {
 	analyzer, err := headset.New(cfg)
 	if err != nil {
@@ -74,7 +46,6 @@ func New(cfg headset.Config, onReading func(headset.Reading)) (*Meter, error) {
 	}
 	return &Meter{
 		rate: cfg.SampleRate, onReading: onReading, analyzer: analyzer,
-		wake:      make(chan struct{}, 1),
 		resampled: make([]float32, 0, frameLen*cfg.SampleRate/8000+1),
 	}, nil
 }
@@ -92,20 +63,7 @@ type ear struct {
 
 // Offer is part of media.Tap.
 func (e ear) Offer(pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
-	e.m.offer(e.far, pcm, rate, from, mark)
-}
-
-// Run measures until ctx ends and then drains what is queued.
-func (m *Meter) Run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			m.drain()
-			return nil
-		case <-m.wake:
-			m.drain()
-		}
-	}
+	e.m.offer(frame{far: e.far, rate: int32(rate), from: from, mark: mark}, pcm)
 }
 
 // Finish drains what is queued and gives the report on everything heard so far.
@@ -117,84 +75,58 @@ func (m *Meter) Finish() headset.Report {
 }
 
 // Shed counts the frames the meter was too slow for.
-func (m *Meter) Shed() uint64 {
+func (m *Meter) Shed() (near, far uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.shed
+	return m.queue.shed[nearParty], m.queue.shed[farParty]
 }
 
-func (m *Meter) offer(far bool, pcm []float32, rate int, from media.Codec, mark dsp.Mark) {
+// waiting is how long the oldest frame has waited, in milliseconds, and whether there is any.
+func (m *Meter) waiting() (age int, any bool) {
 	m.mu.Lock()
-	for len(pcm) > 0 {
-		if m.count == queueLen {
-			m.shedOldest()
-		}
-		f := &m.queue[(m.first+m.count)%queueLen]
-		f.far, f.rate, f.from, f.mark = far, rate, from, mark
-		f.n = copy(f.pcm[:], pcm)
-		pcm = pcm[f.n:]
-		m.count++
-	}
-	due := m.count >= batchLen
-	m.mu.Unlock()
-	if due {
-		select {
-		case m.wake <- struct{}{}:
-		default:
-		}
-	}
+	defer m.mu.Unlock()
+	return m.queue.age(), m.queue.count > 0
 }
 
-// shedOldest makes room. Both parties' time goes on: what is shed of the near one will be
-// measured as lost, of the far one as silence.
-func (m *Meter) shedOldest() {
-	f := &m.queue[m.first]
-	g := &m.gaps[f.party()]
-	if g.rate != f.rate {
-		*g = gap{rate: f.rate}
+func (m *Meter) offer(f frame, pcm []float32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(pcm) > 0 {
+		n := min(len(pcm), frameLen)
+		m.queue.put(f, pcm[:n])
+		pcm = pcm[n:]
 	}
-	g.samples += f.n
-	m.first = (m.first + 1) % queueLen
-	m.count--
-	m.shed++
 }
 
 // take copies the queue's first frame to m.now, and says what was shed before it.
-func (m *Meter) take() (shed gap, ok bool) {
+func (m *Meter) take() (f frame, shed gap, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.count == 0 {
-		return gap{}, false
-	}
-	m.now = m.queue[m.first]
-	m.first = (m.first + 1) % queueLen
-	m.count--
-	g := &m.gaps[m.now.party()]
-	shed, *g = *g, gap{}
-	return shed, true
+	return m.queue.take(m.now[:])
 }
 
+// drain hears what is queued, but no more than a queue can hold: others wait, too.
 func (m *Meter) drain() {
 	m.work.Lock()
 	defer m.work.Unlock()
-	for {
-		shed, ok := m.take()
+	for range maxFrames {
+		f, shed, ok := m.take()
 		if !ok {
 			return
 		}
 		for ; shed.samples > 0; shed.samples -= frameLen {
-			m.hear(m.lost[:min(shed.samples, frameLen)], shed.rate, dsp.Lost)
+			m.hear(f.far, silence[:min(shed.samples, frameLen)], shed.rate, dsp.Lost)
 		}
-		if !m.now.far {
-			m.analyzer.SetCodec(codecOf(m.now.from))
+		if !f.far {
+			m.analyzer.SetCodec(codecOf(f.from))
 		}
-		m.hear(m.now.pcm[:m.now.n], m.now.rate, m.now.mark)
+		m.hear(f.far, m.now[:f.n], int(f.rate), f.mark)
 	}
 }
 
-// hear gives the analyzer a piece of the party whose turn it is.
-func (m *Meter) hear(pcm []float32, rate int, mark dsp.Mark) {
-	if m.now.far {
+// hear gives the analyzer a piece of one party.
+func (m *Meter) hear(far bool, pcm []float32, rate int, mark dsp.Mark) {
+	if far {
 		if pcm = m.convert(&m.far, pcm, rate); pcm != nil {
 			m.analyzer.ProcessFar(pcm)
 		}
@@ -216,7 +148,7 @@ func codecOf(c media.Codec) headset.Codec {
 	switch c {
 	case media.Opus:
 		return headset.CodecOpus
-	case media.PCMA, media.PCMU:
+	case media.PCMA, media.PCMU, media.CN:
 		return headset.CodecG711
 	case media.G722:
 		return headset.CodecG722

@@ -2,22 +2,29 @@ package webrtc
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	pion "github.com/pion/webrtc/v4"
 
 	"github.com/headroom-voice/headroom/media"
+	"github.com/headroom-voice/headroom/media/socket"
 )
 
 // What Accept refuses.
@@ -31,15 +38,25 @@ var (
 var (
 	ErrConnectTimeout = errors.New("media connection was not set up in time")
 	ErrLost           = errors.New("media connection lost")
+	ErrFingerprint    = errors.New("the certificate is not the one that the session description names")
 )
+
+// certificateRest is how long a certificate must still last for a connection made with it.
+const certificateRest = 7 * 24 * time.Hour
+
+// networkAge is how old the list of the machine's interfaces may be.
+const networkAge = 10 * time.Second
 
 // Config of a Gateway. Only Listen must be given.
 type Config struct {
 	Listen         string        // UDP address and port that all peers share, e.g. "0.0.0.0:8189"
+	ListenTCP      string        // TCP address and port for those whom no UDP reaches; "" is off
 	Advertise      []netip.Addr  // addresses to name to peers in place of the local ones, e.g. behind NAT
 	MaxPeers       int           // default 4096
 	ConnectTimeout time.Duration // from answer to ICE and DTLS done, default 15 s
 	LostAfter      time.Duration // without a sign of life, default 15 s
+
+	Poller *socket.Poller // reads the port; by default the Gateway's own
 }
 
 func (c Config) withDefaults() Config {
@@ -52,18 +69,27 @@ func (c Config) withDefaults() Config {
 	if c.LostAfter == 0 {
 		c.LostAfter = 15 * time.Second
 	}
+	if c.Poller == nil {
+		c.Poller = socket.NewPoller(0)
+	}
 	return c
 }
 
 // Gateway answers offers and owns the UDP port of all its peers.
 type Gateway struct {
-	cfg  Config
-	log  *slog.Logger
-	conn *net.UDPConn
-	mux  ice.UDPMux
-	api  *pion.API
+	cfg    Config
+	log    *slog.Logger
+	door   *door
+	mux    ice.UDPMux
+	tcp    *tcpPort // nil is off
+	engine pion.SettingEngine
+
+	follower *follower
 
 	mu     sync.Mutex
+	cert   *pion.Certificate // of all peers; made anew before it expires
+	net    transport.Net     // the machine's interfaces, as they were at netAt
+	netAt  time.Time
 	closed bool
 	peers  map[*Peer]struct{}
 }
@@ -71,38 +97,37 @@ type Gateway struct {
 // New opens the UDP port. Peers can be accepted at once; Close gives everything back.
 func New(cfg Config, log *slog.Logger) (*Gateway, error) {
 	cfg = cfg.withDefaults()
-	addr, err := net.ResolveUDPAddr("udp", cfg.Listen)
+	d, err := openDoor(cfg.Listen, cfg.Poller)
 	if err != nil {
 		return nil, fmt.Errorf("media port: %w", err)
 	}
-	conn, err := net.ListenUDP("udp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("media port: %w", err)
-	}
-	// One socket carries every agent: room for 100 ms of 1000 peers. Best effort, the kernel may cap it.
-	_ = conn.SetReadBuffer(2 << 20)
-	_ = conn.SetWriteBuffer(2 << 20)
-
 	engine := commonSettings(cfg.LostAfter)
-	mux := pion.NewICEUDPMux(silence, conn)
+	mux := pion.NewICEUDPMux(silence, d)
 	engine.SetICEUDPMux(mux)
 	engine.SetLite(true)
-	engine.SetIncludeLoopbackCandidate(conn.LocalAddr().(*net.UDPAddr).IP.IsLoopback())
+	engine.SetIncludeLoopbackCandidate(d.local.IP.IsLoopback())
 	// The offerer's side of ICE nominates, so it knows first when packets may flow: let it begin DTLS too.
 	if err := engine.SetAnsweringDTLSRole(pion.DTLSRoleServer); err != nil {
-		return nil, errors.Join(err, mux.Close(), conn.Close())
+		return nil, errors.Join(err, mux.Close(), d.Close())
 	}
-	api, err := newAPI(engine)
+	tcp, err := listenTCP(cfg, &engine, d)
 	if err != nil {
-		return nil, errors.Join(err, mux.Close(), conn.Close())
+		return nil, errors.Join(err, mux.Close(), d.Close())
 	}
-	return &Gateway{cfg: cfg, log: log, conn: conn, mux: mux, api: api, peers: make(map[*Peer]struct{})}, nil
+	follower := useFollower(&engine)
+	return &Gateway{cfg: cfg, log: log, door: d, mux: mux, tcp: tcp, engine: engine, follower: follower, peers: make(map[*Peer]struct{})}, nil
 }
 
 // Addr is the UDP address in use, with the port the system chose if Listen named none.
 func (g *Gateway) Addr() netip.AddrPort {
-	return g.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	return g.door.conns[0].LocalAddr()
 }
+
+// Poller reads the port, and may read the sockets of others.
+func (g *Gateway) Poller() *socket.Poller { return g.cfg.Poller }
+
+// AddrTCP is the TCP address in use; not valid when there is none.
+func (g *Gateway) AddrTCP() netip.AddrPort { return g.tcp.addr() }
 
 // Peers counts the connections that stand or are being set up.
 func (g *Gateway) Peers() int {
@@ -128,8 +153,9 @@ func (g *Gateway) Accept(ctx context.Context, offerSDP string) (*Peer, string, e
 		_ = peer.Close()
 		return nil, "", err
 	}
+	g.follower.add(peer, answer)
 	if len(g.cfg.Advertise) > 0 {
-		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port()); err != nil {
+		if answer, err = advertise(answer, g.cfg.Advertise, g.Addr().Port(), g.AddrTCP().Port()); err != nil {
 			_ = peer.Close()
 			return nil, "", err
 		}
@@ -146,8 +172,25 @@ func (g *Gateway) newPeer(packetTime time.Duration) (*Peer, error) {
 	if len(g.peers) >= g.cfg.MaxPeers {
 		return nil, fmt.Errorf("%d: %w", len(g.peers), ErrFull)
 	}
+	cert, err := g.certificate()
+	if err != nil {
+		return nil, err
+	}
+	network, err := g.network()
+	if err != nil {
+		return nil, err
+	}
+	l := &link{door: g.door, onCheck: g.follower.follow}
+	engine := l.settings(g.engine)
+	engine.SetNet(network)
+	api, err := newAPI(engine)
+	if err != nil {
+		return nil, err
+	}
 	// Music and prompts are encoded for the agent in G.711: a thousandth of the cost of Opus.
-	p, err := newPeer(g.api, peerConfig{
+	p, err := newPeer(api, peerConfig{
+		link:           l,
+		certificate:    cert,
 		preferred:      []media.Codec{media.PCMU, media.PCMA, media.Opus},
 		packetTime:     packetTime,
 		connectTimeout: g.cfg.ConnectTimeout,
@@ -161,7 +204,37 @@ func (g *Gateway) newPeer(packetTime time.Duration) (*Peer, error) {
 	return p, nil
 }
 
+// certificate is what DTLS shows of us, whose fingerprint is in each answer. Needs g.mu.
+func (g *Gateway) certificate() (*pion.Certificate, error) {
+	if g.cert != nil && time.Until(g.cert.Expires()) > certificateRest {
+		return g.cert, nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	if g.cert, err = pion.GenerateCertificate(key); err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	return g.cert, nil
+}
+
+// network is what Pion knows of the machine's interfaces; without it every connection asks
+// the system and keeps the answer. Needs g.mu.
+func (g *Gateway) network() (transport.Net, error) {
+	if g.net != nil && time.Since(g.netAt) < networkAge {
+		return g.net, nil
+	}
+	network, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("network interfaces: %w", err)
+	}
+	g.net, g.netAt = network, time.Now()
+	return network, nil
+}
+
 func (g *Gateway) forget(p *Peer) {
+	g.follower.remove(p)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.peers, p)
@@ -187,11 +260,7 @@ func (g *Gateway) Close() error {
 		wg.Go(func() { errs[i] = p.Close() })
 	}
 	wg.Wait()
-	err := errors.Join(append(errs, g.mux.Close())...)
-	if cerr := g.conn.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
-		err = errors.Join(err, cerr)
-	}
-	return err
+	return errors.Join(append(errs, g.mux.Close(), g.tcp.close(), g.door.Close())...)
 }
 
 // commonSettings are what both sides need of Pion.
@@ -216,7 +285,8 @@ func newAPI(engine pion.SettingEngine) (*pion.API, error) {
 			return nil, fmt.Errorf("register %s: %w", c.MimeType, err)
 		}
 	}
-	return pion.NewAPI(pion.WithMediaEngine(&codecs), pion.WithSettingEngine(engine)), nil
+	return pion.NewAPI(pion.WithMediaEngine(&codecs), pion.WithSettingEngine(engine),
+		pion.WithInterceptorRegistry(&interceptor.Registry{})), nil
 }
 
 func offeredCodecs() []pion.RTPCodecParameters {
@@ -228,12 +298,23 @@ func offeredCodecs() []pion.RTPCodecParameters {
 		{PayloadType: 0, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMU, ClockRate: 8000}},
 		{PayloadType: 8, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypePCMA, ClockRate: 8000}},
 		{PayloadType: 9, RTPCodecCapability: pion.RTPCodecCapability{MimeType: pion.MimeTypeG722, ClockRate: 8000}},
+		{PayloadType: 13, RTPCodecCapability: pion.RTPCodecCapability{MimeType: "audio/CN", ClockRate: 8000}},
+		{PayloadType: 110, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 48000}},
+		{PayloadType: 126, RTPCodecCapability: pion.RTPCodecCapability{MimeType: mimeTypeEvent, ClockRate: 8000}},
 	}
+}
+
+// preferred is offeredCodecs without those that the other side did not offer: Pion refuses
+// to prefer what is not there.
+func preferred(agreed []pion.RTPCodecParameters) []pion.RTPCodecParameters {
+	return slices.DeleteFunc(offeredCodecs(), func(c pion.RTPCodecParameters) bool {
+		return !slices.ContainsFunc(agreed, func(a pion.RTPCodecParameters) bool { return codecOf(a) == codecOf(c) })
+	})
 }
 
 // codecOf names the codec of a MIME type, case-insensitively as RFC 8866 has it.
 func codecOf(p pion.RTPCodecParameters) media.Codec {
-	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus} {
+	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus, media.CN} {
 		if strings.EqualFold(p.MimeType, "audio/"+c.String()) && int(p.ClockRate) == c.ClockRate() {
 			return c
 		}

@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,12 +14,20 @@ import (
 
 // OfferConfig is the client's side. The zero value is complete.
 type OfferConfig struct {
-	ConnectTimeout time.Duration // from Offer to ICE and DTLS done, default 15 s
-	LostAfter      time.Duration // without a sign of life, default 15 s
+	Relays         []Relay        // for networks that let nothing else through
+	Roots          *x509.CertPool // whose certificates a relay may show; nil is the system's
+	ConnectTimeout time.Duration  // from Offer to ICE and DTLS done, default 15 s
+	LostAfter      time.Duration  // without a sign of life, default 15 s
 }
 
-// Offer makes the client's side of a connection: full ICE with host candidates on all
-// interfaces, loopback included, and one audio section. Give the SDP to the service
+// Relay is a TURN server (RFC 8656) and what it takes to use it.
+type Relay struct {
+	URLs                 []string // such as turns:media.example:443?transport=tcp
+	Username, Credential string
+}
+
+// Offer makes the client's side of a connection: full ICE from one UDP socket that stays when
+// the machine changes networks, and one audio section. Give the SDP to the service
 // and its answer to Answered. The SDP names no candidates: an ICE-lite service learns
 // them from the checks.
 func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
@@ -30,9 +39,21 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 	}
 	engine := commonSettings(cfg.LostAfter)
 	engine.SetIncludeLoopbackCandidate(true)
+	engine.DisableActiveTCP(false) // for a service whose UDP port does not answer
+	engine.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6})
 	engine.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	// A change of the client's address is noticed by the service at its next check.
+	engine.SetICETimeouts(cfg.LostAfter/3, cfg.LostAfter-cfg.LostAfter/3, min(time.Second, cfg.LostAfter/4))
+	freeSockets, err := roam(&engine)
+	if err != nil {
+		return nil, "", fmt.Errorf("offer: %w", err)
+	}
+	if cfg.Relays = usable(cfg.Relays); len(cfg.Relays) > 0 {
+		engine.SetICEProxyDialer(relayDialer{cfg.Roots})
+	}
 	api, err := newAPI(engine)
 	if err != nil {
+		freeSockets()
 		return nil, "", err
 	}
 	// What a person says goes up wide-band, for the meters.
@@ -41,10 +62,14 @@ func Offer(cfg OfferConfig, log *slog.Logger) (*Peer, string, error) {
 		packetTime:     20 * time.Millisecond,
 		connectTimeout: cfg.ConnectTimeout,
 		log:            log,
+		relays:         cfg.Relays,
+		onFreed:        func(*Peer) { freeSockets() },
 	})
 	if err != nil {
+		freeSockets()
 		return nil, "", err
 	}
+	p.strain.trips = true
 	sdp, err := p.offer()
 	if err != nil {
 		_ = p.Close()

@@ -1,11 +1,12 @@
 package webrtc
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,9 +16,15 @@ import (
 
 // cable is a UDP path to a gateway, for one client, that can be cut.
 type cable struct {
-	near, far *net.UDPConn
-	client    atomic.Pointer[netip.AddrPort]
-	cut       atomic.Bool
+	near   *net.UDPConn
+	far    atomic.Pointer[net.UDPConn]
+	client atomic.Pointer[netip.AddrPort]
+	cut    atomic.Bool
+
+	to       netip.AddrPort
+	tap      atomic.Pointer[func(fromClient []byte)] // before anything is carried
+	carriers sync.WaitGroup
+	sent     atomic.Int64 // packets of the service's, whether or not they were carried
 }
 
 func newCable(t *testing.T, to netip.AddrPort) *cable {
@@ -26,36 +33,52 @@ func newCable(t *testing.T, to netip.AddrPort) *cable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	far, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cable{near: near, far: far}
-	done := make(chan struct{}, 2)
-	go c.carry(near, done, func(data []byte, from netip.AddrPort) {
-		c.client.Store(&from)
-		_, _ = far.Write(data)
+	c := &cable{near: near, to: to}
+	c.carriers.Go(func() {
+		c.carry(near, func(data []byte, from netip.AddrPort) {
+			c.client.Store(&from)
+			if tap := c.tap.Load(); tap != nil {
+				(*tap)(data)
+			}
+			_, _ = c.far.Load().Write(data)
+		})
 	})
-	go c.carry(far, done, func(data []byte, _ netip.AddrPort) {
-		if client := c.client.Load(); client != nil {
-			_, _ = near.WriteToUDPAddrPort(data, *client)
-		}
-	})
+	c.rebind(t)
 	t.Cleanup(func() {
-		_, _ = near.Close(), far.Close()
-		<-done
-		<-done
+		_, _ = near.Close(), c.far.Load().Close()
+		c.carriers.Wait()
 	})
 	return c
 }
 
-func (c *cable) carry(from *net.UDPConn, done chan<- struct{}, forward func([]byte, netip.AddrPort)) {
-	defer func() { done <- struct{}{} }()
+// rebind gives the client another address, as a change of networks does. The old one is dark.
+func (c *cable) rebind(t *testing.T) {
+	t.Helper()
+	far, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(c.to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old := c.far.Swap(far); old != nil {
+		_ = old.Close()
+	}
+	c.carriers.Go(func() {
+		c.carry(far, func(data []byte, _ netip.AddrPort) {
+			if client := c.client.Load(); client != nil {
+				_, _ = c.near.WriteToUDPAddrPort(data, *client)
+			}
+		})
+	})
+}
+
+func (c *cable) carry(from *net.UDPConn, forward func([]byte, netip.AddrPort)) {
 	buf := make([]byte, maxPacket)
 	for {
 		n, addr, err := from.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			return
+		}
+		if from != c.near {
+			c.sent.Add(1)
 		}
 		if !c.cut.Load() {
 			forward(buf[:n], addr)
@@ -72,28 +95,10 @@ func TestVoiceComesBackByItselfAfterANetworkOutage(t *testing.T) {
 	const lostAfter = 3 * time.Second // as a third of it, the outage is as 5 s to the default
 	g := newGateway(t, Config{LostAfter: lostAfter})
 	wire := newCable(t, g.Addr())
-	client, sdp, err := Offer(OfferConfig{LostAfter: lostAfter}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = client.Close() }()
-	service, answer, err := g.Accept(t.Context(), sdp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gatewayPort := " " + strconv.Itoa(int(g.Addr().Port())) + " typ host"
-	if !strings.Contains(answer, gatewayPort) {
-		t.Fatalf("no port to replace in %s", answer)
-	}
-	if err := client.Answered(strings.ReplaceAll(answer, gatewayPort, " "+wire.port()+" typ host")); err != nil {
-		t.Fatal(err)
-	}
+	client, service := connectThrough(t, g, OfferConfig{LostAfter: lostAfter}, wire.port())
 	up, down := make(heard, 8), make(heard, 8)
 	service.SetSink(up)
 	client.SetSink(down)
-	for _, p := range []*Peer{client, service} {
-		await(t, "connection", p.Connected())
-	}
 	defer speak(client, media.Opus)()
 	defer speak(service, media.PCMU)()
 	hear(t, "before the outage", up)
@@ -117,6 +122,37 @@ func TestVoiceComesBackByItselfAfterANetworkOutage(t *testing.T) {
 	hear(t, "after the outage", down)
 	if took := time.Since(restored); took > time.Second {
 		t.Errorf("the voices took %v to come back", took)
+	}
+}
+
+// RFC 7675 section 5.1: without consent nothing is sent, after 30 s at most.
+func TestNothingIsSentAnyMoreToOneWhoVanished(t *testing.T) {
+	const lostAfter = time.Second // 15 s in the product
+	g := newGateway(t, Config{LostAfter: lostAfter})
+	wire := newCable(t, g.Addr())
+	client, service := connectThrough(t, g, OfferConfig{LostAfter: lostAfter}, wire.port())
+	defer speak(client, media.Opus)()
+	defer speak(service, media.PCMU)()
+	down := make(heard, 8)
+	client.SetSink(down)
+	hear(t, "before", down)
+
+	wire.cut.Store(true) // not a word more of the client's, and the service's go nowhere
+	await(t, "end", service.Done())
+	if err := service.Err(); !errors.Is(err, ErrLost) {
+		t.Errorf("the cause is %v, wanted ErrLost", err)
+	}
+	if err := service.Close(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "end of the client's side", client.Done())
+	before := wire.sent.Load()
+	for p := (media.Packet{Codec: media.PCMU, Payload: make([]byte, 160)}); p.Seq < 50; p.Seq++ {
+		service.Send(&p)
+	}
+	wire.rebind(t) // ends the reader of what came, once it has read all of it
+	if after := wire.sent.Load(); before == 0 || after != before {
+		t.Errorf("%d packets were sent after the end", after-before)
 	}
 }
 

@@ -22,7 +22,12 @@ type peerConfig struct {
 	packetTime     time.Duration
 	connectTimeout time.Duration
 	log            *slog.Logger
+	relays         []Relay // of the client
 	onFreed        func(*Peer)
+
+	// Of a Gateway's peers.
+	link        *link // the packets' own way; nil: they go through Pion
+	certificate *pion.Certificate
 }
 
 // Peer is one WebRTC connection, and a media.Leg. It is made by Gateway.Accept or
@@ -32,6 +37,9 @@ type Peer struct {
 	pc  *pion.PeerConnection
 	out voice
 	in  ears
+
+	keypad keypad
+	strain strain // of the network that we send into
 
 	connected chan struct{}
 	done      chan struct{} // no audio flows any more
@@ -52,13 +60,22 @@ var _ media.Leg = (*Peer)(nil)
 // newPeer makes a connection with one audio section that sends and receives. The
 // set-up clock starts now.
 func newPeer(api *pion.API, cfg peerConfig) (*Peer, error) {
-	pc, err := api.NewPeerConnection(pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle})
+	config := pion.Configuration{BundlePolicy: pion.BundlePolicyMaxBundle, ICEServers: iceServers(cfg.relays)}
+	if cfg.certificate != nil {
+		config.Certificates = []pion.Certificate{*cfg.certificate}
+	}
+	pc, err := api.NewPeerConnection(config)
 	if err != nil {
 		return nil, fmt.Errorf("peer connection: %w", err)
 	}
 	p := &Peer{cfg: cfg, pc: pc, connected: make(chan struct{}), done: make(chan struct{}), freed: make(chan struct{})}
-	pc.OnTrack(p.hear)
+	if l := cfg.link; l != nil {
+		l.peer, p.out.own = p, l
+	} else {
+		pc.OnTrack(p.hear)
+	}
 	pc.OnConnectionStateChange(p.connectionChanged)
+	p.keypad.keys, p.in.keys = make(chan rune, maxKeys), &p.keypad
 	p.mu.Lock()
 	p.patience = time.AfterFunc(cfg.connectTimeout, func() { p.end(ErrConnectTimeout) })
 	p.mu.Unlock()
@@ -99,11 +116,15 @@ func (p *Peer) attach() error {
 		return err
 	}
 	for _, t := range p.pc.GetTransceivers() {
-		if err := t.SetCodecPreferences(offeredCodecs()); err != nil {
+		if err := t.SetCodecPreferences(preferred(t.Receiver().GetParameters().Codecs)); err != nil {
 			return err
 		}
 	}
-	p.read(func() { p.readReports(sender.Read) })
+	if l := p.cfg.link; l != nil {
+		l.follow(sender.Transport())
+	} else {
+		p.read(func() { p.readReports(sender.Read) })
+	}
 	return nil
 }
 
@@ -112,6 +133,7 @@ func (p *Peer) negotiated() error {
 	var codecs [128]media.Codec
 	for _, t := range p.pc.GetTransceivers() {
 		for _, c := range t.Receiver().GetParameters().Codecs {
+			p.keypad.offer(c)
 			if codec := codecOf(c); codec != media.NoCodec && c.PayloadType < 128 {
 				codecs[c.PayloadType] = codec
 				p.out.offer(codec, uint8(c.PayloadType))
@@ -151,9 +173,9 @@ func (p *Peer) connectionChanged(s pion.PeerConnectionState) {
 			p.comeUp()
 		}
 	case pion.PeerConnectionStateFailed:
-		p.end(ErrLost)
+		p.end(p.failure(ErrLost))
 	case pion.PeerConnectionStateClosed:
-		p.end(ErrClosed) // the far side closed DTLS; after our own end this changes nothing
+		p.end(p.failure(ErrClosed)) // the far side closed DTLS; after our own end this changes nothing
 	}
 }
 
@@ -164,7 +186,7 @@ func (p *Peer) Connected() <-chan struct{} { return p.connected }
 func (p *Peer) Done() <-chan struct{} { return p.done }
 
 // Err is nil while the connection stands or is being set up, then ErrConnectTimeout,
-// ErrLost or ErrClosed.
+// ErrFingerprint, ErrLost or ErrClosed.
 func (p *Peer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -206,6 +228,9 @@ func (p *Peer) end(cause error) {
 func (p *Peer) free(cause error) {
 	err := p.pc.GracefulClose()
 	p.readers.Wait()
+	if l := p.cfg.link; l != nil {
+		l.close()
+	}
 	if !errors.Is(cause, ErrClosed) {
 		p.cfg.log.Info("media connection ended", "cause", cause)
 	}
@@ -228,12 +253,17 @@ func (p *Peer) read(loop func()) {
 	p.readers.Go(loop)
 }
 
-// Accepts reports whether the far side takes this codec.
-func (p *Peer) Accepts(c media.Codec) bool { return p.out.accepts(c) }
+// Accepts reports whether the far side takes this codec, and the network has room for it.
+func (p *Peer) Accepts(c media.Codec) bool {
+	return p.out.accepts(c) && (c == media.Opus || !p.squeezed())
+}
 
 // Preferred is the codec to encode for the far side: the service's choice is G.711,
-// the client's Opus. NoCodec before the negotiation is done.
+// the client's Opus, and so is everybody's where the network has room for little. NoCodec before the negotiation is done.
 func (p *Peer) Preferred() media.Codec {
+	if p.squeezed() {
+		return media.Opus
+	}
 	for _, c := range p.cfg.preferred {
 		if p.out.accepts(c) {
 			return c
@@ -242,8 +272,14 @@ func (p *Peer) Preferred() media.Codec {
 	return media.NoCodec
 }
 
-// PacketTime is what the offer asked for, 20 ms if nothing.
-func (p *Peer) PacketTime() time.Duration { return p.cfg.packetTime }
+// PacketTime is what the offer asked for, 20 ms if nothing; 60 ms where the network has room
+// for little.
+func (p *Peer) PacketTime() time.Duration {
+	if p.strain.narrow.Load() {
+		return max(p.cfg.packetTime, narrowPacketTime)
+	}
+	return p.cfg.packetTime
+}
 
 // Send writes one packet with the payload type of its codec. Before the connection
 // stands, packets are dropped.
@@ -256,6 +292,9 @@ func (p *Peer) SetSink(s media.Sink) { p.in.route(s) }
 func (p *Peer) Stats() media.Stats {
 	s := p.in.receiver.Stats()
 	p.out.count(&s)
+	if l := p.cfg.link; l != nil {
+		l.refused(&s)
+	}
 	return s
 }
 

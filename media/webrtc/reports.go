@@ -20,13 +20,21 @@ func firstReport() time.Duration {
 // timer's goroutine; there is none that waits.
 func (p *Peer) report() {
 	packets := p.makeReport(time.Now())
-	if packets != nil {
+	switch l := p.cfg.link; {
+	case packets == nil:
+	case l != nil:
+		l.writeReport(packets)
+	default:
 		_ = p.pc.WriteRTCP(packets) // an error means the connection is going; Done tells
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cause == nil {
-		p.nextReport.Reset(reportInterval/2 + rand.N(reportInterval))
+		wait := reportInterval/2 + rand.N(reportInterval)
+		if lossy(packets) {
+			wait = hasty
+		}
+		p.nextReport.Reset(wait)
 	}
 }
 
@@ -58,19 +66,23 @@ func (p *Peer) readReports(read func([]byte) (int, interceptor.Attributes, error
 		if err != nil {
 			return
 		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue
-		}
-		now := time.Now()
-		for _, packet := range packets {
-			switch r := packet.(type) {
-			case *rtcp.SenderReport:
-				p.in.receiver.SawSenderReport(r, now)
-				p.sawReceptions(r.Reports, now)
-			case *rtcp.ReceiverReport:
-				p.sawReceptions(r.Reports, now)
-			}
+		p.tookReport(buf[:n], time.Now())
+	}
+}
+
+// tookReport reads a compound packet that was decrypted.
+func (p *Peer) tookReport(data []byte, now time.Time) {
+	packets, err := rtcp.Unmarshal(data)
+	if err != nil {
+		return
+	}
+	for _, packet := range packets {
+		switch r := packet.(type) {
+		case *rtcp.SenderReport:
+			p.in.receiver.SawSenderReport(r, now)
+			p.sawReceptions(r.Reports, now)
+		case *rtcp.ReceiverReport:
+			p.sawReceptions(r.Reports, now)
 		}
 	}
 }
@@ -82,5 +94,8 @@ func (p *Peer) sawReceptions(reports []rtcp.ReceptionReport, now time.Time) {
 	}
 	for i := range reports {
 		sender.SawReceptionReport(&reports[i], now)
+		if reports[i].SSRC == sender.SSRC() {
+			p.strain.saw(&reports[i], sender.RoundTrip(), now)
+		}
 	}
 }

@@ -80,8 +80,8 @@ next:
 	return kept
 }
 
-// advertise puts the given addresses in place of the answer's candidates.
-func advertise(answer string, addrs []netip.Addr, port uint16) (string, error) {
+// advertise puts the given addresses in place of the answer's candidates; tcpPort 0 is none.
+func advertise(answer string, addrs []netip.Addr, port, tcpPort uint16) (string, error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(answer); err != nil {
 		return "", fmt.Errorf("advertise: %w", err)
@@ -93,6 +93,11 @@ func advertise(answer string, addrs []netip.Addr, port uint16) (string, error) {
 			priority := 126<<24 | (65535-i)<<8 | 255
 			m.Attributes = append(m.Attributes, sdp.NewAttribute("candidate",
 				fmt.Sprintf("%d 1 udp %d %s %d typ host", i+1, priority, addr, port)))
+			if tcpPort != 0 { // RFC 6544 section 4.2: below UDP; passive is direction preference 4
+				priority = 99<<24 | (4<<13+8191-i)<<8 | 255
+				m.Attributes = append(m.Attributes, sdp.NewAttribute("candidate",
+					fmt.Sprintf("%d 1 tcp %d %s %d typ host tcptype passive", len(addrs)+i+1, priority, addr, tcpPort)))
+			}
 		}
 		m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute("end-of-candidates"))
 	}

@@ -55,7 +55,7 @@ func TestChromiumsOfferIsAnsweredOpusFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(answer, "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 9\r\n") {
+	if !strings.Contains(answer, "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 9 13 110 126\r\n") {
 		t.Errorf("codecs in the answer:\n%s", answer)
 	}
 	for _, want := range []string{"a=ice-lite", "a=setup:passive", "a=sendrecv", "a=rtcp-mux", "maxplaybackrate=16000"} {

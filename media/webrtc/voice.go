@@ -24,9 +24,12 @@ type voice struct {
 	mu      sync.Mutex // also keeps packets in the order they were numbered
 	sender  *rtp.Sender
 	stream  pion.TrackLocalWriter
+	own     pion.TrackLocalWriter // in place of Pion's; nil: Pion's
 	isOpen  bool
 	header  rtpwire.Header
 	refused uint64
+
+	reserved rtp.Reservation
 }
 
 var _ pion.TrackLocal = (*voice)(nil)
@@ -40,6 +43,9 @@ func (v *voice) Bind(ctx pion.TrackLocalContext) (pion.RTPCodecParameters, error
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.stream, v.sender = ctx.WriteStream(), rtp.NewSender(uint32(ctx.SSRC()))
+	if v.own != nil {
+		v.stream = v.own
+	}
 	return codecs[0], nil
 }
 
@@ -99,7 +105,7 @@ func (v *voice) send(p *media.Packet) {
 		v.refused++
 		return
 	}
-	if !v.isOpen || v.stream == nil {
+	if !v.isOpen || v.stream == nil || v.reserved.Bars(p) {
 		return
 	}
 	seq, timestamp, marker, ok := v.sender.Next(p)
@@ -135,6 +141,7 @@ type ears struct {
 	codecs   atomic.Pointer[[128]media.Codec] // by payload type; nil until negotiated
 	sink     atomic.Pointer[media.Sink]
 	receiver rtp.Receiver
+	keys     *keypad
 }
 
 func (e *ears) route(s media.Sink) {
@@ -152,7 +159,11 @@ func (e *ears) packet(wire *rtpwire.Packet, out *media.Packet, arrival time.Time
 	if codecs := e.codecs.Load(); codecs != nil && len(wire.Payload) > 0 {
 		codec = codecs[wire.PayloadType&0x7f]
 	}
-	if !e.receiver.Accept(&wire.Header, wire.Payload, arrival, codec, out) || codec == media.NoCodec {
+	if !e.receiver.Accept(&wire.Header, wire.Payload, arrival, codec, out) {
+		return
+	}
+	if codec == media.NoCodec {
+		e.keys.hear(&wire.Header, wire.Payload, out.Source)
 		return
 	}
 	if sink := e.sink.Load(); sink != nil {

@@ -272,7 +272,7 @@ func TestDeadNetworkIsNoticed(t *testing.T) {
 	g := newGateway(t, Config{LostAfter: 600 * time.Millisecond})
 	client, service, _ := connect(t, g, OfferConfig{LostAfter: 600 * time.Millisecond})
 	// The service's port goes away without a word, as when a cable is pulled.
-	if err := g.conn.Close(); err != nil {
+	if err := g.door.Close(); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "client notices", client.Done())
@@ -364,8 +364,7 @@ func TestSendingCostsNoGarbageOfOurs(t *testing.T) {
 		p.Timestamp += 160
 		service.Send(&p)
 	})
-	// Measured: what is left is Pion's.
-	if allocs > 4 {
+	if allocs >= 1 {
 		t.Errorf("%.1f allocations per packet sent", allocs)
 	}
 	t.Logf("%.1f allocations per packet sent", allocs)

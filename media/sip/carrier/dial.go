@@ -217,7 +217,7 @@ func (c *Carrier) try(ctx context.Context, o Order, s step) (call *sip.Call, ran
 	call, err = c.cfg.Phone.Dial(ctx, sip.Outgoing{
 		Target: "sip:" + called + "@" + hostOf(s.uri) + transportParam(s.uri), Via: s.via, Trunk: t.ID,
 		From: who.user, FromName: who.name, Domain: who.domain, Headers: who.headers,
-		Codecs: t.Codecs, Keys: t.Keys, PTime: o.PTime, Patience: t.FirstReply, Login: t.Login,
+		Codecs: t.Codecs, Keys: t.Keys, KeysBy: t.KeysBy, PTime: o.PTime, Patience: t.FirstReply, Login: t.Login,
 		EarlyMedia: o.EarlyMedia, Placed: o.Placed, Urgent: o.Urgent,
 		Progress: func(status int) {
 			ringing.Store(true)

@@ -25,6 +25,7 @@ type Trunk struct {
 	Domain  string       // of callers' addresses and of the registration; default the target's host
 	Codecs  []media.Codec
 	Keys    headroom.MediaKeys // whether the audio is encrypted
+	KeysBy  headroom.KeysBy    // how callees are sent the keys of a telephone
 
 	// Prefixes are the starts of the +E.164 numbers that go by this trunk; "" is every number.
 	// Of all trunks those with the longest fitting prefix count, the lowest Priority first,

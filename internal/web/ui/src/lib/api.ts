@@ -104,4 +104,11 @@ export const release = (recording: string) => ask<void>(`/recordings/${each(reco
 
 export const erase = (recording: string) => ask<void>(`/recordings/${each(recording)}`, { method: 'DELETE' })
 
+export type SuperviseMode = 'listen' | 'whisper' | 'barge' | 'take_over'
+
+export const supervise = (id: string, mode: SuperviseMode) =>
+  ask<void>(`/calls/${each(id)}/supervise`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ mode }) })
+
+export const leave = (id: string) => ask<void>(`/calls/${each(id)}/supervise`, { method: 'DELETE' })
+
 export const trunks = () => ask<{ trunks: Trunk[] }>('/trunks').then((b) => b.trunks)

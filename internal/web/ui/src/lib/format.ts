@@ -210,6 +210,7 @@ const causes: Record<string, string> = {
   cancelled: 'The agent gave up before the answer',
   callee_hung_up: 'Callee hung up',
   transferred: 'Caller was passed on',
+  taken_over: 'A supervisor took the call over',
   transfer_failed: 'Could not be passed on',
   time_limit: 'It lasted as long as it was allowed to',
 }
@@ -250,8 +251,14 @@ const happenings: Record<string, string> = {
   transfer: 'Is being passed on',
   transferred: 'Passed on',
   transfer_failed: 'Not passed on',
+  supervised: 'Supervised',
+  supervision_ended: 'Supervised no more',
+  taken_over: 'Taken over by a supervisor',
   parted: 'The agent left; the transfer goes on',
   dtmf: 'Key pressed',
+  dtmf_sent: 'Keys sent',
+  secret_began: 'A secret is keyed in',
+  secret_ended: 'The secret is over',
   recording_started: 'Recording began',
   recording_stopped: 'Recording ended',
   recording_paused: 'Recording paused',
@@ -307,6 +314,9 @@ export function details(detail: Record<string, string> | undefined): string {
         break
       case 'transfer':
         said.push('of the transfer')
+        break
+      case 'mode':
+        said.push(({ listen: 'listens', whisper: 'whispers', barge: 'heard by all' } as Record<string, string>)[value] ?? value)
         break
       case 'cause':
         said.push(cause(value).toLowerCase())

@@ -100,7 +100,7 @@ export interface Leg {
   started_at: string
   ended_at?: string
   cause?: string
-  stats: { codec?: string; packets_in: number; packets_out: number; lost: number; jitter_ms: number; round_trip_ms: number; forged?: number }
+  stats: { codec?: string; packets_in: number; packets_out: number; lost: number; jitter_ms: number; round_trip_ms: number; forged?: number; mos?: number }
 }
 
 export interface Finding {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package impair_test
+
+const raced = false

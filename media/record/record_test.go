@@ -235,7 +235,7 @@ func TestTheFileIsTrueToTheWallClock(t *testing.T) {
 }
 
 func aMinute(t *testing.T, trouble func(i int) frame) {
-	s := open(t, nil)
+	s := open(t, func(c *record.Config) { c.Rate = 8000 })
 	defer s.stop()
 	r, over := s.start("clock")
 	began := time.Now()

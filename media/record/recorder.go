@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	writeEvery  = 500 * time.Millisecond // what a kill costs, with hold
+	writeEvery  = 250 * time.Millisecond // what a kill costs, with hold
 	roomEvery   = 2 * time.Second
 	slowAfter   = 2 * time.Second // with one recording: the rings are full then
 	defaultEnd  = 5 * time.Second
@@ -213,7 +213,7 @@ func (r *Recorder) keepTime(ctx context.Context) {
 
 // drain has the writers end what was stopped.
 func (r *Recorder) drain(ctx context.Context) {
-	tick := time.NewTicker(writeEvery / 10)
+	tick := time.NewTicker(writeEvery / 5)
 	defer tick.Stop()
 	for r.Stats().Live > 0 {
 		r.dispatch(true)

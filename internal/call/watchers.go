@@ -203,7 +203,7 @@ func (c *call) takeOver(l *agentLeg, answer func(error)) bool {
 		c.endLeg(old, model.CauseTakenOver)
 		c.bridge, c.talk = b, l
 		forgetKeys(l.peer)
-		c.hideTones(c.keypad.secret.isSet())
+		c.hideTones()
 		c.beginLeg(l)
 		if c.held {
 			c.held = false

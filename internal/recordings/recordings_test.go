@@ -310,35 +310,3 @@ func TestAFileOutsideOfTheFolderIsNotTouched(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestSecretDigitsAreNotInAnyRecordingOfTheCall(t *testing.T) {
-	a := open(t)
-	begin := func(id model.RecordingID) (media.Tap, func() string) {
-		one, r, err := a.Begin(model.Recording{ID: id, Call: "c1"}, 0)
-		a.must(err)
-		a.must(a.Started(t.Context(), r))
-		return one.Caller(), func() string {
-			one.Stop()
-			r := <-one.Ended()
-			a.must(a.Ended(t.Context(), r))
-			p, _, err := a.Listen(t.Context(), r.ID, "sup")
-			a.must(err)
-			data, err := io.ReadAll(p)
-			a.must(errors.Join(err, p.Close()))
-			return strings.Trim(string(data[44:]), "\x00")
-		}
-	}
-	first, end := begin("c1.r1")
-	a.Secret("c1", true)
-	second, end2 := begin("c1.r2")
-	pcm := mediatest.Tone(8000, 941, -10, 160)
-	for range 20 {
-		time.Sleep(20 * time.Millisecond)
-		first.Offer(pcm, 8000, media.PCMU, 0)
-		second.Offer(pcm, 8000, media.PCMU, 0)
-	}
-	a.Secret("c1", false)
-	if end() != "" || end2() != "" {
-		t.Error("a secret digit can be heard")
-	}
-}

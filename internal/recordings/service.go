@@ -61,10 +61,9 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 
-	mu     sync.Mutex
-	live   map[model.RecordingID]*recording // whose end has not been written to the store
-	secret map[model.CallID]bool            // calls in which digits are entered that nobody is to hear
-	heard  map[hearing]time.Time            // when it was written down
+	mu    sync.Mutex
+	live  map[model.RecordingID]*recording // whose end has not been written to the store
+	heard map[hearing]time.Time            // when it was written down
 }
 
 // New reads the key, or makes one where there is none, and the folder.
@@ -79,7 +78,7 @@ func New(cfg Config, store Record, log *slog.Logger) (*Service, error) {
 	if err := os.MkdirAll(cfg.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	s := &Service{cfg: cfg, store: store, keys: keys, log: log, now: time.Now, live: map[model.RecordingID]*recording{}, secret: map[model.CallID]bool{}, heard: map[hearing]time.Time{}}
+	s := &Service{cfg: cfg, store: store, keys: keys, log: log, now: time.Now, live: map[model.RecordingID]*recording{}, heard: map[hearing]time.Time{}}
 	var err error
 	s.recorder, err = record.New(record.Config{
 		Folder: cfg.Folder, Keys: keys, Format: cfg.Format, Rate: cfg.Rate, MinFree: cfg.MinFree, Log: log,
@@ -128,31 +127,11 @@ func (s *Service) Begin(r model.Recording, keep time.Duration) (call.Recording, 
 		return nil, r, fmt.Errorf("recordings: %w", err)
 	}
 	s.live[r.ID] = one
-	if s.secret[r.Call] {
-		one.Secret(true)
-	}
 	info = one.Info()
 	r.StartedAt, r.Format, r.Rate = info.Started, string(info.Format), info.Rate
 	r.File, r.Key, r.State = s.relative(r), string(s.keys.Current()), model.RecordingLive
 	expire(&r, info.Started, keep) // should nobody come to write its end
 	return one, r, nil
-}
-
-// Secret leaves out of a call's recordings what both sides say while digits are entered that
-// nobody is to hear. It does not wait.
-func (s *Service) Secret(id model.CallID, on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if on {
-		s.secret[id] = true
-	} else {
-		delete(s.secret, id)
-	}
-	for _, one := range s.live {
-		if one.Info().Call == string(id) {
-			one.Secret(on)
-		}
-	}
 }
 
 // recording is one that goes on.

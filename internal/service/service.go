@@ -203,7 +203,7 @@ func (s *Service) newBoard() (err error) {
 		Log:    s.log.With("component", "call"),
 
 		Dialling: s.dialling(), Dialer: metered{dialer{s}, s}, Ringback: call.Ringback(s.pacer),
-		Recorder: s.recordings, Discretion: s.recordings, Beep: call.Beep(s.pacer),
+		Recorder: s.recordings, Beep: call.Beep(s.pacer),
 	})
 	if err != nil {
 		return err

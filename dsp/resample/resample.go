@@ -19,6 +19,7 @@ type Resampler struct {
 	up, down int       // to/from in lowest terms
 	taps     int       // per phase
 	bank     []float32 // up phases of taps coefficients, each in the order of the samples in hist
+	copies   []int     // by phase: the one sample of those that an output is, or -1 if it is a sum
 	hist     []float32 // taps-1 old samples, then up to block new ones
 	held     int       // samples in hist
 	phase    int       // of the next output, 0..up-1
@@ -85,11 +86,14 @@ func (r *Resampler) Process(dst, src []float32) []float32 {
 func (r *Resampler) drain(dst []float32) []float32 {
 	for r.ready < r.held {
 		x := r.hist[r.ready-r.taps+1 : r.ready+1]
-		h := r.bank[r.phase*r.taps : (r.phase+1)*r.taps]
-		dst = append(dst, dot(x, h))
-		r.phase += r.down
-		r.ready += r.phase / r.up
-		r.phase %= r.up
+		if at := r.copies[r.phase]; at >= 0 {
+			dst = append(dst, x[at])
+		} else {
+			dst = append(dst, dot(x, r.bank[r.phase*r.taps:(r.phase+1)*r.taps]))
+		}
+		for r.phase += r.down; r.phase >= r.up; r.phase -= r.up {
+			r.ready++
+		}
 	}
 	drop := r.held - (r.taps - 1)
 	copy(r.hist, r.hist[drop:r.held])
@@ -120,7 +124,7 @@ func (r *Resampler) design() {
 	half := zeroCrossings * stretch
 	r.taps = (2*int(math.Ceil(half)) + 3) / 4 * 4
 	centre := float64(r.taps) / 2
-	r.bank = make([]float32, r.up*r.taps)
+	r.bank, r.copies = make([]float32, r.up*r.taps), make([]int, r.up)
 	norm := besselI0(kaiserBeta)
 	for p := range r.up {
 		row := r.bank[p*r.taps : (p+1)*r.taps]
@@ -139,6 +143,7 @@ func (r *Resampler) design() {
 		for k := range row { // unity gain at 0 Hz in every phase
 			row[k] = float32(float64(row[k]) / sum)
 		}
+		r.copies[p] = single(row)
 	}
 }
 
@@ -147,6 +152,23 @@ func sinc(x float64) float64 {
 		return 1
 	}
 	return math.Sin(math.Pi*x) / (math.Pi * x)
+}
+
+// single finds the one coefficient of a phase that falls on a sample where the others fall on
+// zero crossings; -1 if the phase is none of that kind.
+func single(row []float32) int {
+	const zero = 1e-9 // what rounding leaves of a zero crossing is smaller still
+	found := -1
+	for k, v := range row {
+		switch {
+		case v > -zero && v < zero:
+		case found >= 0 || v != 1:
+			return -1
+		default:
+			found = k
+		}
+	}
+	return found
 }
 
 // besselI0 is the modified Bessel function of order zero by its power series.

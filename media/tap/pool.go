@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	round   = 60 * time.Millisecond // from one look at all meters to the next
+	round   = 20 * time.Millisecond // from one look at some of the meters to the next
+	shifts  = 12                    // rounds until all have been looked at
 	maxDue  = 1024                  // meters that wait for a worker at the most
-	isLate  = 150                   // ms that a meter's oldest frame has waited: more than two rounds
+	isLate  = 350                   // ms that a meter's oldest frame has waited: a turn was missed
 	noMeter = 0
 )
 
-// Pool has meters drained: by a few workers for all of them, some 16 times a second, so that
-// no packet wakes anybody. Meters that wait for a worker are served in turn. When the workers
-// cannot keep up the meters' queues fill, and the meters shed: first the far parties, from 0.2 s
-// on, then the oldest of all. Audio never waits.
+// Pool has meters drained: by a few workers for all of them, each four times a second, so
+// that no packet wakes anybody and a meter's memory is fetched once for many packets. Meters that
+// wait for a worker are served in turn. When the workers
+// cannot keep up the meters' queues fill, and the meters shed: first the far parties, from 0.4 s
+// on, then the oldest of all. Audio never waits: one processor is left to it where there is more than one.
 type Pool struct {
 	workers int
 	due     chan *Meter
@@ -32,10 +34,11 @@ type Pool struct {
 	behind, age atomic.Int64
 }
 
-// NewPool makes a pool of as many workers; 0 is one for every processor that the process may use.
+// NewPool makes a pool of as many workers; 0 is one for every processor that the process may use
+// but one.
 func NewPool(workers int) *Pool {
 	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = max(1, runtime.GOMAXPROCS(0)-1)
 	}
 	return &Pool{workers: workers, due: make(chan *Meter, maxDue), wake: make(chan struct{}, 1)}
 }
@@ -78,21 +81,22 @@ func (p *Pool) work(ctx context.Context) {
 	}
 }
 
-// look puts every meter that has something to hear in line, each time another one first, and
-// gives how many meters there are.
+// look puts the meters whose shift it is in line, those that have something to hear, and gives how
+// many meters there are.
 func (p *Pool) look(turn int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	behind, oldest := 0, 0
 	for i := range p.meters {
-		m := p.meters[(turn+i)%len(p.meters)]
+		at := (turn/shifts + i) % len(p.meters) // another one first each time
+		m := p.meters[at]
 		age, has := m.waiting()
 		if age > isLate {
 			behind++
 		}
 		oldest = max(oldest, age)
-		if !has || !m.claimed.CompareAndSwap(false, true) {
-			continue // nothing to do, or in line since the last round
+		if !has || at%shifts != turn%shifts || !m.claimed.CompareAndSwap(false, true) {
+			continue // nothing to do, another's shift, or in line since the last one
 		}
 		select {
 		case p.due <- m:

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	frameLen   = 320  // samples of a queued frame at the most: 20 ms at 16 kHz
-	ringLen    = 8192 // samples queued at the most: about 0.4 s of the near party at 16 kHz and 0.2 s of the far
-	maxFrames  = 128  // and frames
-	farSheds   = 200  // ms queued, from which on the far party is shed
+	frameLen   = 320   // samples of a queued frame at the most: 20 ms at 16 kHz
+	ringLen    = 16384 // samples queued at the most: about 0.8 s of the near party at 16 kHz and 0.4 s of the far
+	maxFrames  = 256   // and frames
+	farSheds   = 400   // ms queued, from which on the far party is shed
 	millis     = 1000
 	maxShift   = 15
 	parties    = 2

@@ -89,8 +89,8 @@ func TestTheCodecIsFollowed(t *testing.T) {
 func TestASlowMeterShedsTheOldestAndItsTimeGoesOn(t *testing.T) {
 	m := newMeter(t, 16000, nil)
 	offer(m.Near(), mediatest.Tone(16000, 1000, -20, 10*16000), 16000, 0, func() {})
-	if got, _ := m.Shed(); got < 470 || got > 485 {
-		t.Errorf("%d of 500 frames were shed, want all but half a second", got)
+	if got, _ := m.Shed(); got < 445 || got > 455 {
+		t.Errorf("%d of 500 frames were shed, want all but a second", got)
 	}
 	report := m.Finish()
 	if math.Abs(report.Duration-10) > 0.001 {

@@ -77,6 +77,15 @@ func TestPayloadTypesMayDifferByDirectionAndChangeInMidCall(t *testing.T) {
 	say(110, 1, 2, 3)
 	say(97, 1, 2, 3)
 	heard(media.PCMA)
+	agreed.Heard = map[uint8]media.Codec{0: media.PCMU, 97: media.PCMU} // of which the latter is in use
+	s.configure(agreed)
+	say(0, 1, 2, 3)
+	heard(media.PCMU)
+	say(97, 1, 2, 3)
+	heard(media.PCMA)
+	if s.Accepts(media.PCMU) {
+		t.Error("what is only heard would be sent")
+	}
 	if _, err := agree(Params{Codecs: []media.Codec{media.PCMU}, Aliases: map[uint8]uint8{200: 0}}); err == nil {
 		t.Error("payload type 200 was taken")
 	}

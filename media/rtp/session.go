@@ -48,6 +48,10 @@ type Params struct {
 	// Aliases are payload types that the party may use in place of others, if they stand for
 	// nothing else: what we offered, where it answered with another number (RFC 3264 section 5.1).
 	Aliases map[uint8]uint8
+
+	// Heard are payload types that are understood besides, and never sent: what the party
+	// offered, of which we chose another. Gateways change to it without a word.
+	Heard map[uint8]media.Codec
 }
 
 // agreed is Params as the packet paths need them; never changed once published.
@@ -215,6 +219,11 @@ func agree(p Params) (*agreed, error) {
 	}
 	if p.DTMF48 != 0 {
 		a.dtmf48 = int(p.DTMF48)
+	}
+	for pt, c := range p.Heard {
+		if pt <= 127 && a.codecs[pt] == media.NoCodec && int(pt) != a.dtmf && int(pt) != a.dtmf48 {
+			a.codecs[pt] = c
+		}
 	}
 	return a, a.alias(p.Aliases)
 }

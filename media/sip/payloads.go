@@ -18,13 +18,17 @@ func isNoise(pt uint8, rtpmap string) bool {
 
 // payloads puts the payload types that were agreed on into p besides those of the voices:
 // comfort noise, and the numbers that we offered where the answer has others. Either side
-// may send with its own (RFC 3264 section 5.1).
+// may send with its own (RFC 3264 section 5.1). Of an offer, the voices that were not chosen are heard all the same.
 func (s *stream) payloads(isAnswer bool, p *rtp.Params) {
 	if s.noise {
 		p.Codecs = append(p.Codecs, media.CN)
 		p.PayloadTypes[media.CN] = s.noiseType
 	}
 	if !isAnswer {
+		p.Heard = make(map[uint8]media.Codec)
+		for _, f := range s.formats[1:] {
+			p.Heard[f.payloadType] = f.codec
+		}
 		return
 	}
 	p.Aliases = make(map[uint8]uint8)

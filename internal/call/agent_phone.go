@@ -87,10 +87,17 @@ func (a *Agent) hangUpPhone() {
 	}
 }
 
-// Session is the session of somebody who is signed in, or nil.
+// Session is the session of somebody who is signed in, or nil. One that has ended is none, even
+// if the floor has yet to hear of it.
 func (s *Switchboard) Session(id model.AgentID) *Agent {
 	for _, a := range *s.agents.Load() {
-		if a.id == id {
+		if a.id != id {
+			continue
+		}
+		select {
+		case <-a.done:
+			return nil
+		default:
 			return a
 		}
 	}

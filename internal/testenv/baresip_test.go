@@ -14,6 +14,7 @@ import (
 )
 
 func TestABaresipCallerHearsMusicThenTheAgentAndHangsUp(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		transport string
 		codec     media.Codec

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestCallerAndAgentHearEachOtherAtTheRightLevel(t *testing.T) {
+	t.Parallel()
 	for _, codec := range []media.Codec{media.PCMU, media.PCMA} {
 		t.Run(codec.String(), func(t *testing.T) {
 			env := testenv.Start(t, testenv.Options{})
@@ -40,6 +41,7 @@ func TestCallerAndAgentHearEachOtherAtTheRightLevel(t *testing.T) {
 }
 
 func TestAnUnknownNumberIsNotFound(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
@@ -51,6 +53,7 @@ func TestAnUnknownNumberIsNotFound(t *testing.T) {
 }
 
 func TestAStrangerIsForbidden(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: func(s *model.Site) {
 		s.Trunks[0].Sources = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	}})
@@ -64,6 +67,7 @@ func TestAStrangerIsForbidden(t *testing.T) {
 }
 
 func TestATrunkThatMovesAboutCallsInWithItsPassword(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: func(s *model.Site) {
 		s.Trunks[0] = model.Trunk{ID: "branch", Sources: []netip.Prefix{}, Codecs: []string{}, Digest: model.TrunkDigest{Username: "branch", Password: "open sesame", Realm: "desk.example"}}
 	}})

@@ -61,6 +61,7 @@ func free(env *testenv.Env, agent model.AgentID) func() bool {
 
 // A client that dies takes the call with it that it placed, unless somebody has answered.
 func TestACallThatIsPlacedByTheAPIOutlivesItsClientOnlyOnceAnswered(t *testing.T) {
+	t.Parallel()
 	carrier := testenv.NewCarrier(t)
 	env := testenv.Start(t, testenv.Options{
 		Agents: []model.AgentID{"first", "second", "third"}, Dialling: testenv.Anybody{}, Call: call.Config{OutageGrace: time.Second},
@@ -133,6 +134,7 @@ func (p *typed) types(line string) {
 }
 
 func TestTheAgentsProgramDialsAndPassesOn(t *testing.T) {
+	t.Parallel()
 	carrier := testenv.NewCarrier(t)
 	env := testenv.Start(t, testenv.Options{
 		Dialling: testenv.Anybody{}, Site: func(s *model.Site) { s.Trunks[0].Outbound = carrier.Outbound() },

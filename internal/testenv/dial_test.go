@@ -81,6 +81,7 @@ func firsts(l model.CallLadder) string {
 }
 
 func TestAnAgentCallsANumberAndHearsWhatIsAnnounced(t *testing.T) {
+	t.Parallel()
 	env, carrier, agent := dialling(t, testenv.Options{})
 	agent.Dial(friend, string(testenv.Queue))
 	callee := carrier.Next()
@@ -124,6 +125,7 @@ func TestAnAgentCallsANumberAndHearsWhatIsAnnounced(t *testing.T) {
 }
 
 func TestACalleeThatOnlyRingsIsHeardAsRinging(t *testing.T) {
+	t.Parallel()
 	_, carrier, agent := dialling(t, testenv.Options{})
 	agent.Dial(friend, "")
 	callee := carrier.Next()
@@ -146,6 +148,7 @@ func TestACalleeThatOnlyRingsIsHeardAsRinging(t *testing.T) {
 }
 
 func TestABusyNumberIsSaidToBeBusy(t *testing.T) {
+	t.Parallel()
 	const token = "0123456789abcdef"
 	env, carrier, agent := dialling(t, testenv.Options{Process: func(p *config.Process) { p.HTTP.MetricsToken = token }})
 	agent.Dial(friend, "")
@@ -180,6 +183,7 @@ func TestABusyNumberIsSaidToBeBusy(t *testing.T) {
 }
 
 func TestAnEmergencyGoesOutWhileTheServiceStops(t *testing.T) {
+	t.Parallel()
 	env, carrier, agent := dialling(t, testenv.Options{
 		Agents: []model.AgentID{"agent", "other"}, Process: func(p *config.Process) { p.Shutdown.Drain = testenv.Patience },
 	})
@@ -200,6 +204,7 @@ func TestAnEmergencyGoesOutWhileTheServiceStops(t *testing.T) {
 }
 
 func TestANumberThatNobodyAnswersIsGivenUp(t *testing.T) {
+	t.Parallel()
 	env, carrier, agent := dialling(t, testenv.Options{Call: call.Config{DialTimeout: 2 * time.Second}})
 	agent.Dial(friend, "")
 	callee := carrier.Next()
@@ -214,6 +219,7 @@ func TestANumberThatNobodyAnswersIsGivenUp(t *testing.T) {
 }
 
 func TestACallerIsPassedOnToANumberAndTheTwoHearEachOther(t *testing.T) {
+	t.Parallel()
 	for _, takes := range []media.Codec{media.PCMU, media.PCMA} {
 		t.Run(takes.String(), func(t *testing.T) {
 			env, carrier, agent := dialling(t, testenv.Options{})

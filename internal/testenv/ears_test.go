@@ -17,6 +17,7 @@ import (
 // TestBothTapsAreReadOnceASecond has an agent speak, mute and hold. Both taps give a reading for
 // every second, and what was muted or held is scored by neither.
 func TestBothTapsAreReadOnceASecond(t *testing.T) {
+	t.Parallel()
 	voice, rate, err := testdata.Samples("agent-1")
 	if err != nil || rate != testenv.MicRate {
 		t.Fatalf("%d Hz: %v", rate, err)
@@ -71,6 +72,7 @@ func TestBothTapsAreReadOnceASecond(t *testing.T) {
 
 // TestAFaxIsTurnedDownOnItsWayToTheAgent calls an agent at a client and one at a phone.
 func TestAFaxIsTurnedDownOnItsWayToTheAgent(t *testing.T) {
+	t.Parallel()
 	t.Run("client", func(t *testing.T) {
 		env := testenv.Start(t, testenv.Options{})
 		agent := env.Agent("agent", testenv.AgentOptions{})

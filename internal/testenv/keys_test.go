@@ -78,6 +78,7 @@ func tones(pcm []float32) string {
 }
 
 func TestKeysGoFromTheAgentToTheCallerAndFromTheCallerToWhomTheyArePassedOnTo(t *testing.T) {
+	t.Parallel()
 	env, carrier, agent := dialling(t, testenv.Options{})
 	caller := keyCaller(t, env)
 	id := testenv.Await[agentclient.CallStarted](agent, 1).Call.ID
@@ -86,9 +87,6 @@ func TestKeysGoFromTheAgentToTheCallerAndFromTheCallerToWhomTheyArePassedOnTo(t 
 	presses(t, caller, "15#")
 
 	agent.Secret(id, true)
-	if err := caller.SendDigits("4111"); err != nil {
-		t.Fatal(err)
-	}
 	record := testenv.OpenRecord(t, env.Process)
 	kinds := func() (out []string) {
 		for _, e := range testenv.OnlyCall(t, record).Events {
@@ -97,6 +95,10 @@ func TestKeysGoFromTheAgentToTheCallerAndFromTheCallerToWhomTheyArePassedOnTo(t 
 			}
 		}
 		return out
+	}
+	testenv.Eventually(t, "the secret began", func() bool { return slices.Contains(kinds(), "secret_began ") })
+	if err := caller.SendDigits("4111"); err != nil {
+		t.Fatal(err)
 	}
 	testenv.Eventually(t, "the secret keys came", func() bool { return slices.Contains(kinds(), "dtmf true") })
 	agent.Secret(id, false)
@@ -123,6 +125,7 @@ func TestKeysGoFromTheAgentToTheCallerAndFromTheCallerToWhomTheyArePassedOnTo(t 
 }
 
 func TestTheKeysOfADeskPhoneGoToTheCaller(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: testenv.WithPhones})
 	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20, Ear: pulsetest.Start(t, "desk"), Headset: "desk"})
 	caller := keyCaller(t, env)

@@ -81,6 +81,7 @@ func (b *branch) ask(method string, lines ...string) string {
 // by INFO, and hangs up. What was said is there for whoever looks for a fault, but for what
 // would open something.
 func TestWhatWasSaidInSIPIsShownByTheAPIAndTheCommandWithoutItsSecrets(t *testing.T) {
+	t.Parallel()
 	who := digest.Login{Username: "branch", Password: "open sesame"}
 	env := testenv.Start(t, testenv.Options{Site: func(s *model.Site) {
 		s.Trunks[0] = model.Trunk{ID: "branch", Sources: []netip.Prefix{}, Codecs: []string{}, MediaKeys: model.MediaKeysRequired,
@@ -172,6 +173,7 @@ func TestWhatWasSaidInSIPIsShownByTheAPIAndTheCommandWithoutItsSecrets(t *testin
 }
 
 func TestACallThatAStopEndsHasItsByeInTheRecord(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{})
 	caller := env.Caller(load.Config{})
 	env.Stop()
@@ -192,6 +194,7 @@ func TestACallThatAStopEndsHasItsByeInTheRecord(t *testing.T) {
 }
 
 func TestTheMetricsCountSIPMessagesByTrunkMethodAndStatus(t *testing.T) {
+	t.Parallel()
 	const token = "0123456789abcdef"
 	env := testenv.Start(t, testenv.Options{Process: func(p *config.Process) { p.HTTP.MetricsToken = token }})
 	caller := env.Caller(load.Config{})

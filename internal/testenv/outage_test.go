@@ -15,6 +15,7 @@ import (
 )
 
 func TestACallGoesOnWhileTheAgentsWebSocketIsGoneForFiveSeconds(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{})
 	plug := testenv.NewPlug(t, env.Service.Addrs().HTTP)
 	agent := env.Agent("agent", testenv.AgentOptions{Server: plug.URL(), Mic: mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate)})
@@ -56,6 +57,7 @@ func TestACallGoesOnWhileTheAgentsWebSocketIsGoneForFiveSeconds(t *testing.T) {
 }
 
 func TestACallerWhoseAgentDiesIsServedByTheNextOne(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{
 		Agents: []model.AgentID{"first", "second"},
 		Call:   call.Config{OutageGrace: time.Second, MediaGrace: time.Second},
@@ -83,6 +85,7 @@ func TestACallerWhoseAgentDiesIsServedByTheNextOne(t *testing.T) {
 }
 
 func TestAfterKillNineTheRecordIsWholeAndTheAgentSignsBackIn(t *testing.T) {
+	t.Parallel()
 	process, _ := testenv.Prepare(t, testenv.Options{})
 	service := testenv.StartProcess(t, process)
 	process = service.Fixed(process)

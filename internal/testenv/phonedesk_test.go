@@ -54,6 +54,7 @@ func supervisor(t *testing.T, env *testenv.Env) func(method, path, body string, 
 }
 
 func TestASupervisorSeesAnAgentsPhoneAndWhatIsHeardOfItsHeadset(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: func(site *model.Site) {
 		testenv.WithPhones(site)
 		site.Users[1].Phone.Headset = model.PhoneHeadset{Model: "Brand 5", Serial: "77"}
@@ -93,6 +94,7 @@ func TestASupervisorSeesAnAgentsPhoneAndWhatIsHeardOfItsHeadset(t *testing.T) {
 }
 
 func TestWhatTheAgentDeclinesGoesToSomebodyElse(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Agents: []model.AgentID{"agent", "other"}, Site: testenv.WithPhones})
 	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
 	caller := env.Caller(load.Config{})
@@ -110,6 +112,7 @@ func TestWhatTheAgentDeclinesGoesToSomebodyElse(t *testing.T) {
 }
 
 func TestAnAgentGoesFromPhoneToProgramAndBack(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: testenv.WithPhones})
 	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
 	program := testenv.NewAgent(t, "agent", testenv.AgentOptions{Server: env.URL(), Config: func(c *agentclient.Config) { c.Ready = false }})
@@ -134,6 +137,7 @@ func TestAnAgentGoesFromPhoneToProgramAndBack(t *testing.T) {
 }
 
 func TestAnAgentDialsByPhoneAndEndsTheWrapUp(t *testing.T) {
+	t.Parallel()
 	carrier := testenv.NewCarrier(t)
 	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: func(site *model.Site) {
 		testenv.WithPhones(site)

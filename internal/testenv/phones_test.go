@@ -47,6 +47,7 @@ func is(t *testing.T, env *testenv.Env, agent model.AgentID, want model.AgentSta
 }
 
 func TestAnAgentAtADeskPhoneTakesACall(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: testenv.WithPhones})
 	ear := pulsetest.Start(t, "desk")
 	phone := testenv.NewDeskPhone(t, testenv.DeskPhoneConfig{User: "agent", Server: env.SIP(), Hz: 1000, DBov: -20, Ear: ear, Headset: "desk"})
@@ -119,6 +120,7 @@ func hearsHold(t *testing.T, caller *load.Call, agentHz float64) {
 }
 
 func TestADeskPhoneOverEachTransportHoldsTakesBackAndPassesOn(t *testing.T) {
+	t.Parallel()
 	certificate, key := certificate(t)
 	for _, transport := range []string{"udp", "tcp", "tls"} {
 		t.Run(transport, func(t *testing.T) {
@@ -197,6 +199,7 @@ func toldOfTransfer(t *testing.T, env *testenv.Env) {
 }
 
 func TestADeskPhoneIsToldThatItsCallerWasPutThrough(t *testing.T) {
+	t.Parallel()
 	carrier := testenv.NewCarrier(t)
 	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: func(site *model.Site) {
 		testenv.WithPhones(site)
@@ -216,6 +219,7 @@ func TestADeskPhoneIsToldThatItsCallerWasPutThrough(t *testing.T) {
 }
 
 func TestANumberThatIsRefusedIsHeardToBe(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: testenv.WithPhones})
 	ear := pulsetest.Start(t, "desk")
 	phone := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20, Ear: ear, Headset: "desk"})
@@ -233,6 +237,7 @@ func TestANumberThatIsRefusedIsHeardToBe(t *testing.T) {
 }
 
 func TestEveryPhoneOfAnAgentRingsAndTheFirstHasTheCall(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: testenv.WithPhones})
 	desk := atDesk(t, env, testenv.DeskPhoneConfig{User: "agent", Hz: 1000, DBov: -20})
 	home := testenv.NewDeskPhone(t, testenv.DeskPhoneConfig{User: "agent", Server: env.Service.Addrs().SIPTCP, Transport: "tcp", Hz: 1500, DBov: -20})
@@ -249,6 +254,7 @@ func TestEveryPhoneOfAnAgentRingsAndTheFirstHasTheCall(t *testing.T) {
 }
 
 func TestAPhoneWithAWrongPasswordIsNobody(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Site: testenv.WithPhones})
 	phone := testenv.NewDeskPhone(t, testenv.DeskPhoneConfig{User: "agent", Server: env.SIP(), Password: "guessed"})
 	phone.Says("403 Forbidden", 1) // after five tries of its own
@@ -258,6 +264,7 @@ func TestAPhoneWithAWrongPasswordIsNobody(t *testing.T) {
 }
 
 func TestAPhoneRingsAfterARestartWithoutRegisteringAnew(t *testing.T) {
+	t.Parallel()
 	var addr string
 	options := testenv.Options{Data: t.TempDir(), Site: testenv.WithPhones, Process: func(p *config.Process) {
 		if addr != "" {
@@ -280,6 +287,7 @@ func TestAPhoneRingsAfterARestartWithoutRegisteringAnew(t *testing.T) {
 }
 
 func TestAPhoneThatIsPulledOutGivesTheCallerBack(t *testing.T) {
+	t.Parallel()
 	for _, while := range []string{"ringing", "talking"} {
 		t.Run("while "+while, func(t *testing.T) {
 			env := testenv.Start(t, testenv.Options{
@@ -314,6 +322,7 @@ func TestAPhoneThatIsPulledOutGivesTheCallerBack(t *testing.T) {
 // A number to call for help is called from a phone whatever its user is doing, and whatever
 // becomes of the service.
 func TestAnEmergencyGoesOutFromADeskPhone(t *testing.T) {
+	t.Parallel()
 	begin := func(t *testing.T) (*testenv.Env, *testenv.Carrier, *testenv.DeskPhone) {
 		carrier := testenv.NewCarrier(t)
 		env := testenv.Start(t, testenv.Options{
@@ -365,6 +374,7 @@ func TestAnEmergencyGoesOutFromADeskPhone(t *testing.T) {
 }
 
 func TestAPhoneThatIsPulledOutInACallItDialledIsMissed(t *testing.T) {
+	t.Parallel()
 	carrier := testenv.NewCarrier(t)
 	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Phones: phone.Config{Qualify: time.Second}, Site: func(site *model.Site) {
 		testenv.WithPhones(site)

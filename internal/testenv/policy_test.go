@@ -31,6 +31,7 @@ func flaggedAnd(t *testing.T, policy model.HeadsetPolicy) (*testenv.Env, *testen
 }
 
 func TestExcludeLeavesTheCallerToSomebodyWhoCanBeHeard(t *testing.T) {
+	t.Parallel()
 	env, _ := flaggedAnd(t, model.PolicyExclude)
 	env.Caller(load.Config{})
 	testenv.Eventually(t, "the caller waits beside an excluded agent", func() bool {
@@ -43,6 +44,7 @@ func TestExcludeLeavesTheCallerToSomebodyWhoCanBeHeard(t *testing.T) {
 }
 
 func TestLastResortTakesTheFlaggedAgentOnlyWhenNobodyElseIsFree(t *testing.T) {
+	t.Parallel()
 	env, flagged := flaggedAnd(t, model.PolicyLastResort)
 	sound := env.Agent("sound", testenv.AgentOptions{Serial: "fine"})
 	env.Caller(load.Config{}) // the flagged one has been idle longer
@@ -54,6 +56,7 @@ func TestLastResortTakesTheFlaggedAgentOnlyWhenNobodyElseIsFree(t *testing.T) {
 }
 
 func TestIgnoreOffersByIdleTimeAlone(t *testing.T) {
+	t.Parallel()
 	env, flagged := flaggedAnd(t, model.PolicyIgnore)
 	env.Agent("sound", testenv.AgentOptions{Serial: "fine"})
 	env.Caller(load.Config{})

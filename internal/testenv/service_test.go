@@ -22,6 +22,7 @@ import (
 )
 
 func TestASecondServiceOnOneDatabaseIsRefusedAndHarmsNoCall(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{})
 	agent := env.Agent("agent", testenv.AgentOptions{})
 	env.Caller(load.Config{})
@@ -41,6 +42,7 @@ func TestASecondServiceOnOneDatabaseIsRefusedAndHarmsNoCall(t *testing.T) {
 }
 
 func TestTheSecondSignalEndsTheCallsThatTheFirstWaitsFor(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Process: func(p *config.Process) { p.Shutdown.Drain = time.Hour }})
 	agent := env.Agent("agent", testenv.AgentOptions{})
 	caller := env.Caller(load.Config{})
@@ -65,6 +67,7 @@ func TestTheSecondSignalEndsTheCallsThatTheFirstWaitsFor(t *testing.T) {
 }
 
 func TestAScraperReadsTheMetricsWithItsToken(t *testing.T) {
+	t.Parallel()
 	const token = "0123456789abcdef"
 	env := testenv.Start(t, testenv.Options{Process: func(p *config.Process) { p.HTTP.MetricsToken = token }})
 	for header, want := range map[string]int{"": http.StatusUnauthorized, "Bearer wrong": http.StatusUnauthorized, "Bearer " + token: http.StatusOK} {
@@ -75,6 +78,7 @@ func TestAScraperReadsTheMetricsWithItsToken(t *testing.T) {
 }
 
 func TestACallIsServedAndRecordedOnPostgreSQLThroughItsRestart(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	dsn := server.DSN(t)
 	env := testenv.Start(t, testenv.Options{Process: func(p *config.Process) {
@@ -122,6 +126,7 @@ func get(t *testing.T, url, authorization string) int {
 }
 
 func TestAServiceThatIsNeverRunGivesItsPortsBack(t *testing.T) {
+	t.Parallel()
 	process, _ := testenv.Prepare(t, testenv.Options{})
 	open := func() *service.Service {
 		s, err := service.New(t.Context(), service.Config{Process: process, Version: "test"}, slog.New(slog.DiscardHandler))

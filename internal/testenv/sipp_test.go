@@ -72,16 +72,17 @@ func sippCallee(t *testing.T) (target string, ended chan string) {
 }
 
 func TestSIPpIsCalledAndTheAgentHearsTheEcho(t *testing.T) {
+	t.Parallel()
 	target, sipp := sippCallee(t)
 	env := testenv.Start(t, testenv.Options{Dialling: testenv.Anybody{}, Site: func(s *model.Site) {
 		s.Trunks[0].Outbound = model.TrunkOutbound{Targets: []model.TrunkTarget{{URI: target}}, Prefixes: []string{""}}
 	}})
-	agent := env.Agent("agent", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate)})
+	agent := env.Agent("agent", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 700, -20, testenv.MicRate)})
 	agent.Dial(friend, string(testenv.Queue))
 	told(agent, protocol.Ringing)
 	told(agent, protocol.EarlyMedia)
 	id := testenv.Await[agentclient.CallStarted](agent, 1).Call.ID
-	testenv.Hears(t, "the agent, echoed,", 1000, -20, testenv.EarRate, agent.Ear.Last)
+	testenv.Hears(t, "the agent, echoed,", 700, -20, testenv.EarRate, agent.Ear.Last)
 	agent.Hangup(id)
 	select {
 	case said := <-sipp:

@@ -14,6 +14,7 @@ import (
 
 // Who hears whom, over SIP, RTP, DTLS-SRTP and Opus, in each mode of a supervisor.
 func TestASupervisorsModesWithRealSockets(t *testing.T) {
+	t.Parallel()
 	const callerHz, agentHz, bossHz = 400, 1000, 2200 // a jitter buffer that leaves out 5 ms harms none of them
 	env := testenv.Start(t, testenv.Options{})
 	mic := func(hz float64) []float32 { return mediatest.Tone(testenv.MicRate, hz, -20, testenv.MicRate) }

@@ -41,6 +41,7 @@ func scrape(t *testing.T, env *testenv.Env, token string) string {
 // is heard and hears, is shown as their queue, and has then used up what the rules allow, also
 // after a restart.
 func TestAnAgentCallsByTheRulesOfTheSiteAndARestartGivesNoNewDay(t *testing.T) {
+	t.Parallel()
 	const token = "0123456789abcdef"
 	far := testenv.Start(t, testenv.Options{Agents: []model.AgentID{"callee"}, Site: func(s *model.Site) { s.Queues[0].Numbers = []string{"+442079460101"} }})
 	callee := far.Agent("callee", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 440, -18, testenv.MicRate)})
@@ -58,14 +59,14 @@ func TestAnAgentCallsByTheRulesOfTheSiteAndARestartGivesNoNewDay(t *testing.T) {
 		},
 	}
 	env := testenv.Start(t, options)
-	agent := env.Agent("zoe", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 1000, -20, testenv.MicRate)})
+	agent := env.Agent("zoe", testenv.AgentOptions{Mic: mediatest.Tone(testenv.MicRate, 700, -20, testenv.MicRate)})
 	agent.Dial("0909 879 0000", string(testenv.Queue))
 	if r := testenv.Await[agentclient.Refused](agent, 1); r.Code != protocol.CodeNotAllowed || !strings.Contains(r.Message, "premium") {
 		t.Errorf("a premium number: %+v", r)
 	}
 	agent.Dial("020 7946 0101", string(testenv.Queue))
 	call := testenv.Await[agentclient.CallStarted](agent, 1).Call
-	testenv.Hears(t, "the callee", 1000, -20, testenv.EarRate, callee.Ear.Last)
+	testenv.Hears(t, "the callee", 700, -20, testenv.EarRate, callee.Ear.Last)
 	testenv.Hears(t, "the agent", 440, -18, testenv.EarRate, agent.Ear.Last)
 	if got := testenv.Await[agentclient.CallStarted](callee, 1).Call.From; got != "+442079460100" {
 		t.Errorf("the callee is shown %q, wanted the queue's number", got)

@@ -130,6 +130,7 @@ func ask[T any](t *testing.T, env *testenv.Env, user, path string) (out T) {
 // A call centre with nothing but an account at a carrier: it registers, the carrier's calls
 // come in to the number in To, and everybody can see that.
 func TestATrunkThatWantsUsRegisteredGetsItAndItsCallsComeIn(t *testing.T) {
+	t.Parallel()
 	who := digest.Login{Username: "4930123", Password: "open sesame"}
 	carrier := newRegistry(t, who)
 	env := testenv.Start(t, testenv.Options{

@@ -51,6 +51,7 @@ type killTally struct {
 	known                    map[model.RecordingID]bool // has been judged, or had ended in order
 	missing                  []time.Duration            // of the recordings that went on
 	kills, late, broken, not int                        // ... over mayMiss, unreadable, and calls without a recording
+	young                    int                        // had no sample yet
 }
 
 // kills runs the plan and says what did not hold.
@@ -204,6 +205,9 @@ func (t *killTally) judge(at time.Time, pairs []*talk.Pair, files []string, all 
 		if missing > mayMiss {
 			fail(&t.late, "%s (%s) plays for %v and ends %v before the kill", r.ID, r.State, r.Length, missing)
 		}
+		if r.Length == 0 {
+			t.young++
+		}
 		sounds, err := t.read(r)
 		if err != nil {
 			fail(&t.broken, "%s (%s): %v", r.ID, r.State, err)
@@ -246,8 +250,8 @@ func (t *killTally) read(r model.Recording) (sounds time.Duration, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := p.Verify(); err != nil {
-		return 0, err
+	if err := p.Verify(); err != nil || r.Length == 0 {
+		return 0, err // a WAV file without a sample is nothing to read
 	}
 	in, err := wavfile.NewReader(p)
 	if err != nil {
@@ -284,8 +288,8 @@ func (t *killTally) verdict() error {
 		return errors.New("no recording went on when the service was killed")
 	}
 	slices.Sort(t.missing)
-	fmt.Fprintf(t.log, "%d kills, %d recordings that went on: missing at the end %.0f ms in the middle, %.0f ms at worst; %d miss more than %v, %d cannot be read, %d calls or files without an entry\n",
-		t.kills, len(t.missing), ms(t.missing[len(t.missing)/2]), ms(t.missing[len(t.missing)-1]), t.late, mayMiss, t.broken, t.not)
+	fmt.Fprintf(t.log, "%d kills, %d recordings that went on: %d had only begun; missing at the end %.0f ms in the middle, %.0f ms at worst; %d miss more than %v, %d cannot be read, %d calls or files without an entry\n",
+		t.kills, len(t.missing), t.young, ms(t.missing[len(t.missing)/2]), ms(t.missing[len(t.missing)-1]), t.late, mayMiss, t.broken, t.not)
 	if t.late+t.broken+t.not > 0 {
 		return fmt.Errorf("of %d recordings %d miss more than %v, %d cannot be read; %d calls or files have no entry", len(t.missing), t.late, mayMiss, t.broken, t.not)
 	}

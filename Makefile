@@ -10,7 +10,7 @@ FUZZPKG       ?= ./...
 UI_SOURCES    := $(shell find $(UI)/src $(UI)/public -type f) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.js $(UI)/*.mjs)
 
 .DEFAULT_GOAL := build
-.PHONY: deps deps-test deps-interop deps-bench deps-accuracy accuracy interop profile-signalling profile-media build web web-test test race lint fuzz bench bench-dsp bench-media soak vad-compare e2e demo pictures clean
+.PHONY: deps deps-test deps-interop deps-bench deps-accuracy accuracy interop profile-signalling profile-media build web web-test test race lint fuzz bench bench-dsp bench-media soak kills vad-compare e2e demo pictures clean
 
 deps: ## compilers and libraries (Debian, Ubuntu)
 	@deploy/dev/deps.sh
@@ -94,6 +94,10 @@ bench-media: build deps-bench ## docs/bench-media.md anew: what a call costs, be
 SOAKTIME ?= 60m
 soak: build ## calls come and go for SOAKTIME: none lost, none stuck, memory and goroutines flat; the log goes to build/soak.log
 	$(GO) run ./internal/benchmedia -headroom $(BIN)/headroom -soak $(SOAKTIME) -log build/soak.log
+
+KILLS ?= 100
+kills: build ## kill -9 under load, KILLS times: each recording plays to within a second of the kill; the log goes to build/kills.log
+	$(GO) run ./internal/benchmedia -headroom $(BIN)/headroom -kills $(KILLS) -log build/kills.log
 
 accuracy: deps deps-accuracy ## docs/accuracy.md anew: every fault, on real voices, found or not (45 minutes)
 	$(GO) run ./internal/accuracy -doc docs/accuracy.md

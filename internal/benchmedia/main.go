@@ -27,7 +27,8 @@ func main() {
 	list := flag.String("json", "build/bench-media.json", "write the rows to this file")
 	page := flag.String("page", "", "write the page of results to this file")
 	soak := flag.Duration("soak", 0, "instead of all this: calls that come and go for so long")
-	log := flag.String("log", "build/soak.log", "of the soak")
+	kills := flag.Int("kills", 0, "instead of all this: kill the service so often while it records, and look at the recordings")
+	log := flag.String("log", "build/soak.log", "of the soak, or of the kills")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -36,6 +37,8 @@ func main() {
 	case err != nil:
 	case *soak > 0:
 		err = b.soak(ctx, longSoak(*soak), *log)
+	case *kills > 0:
+		err = b.kills(ctx, manyKills(*kills), *log)
 	default:
 		err = b.bench(ctx, *only, *calls, *list, *page)
 	}

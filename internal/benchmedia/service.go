@@ -28,6 +28,8 @@ const (
 	meteredQueue = "1000" // numbers
 	plainQueue   = "2000"
 	patience     = 30 * time.Second
+
+	recordedQueue = "3000" // and metered
 )
 
 // service is `headroom serve`, a process of its own.
@@ -61,11 +63,13 @@ func prepare(ctx context.Context, dir string, agents int) (*service, error) {
 	}
 	var site strings.Builder
 	site.WriteString("trunks:\n  - {name: load, sources: [127.0.0.1], codecs: [PCMU]}\nqueues:\n")
-	for _, q := range []string{meteredQueue, plainQueue} {
-		fmt.Fprintf(&site, "  - {name: q%s, numbers: [\"%s\"], wrap_up: 0s, headset_policy: ignore%s}\n", q, q, map[string]string{plainQueue: ", unmetered: true"}[q])
+	queues := []string{meteredQueue, plainQueue, recordedQueue}
+	more := map[string]string{plainQueue: ", unmetered: true", recordedQueue: ", recording: {policy: always}"}
+	for _, q := range queues {
+		fmt.Fprintf(&site, "  - {name: q%s, numbers: [\"%s\"], wrap_up: 0s, headset_policy: ignore%s}\n", q, q, more[q])
 	}
 	site.WriteString("users:\n  - {name: boss, roles: [admin]}\n")
-	for _, q := range []string{meteredQueue, plainQueue} {
+	for _, q := range queues {
 		for i := range agents {
 			name := fmt.Sprintf("a%s-%d", q, i+1)
 			s.users[q] = append(s.users[q], name)

@@ -41,7 +41,7 @@ func keyCaller(t *testing.T, env *testenv.Env) *sip.Call {
 	dialling, enough := context.WithTimeout(t.Context(), testenv.Patience)
 	defer enough()
 	call, err := client.Dial(dialling, sip.Outgoing{Target: "sip:" + testenv.Number + "@" + env.SIP().String()})
-	t.Cleanup(func() { stop(); <-ended; <-ended })
+	t.Cleanup(func() { stop(); _, _ = <-ended, <-ended })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -218,6 +218,11 @@ func TestReportIsSentAgainUntilItIsAnswered(t *testing.T) {
 	s.cut(false)
 	waitFor[protocol.MicReport](s)
 	saw[SignedIn](d)
+	d.client.SetBreak("tea")
+	for e := saw[StateChanged](d); e.State.Reason != "tea"; e = saw[StateChanged](d) {
+	} // which comes behind the answer to the report
+	for m, _ := waitFor[protocol.SetState](s); m.Reason != "tea"; m, _ = waitFor[protocol.SetState](s) {
+	}
 	s.cut(false)
 	saw[SignedIn](d)
 	d.client.SetBreak("lunch")

@@ -227,8 +227,38 @@ func (c *Call) invite(ctx context.Context) (message, error) {
 		case <-c.alone:
 			return message{}, fmt.Errorf("call to %s: %w", c.client.target, ErrNobody)
 		case <-ctx.Done():
-			c.client.write(c.request("CANCEL", name, c.seq, ""))
+			c.giveUp(ctx, name)
 			return message{}, context.Cause(ctx)
+		}
+	}
+}
+
+// giveUp cancels the INVITE and sees to what comes of it: an answer that the CANCEL crossed is a
+// call all the same, until it is hung up (RFC 3261 section 9.1).
+func (c *Call) giveUp(ctx context.Context, name string) {
+	c.client.write(c.request("CANCEL", name, c.seq, ""))
+	late := time.NewTimer(byeTime)
+	defer late.Stop()
+	for {
+		select {
+		case m := <-c.replies:
+			switch {
+			case m.status < 200 || m.cseq() != strconv.Itoa(c.seq)+" INVITE":
+				continue
+			case m.status < 300:
+				c.established(m)
+				_ = c.Hangup(context.WithoutCancel(ctx)) // nobody is left to be told
+			default:
+				c.mu.Lock()
+				c.to = m.header("To")
+				c.mu.Unlock()
+				c.client.write(c.request("ACK", name, c.seq, ""))
+			}
+			return
+		case <-c.alone:
+			return
+		case <-late.C:
+			return
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (s *Server) recordCall(ctx context.Context, in *recordCallInput) (*struct{}
 	switch {
 	case err == nil:
 		return nil, nil
-	case errors.Is(err, call.ErrNotLive):
+	case errors.Is(err, call.ErrNoCall):
 		return nil, huma.Error404NotFound("no such call goes on")
 	case errors.As(err, &denied) && denied.Code == protocol.CodeNotAllowed:
 		return nil, huma.Error403Forbidden(denied.Text)

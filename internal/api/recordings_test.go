@@ -123,7 +123,7 @@ func TestARecordingIsOrderedByWhoMay(t *testing.T) {
 		err  error
 		want int
 	}{
-		{call.ErrNotLive, 404},
+		{call.ErrNoCall, 404},
 		{&call.Denial{Code: protocol.CodeNotAllowed, Text: "no"}, 403},
 		{&call.Denial{Code: protocol.CodeNotNow, Text: "no"}, 409},
 		{&call.Denial{Code: protocol.CodeInternal, Text: "no"}, 503},

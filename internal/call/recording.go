@@ -2,7 +2,6 @@ package call
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -50,9 +49,6 @@ const (
 	// whose queue wants that.
 	RecordConsented RecordAction = "consent"
 )
-
-// ErrNotLive is what is said of a call that does not go on.
-var ErrNotLive = errors.New("call: it does not go on any more")
 
 const (
 	recordingWait  = 2 * time.Minute // for a slow disk, at its end
@@ -267,7 +263,7 @@ func (c *call) recordAs(action RecordAction, by model.AgentID) error {
 }
 
 // Record carries out an action about the recording of a call that goes on, for a user; own allows
-// it only to the agent in the call. The error is ErrNotLive, a *Denial or that of ctx.
+// it only to the agent in the call. The error is ErrNoCall, a *Denial or that of ctx.
 func (s *Switchboard) Record(ctx context.Context, id model.CallID, action RecordAction, by model.AgentID, own bool) error {
 	for _, c := range *s.calls.Load() {
 		if c.id != id {
@@ -276,7 +272,7 @@ func (s *Switchboard) Record(ctx context.Context, id model.CallID, action Record
 		answer := make(chan error, 1)
 		if !c.box.post(func() {
 			if c.state == over || own && (c.talk == nil || c.talk.agent.id != by) {
-				answer <- ErrNotLive
+				answer <- ErrNoCall
 				return
 			}
 			answer <- c.recordAs(action, by)
@@ -290,7 +286,7 @@ func (s *Switchboard) Record(ctx context.Context, id model.CallID, action Record
 			return fmt.Errorf("call: record: %w", ctx.Err())
 		}
 	}
-	return ErrNotLive
+	return ErrNoCall
 }
 
 // recordFor is Record for the agent in the call.

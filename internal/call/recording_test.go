@@ -160,7 +160,7 @@ func TestNothingIsRecordedWithoutARule(t *testing.T) {
 		if begun, _ := w.tapes.count(); begun != 0 {
 			t.Errorf("%d recordings", begun)
 		}
-		if err := w.sb.Record(w.ctx, id, call.RecordStart, "sup", false); !errors.Is(err, call.ErrNotLive) {
+		if err := w.sb.Record(w.ctx, id, call.RecordStart, "sup", false); !errors.Is(err, call.ErrNoCall) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
@@ -235,7 +235,7 @@ func TestConsentBeginsARecording(t *testing.T) {
 			if err := w.sb.Record(w.ctx, id, call.RecordStart, "kim", true); !errors.As(err, &denied) || denied.Code != protocol.CodeNotNow {
 				t.Errorf("without consent: %v", err)
 			}
-			if err := w.sb.Record(w.ctx, id, call.RecordConsented, "eve", true); !errors.Is(err, call.ErrNotLive) {
+			if err := w.sb.Record(w.ctx, id, call.RecordConsented, "eve", true); !errors.Is(err, call.ErrNoCall) {
 				t.Errorf("by an agent who is not in the call: %v", err)
 			}
 			kim.say("r1", protocol.Record{CallID: string(id), Action: "consent"})

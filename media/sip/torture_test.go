@@ -1,12 +1,14 @@
 package sip_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +30,13 @@ func tortured(t *testing.T, s *site, m torture.Message) []string {
 	if transport == "TCP" {
 		local = &net.TCPAddr{IP: tortures}
 	}
-	conn, err := (&net.Dialer{LocalAddr: local}).DialContext(t.Context(), strings.ToLower(transport), s.addr(transport).String())
+	dial := func() (net.Conn, error) {
+		return (&net.Dialer{LocalAddr: local}).DialContext(t.Context(), strings.ToLower(transport), s.addr(transport).String())
+	}
+	conn, err := dial()
+	for late := time.Now().Add(patience); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(late); conn, err = dial() {
+		time.Sleep(20 * time.Millisecond) // a SIP phone that another test starts has 5060 on every address for a moment
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,6 @@ func meters(stats tap.PoolStats, out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc(name, help), prometheus.GaugeValue, v)
 	}
 	gauge("meters", "Meters on the wire that listen.", float64(stats.Meters))
-	gauge("meters_behind", "Of them, those whose oldest audio has waited for more than 0.15 s.", float64(stats.Behind))
+	gauge("meters_behind", "Of them, those whose oldest audio has waited for more than 0.35 s.", float64(stats.Behind))
 	gauge("meter_oldest_seconds", "How long the oldest audio that no meter has heard has waited.", stats.Age.Seconds())
 }

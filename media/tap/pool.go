@@ -138,7 +138,7 @@ func (p *Pool) Leave(m *Meter) {
 type PoolStats struct {
 	ShedNear, ShedFar uint64        // frames of up to 20 ms that no meter heard
 	Meters            int           // now
-	Behind            int           // of them, those whose oldest frame has waited for more than 150 ms
+	Behind            int           // of them, those whose oldest frame has waited for more than 350 ms
 	Age               time.Duration // how long the oldest of all frames has waited
 }
 
